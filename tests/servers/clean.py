@@ -2,29 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sqlite3
-import subprocess
-import sys
 from itertools import count
 from pathlib import Path
 
 from pymysql.constants import CLIENT
 
+from scripts.commands.migrate import migrate
 from tests.servers.mariadb import MariaDB
 
-ROOT = Path(__file__).resolve().parents[2]
 VERSION_TABLE = "alembic_version"
-
-
-def migrate(url: str, *arguments: str) -> None:
-    """Runs `scripts/migrate` on this database, as an operator would; raises RuntimeError with what it printed."""
-    environment = {**os.environ, "DATABASE_URL": url}
-    command = [sys.executable, str(ROOT / "scripts" / "migrate"), *arguments]
-    ran = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
-    if ran.returncode:
-        raise RuntimeError(f"scripts/migrate {' '.join(arguments)} failed:\n{ran.stdout}\n{ran.stderr}")
 
 
 class SqliteDatabases:

@@ -1,0 +1,194 @@
+"""The house rules a machine can check in one source file. Each rule yields `line: what is wrong`."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Callable, Iterator
+
+from tests.house.source import FACES, Source
+
+MAX_FUNCTION_LINES = 50
+MAX_FILE_LINES = 400
+EMPTY_NAMES = {"utils", "util", "helpers", "helper", "manager", "managers", "common", "misc"}
+# product.md's table of words: the third column.
+FORBIDDEN_CLASSES = {
+    *("User", "Staff", "Employee", "Customer", "Friend", "Follower", "Guide", "Shop", "Admin"),
+    *(
+        "Sop",
+        "Campaign",
+        "Journey",
+        "Task",
+        "Mission",
+        "Notification",
+        "Asset",
+        "Label",
+        "Look",
+        "Issue",
+        "Audit",
+    ),
+}
+# Where time may be read off the machine: ids carry it, leases are real time, the sandbox has its own clock.
+TIME_READERS = {"app/clock.py", "app/ids.py"}
+CLOCK_CALLS = {"utcnow", "now", "today", "fromtimestamp", "utcfromtimestamp", "time", "time_ns"}
+CLOCK_OWNERS = {"datetime", "date", "time"}
+WEB_PACKAGES = {*FACES, "http", "factory", "sandbox"}
+SOLE_IMPORTERS = {"wechatpy": "app/wecom/", "apscheduler": "tasks/", "celery": "tasks/"}
+
+Violations = Iterator[str]
+Rule = Callable[[Source], Violations]
+
+
+def functions_fit_a_screen(source: Source) -> Violations:
+    """A migration is one long list of columns and has nothing to be taken apart into; so in the next rule."""
+    if source.path.startswith("migrations/versions/"):
+        return
+    for node in ast.walk(source.tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            lines = (node.end_lineno or node.lineno) - node.lineno + 1
+            if lines > MAX_FUNCTION_LINES:
+                yield f"{node.lineno}: {node.name} has {lines} lines"
+
+
+def files_hold_one_subject(source: Source) -> Violations:
+    lines = source.text.count("\n")
+    if not source.path.startswith("migrations/versions/") and lines > MAX_FILE_LINES:
+        yield f"1: {lines} lines"
+
+
+def modules_say_what_lives_there(source: Source) -> Violations:
+    if source.text.strip() and ast.get_docstring(source.tree) is None:
+        yield "1: no docstring"
+
+
+def names_mean_something(source: Source) -> Violations:
+    for part in source.path.removesuffix(".py").split("/"):
+        if part in EMPTY_NAMES:
+            yield f"1: {part} says nothing about what is in it"
+
+
+def classes_use_the_product_words(source: Source) -> Violations:
+    for node in ast.walk(source.tree):
+        if isinstance(node, ast.ClassDef) and node.name in FORBIDDEN_CLASSES:
+            yield f"{node.lineno}: class {node.name}: see the words in the product's glossary"
+
+
+def only_the_edge_commits(source: Source) -> Violations:
+    """`commit` and `rollback` are app/db.py's; everybody else opens a transaction()."""
+    if source.path in {"app/db.py", "migrations/env.py"} or source.package == "sandbox":
+        return
+    for node in ast.walk(source.tree):
+        if isinstance(node, ast.Attribute) and node.attr in {"commit", "rollback"}:
+            yield f"{node.lineno}: .{node.attr}"
+
+
+def services_get_a_session(source: Source) -> Violations:
+    """models, rules, queries and services never open a transaction of their own."""
+    name = source.path.rpartition("/")[2]
+    if not source.in_domain or name not in {"models.py", "rules.py", "queries.py", "service.py"}:
+        return
+    for node in ast.walk(source.tree):
+        if isinstance(node, ast.Attribute) and node.attr in {"transaction", "in_transaction", "reading"}:
+            yield f"{node.lineno}: .{node.attr}"
+
+
+def time_comes_from_the_clock(source: Source) -> Violations:
+    if source.path in TIME_READERS or source.package == "sandbox":
+        return
+    for node in ast.walk(source.tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            owner = node.func.value
+            name = owner.attr if isinstance(owner, ast.Attribute) else getattr(owner, "id", "")
+            if node.func.attr in CLOCK_CALLS and name in CLOCK_OWNERS:
+                yield f"{node.lineno}: {name}.{node.func.attr}()"
+
+
+def tables_come_from_migrations(source: Source) -> Violations:
+    for node in ast.walk(source.tree):
+        if isinstance(node, ast.Attribute) and node.attr in {"create_all", "drop_all"}:
+            yield f"{node.lineno}: {node.attr}"
+
+
+def environment_is_read_in_one_place(source: Source) -> Violations:
+    """config/settings.py reads it for the product, app/sandbox/settings.py for the sandbox."""
+    if source.path in {"config/settings.py", "app/sandbox/settings.py"}:
+        return
+    if source.package == "sandbox" or source.path.startswith(
+        ("app/", "tasks/", "config/", "wsgi.py", "migrations/")
+    ):
+        for node in ast.walk(source.tree):
+            if isinstance(node, ast.Attribute) and node.attr in {"environ", "getenv"}:
+                yield f"{node.lineno}: os.{node.attr}"
+
+
+def schemas_are_built_once(source: Source) -> Violations:
+    for function in ast.walk(source.tree):
+        if not isinstance(function, ast.FunctionDef):
+            continue
+        for node in ast.walk(function):
+            if (
+                isinstance(node, ast.Call)
+                and isinstance(node.func, ast.Name)
+                and node.func.id.endswith("Schema")
+            ):
+                yield f"{node.lineno}: {node.func.id}() inside {function.name}"
+
+
+def rules_are_pure(source: Source) -> Violations:
+    """A domain's rules.py: standard library, errors, and other pure things only; no session."""
+    if not source.in_domain or not source.path.endswith("/rules.py"):
+        return
+    for name in source.imports():
+        top = name.partition(".")[0]
+        if top not in sys.stdlib_module_names and not _is_pure(name):
+            yield f"1: imports {name}"
+
+
+def _is_pure(name: str) -> bool:
+    parts = name.split(".")
+    return parts[0] == "app" and (parts[1] == "errors" or "rules" in parts or "events" in parts)
+
+
+def domains_know_no_web(source: Source) -> Violations:
+    if not source.path.startswith("app/") or source.package in WEB_PACKAGES:
+        return
+    for name in source.imports():
+        if name.partition(".")[0] in {"flask", "flask_smorest", "werkzeug", "marshmallow", "config"}:
+            yield f"1: imports {name}"
+
+
+def sandbox_imports_nothing_of_ours(source: Source) -> Violations:
+    for name in source.imports():
+        parts = name.split(".")
+        ours = parts[0] in {"app", "tasks", "config"}
+        if source.package == "sandbox":
+            if ours and parts[1:2] != ["sandbox"]:
+                yield f"1: imports {name}"
+        elif parts[:2] == ["app", "sandbox"]:
+            yield f"1: imports {name}"
+
+
+def each_outside_library_has_one_importer(source: Source) -> Violations:
+    for name in source.imports():
+        home = SOLE_IMPORTERS.get(name.partition(".")[0])
+        if home and not source.path.startswith(home):
+            yield f"1: imports {name}, which belongs in {home}"
+
+
+RULES: tuple[Rule, ...] = (
+    functions_fit_a_screen,
+    files_hold_one_subject,
+    modules_say_what_lives_there,
+    names_mean_something,
+    classes_use_the_product_words,
+    only_the_edge_commits,
+    services_get_a_session,
+    time_comes_from_the_clock,
+    tables_come_from_migrations,
+    environment_is_read_in_one_place,
+    schemas_are_built_once,
+    rules_are_pure,
+    domains_know_no_web,
+    sandbox_imports_nothing_of_ours,
+    each_outside_library_has_one_importer,
+)
