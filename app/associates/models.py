@@ -1,0 +1,33 @@
+"""The table of associates."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import ForeignKey, Index, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.db import Base
+
+
+class Role(StrEnum):
+    """What a person may do; the scope follows from the store."""
+
+    ASSOCIATE = "associate"
+    STORE_MANAGER = "store_manager"
+    HQ = "hq"
+
+
+class Associate(Base):
+    """A person of the chain with a WeCom account; `store_id` is None at headquarters."""
+
+    __tablename__ = "associates"
+    __table_args__ = (Index(None, "store_id", "role"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    wecom_userid: Mapped[str] = mapped_column(String(64), unique=True)
+    name: Mapped[str] = mapped_column(String(64))
+    store_id: Mapped[int | None] = mapped_column(ForeignKey("stores.id"))
+    role: Mapped[str] = mapped_column(String(16))
+    ended_at: Mapped[datetime | None]

@@ -1,0 +1,64 @@
+"""Reading associates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.associates.models import Associate, Role
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who is asking, and what they may see: HQ everything, a manager their store, an associate their own."""
+
+    associate_id: int
+    wecom_userid: str
+    name: str
+    role: Role
+    store_id: int | None
+
+
+def find_actor(session: Session, associate_id: int) -> Actor | None:
+    """The person behind a session, or None once they have left: access ends with the next request."""
+    person = session.get(Associate, associate_id)
+    return None if person is None or person.ended_at is not None else _actor(person)
+
+
+def find_actor_by_userid(session: Session, wecom_userid: str) -> Actor | None:
+    """The person with this WeCom account (WeCom compares accounts without case), or None."""
+    person = session.scalar(select(Associate).where(Associate.wecom_userid == wecom_userid.lower()))
+    return None if person is None or person.ended_at is not None else _actor(person)
+
+
+def active_associates(session: Session, ids: Iterable[int]) -> dict[int, Associate]:
+    """Those of the given people who still work here."""
+    query = select(Associate).where(Associate.id.in_(set(ids)), Associate.ended_at.is_(None))
+    return {person.id: person for person in session.scalars(query)}
+
+
+def managers_by_store(session: Session, store_ids: Iterable[int]) -> dict[int, int]:
+    """One active store manager per store: the longest-serving one where there are several."""
+    query = (
+        select(Associate.store_id, Associate.id)
+        .where(
+            Associate.store_id.in_(set(store_ids)),
+            Associate.role == Role.STORE_MANAGER,
+            Associate.ended_at.is_(None),
+        )
+        .order_by(Associate.id.desc())
+    )
+    return {store_id: person_id for store_id, person_id in session.execute(query) if store_id is not None}
+
+
+def ids_by_userid(session: Session) -> dict[str, int]:
+    """Ids of all active people by their WeCom account."""
+    query = select(Associate.wecom_userid, Associate.id).where(Associate.ended_at.is_(None))
+    return {userid: person_id for userid, person_id in session.execute(query)}
+
+
+def _actor(person: Associate) -> Actor:
+    return Actor(person.id, person.wecom_userid, person.name, Role(person.role), person.store_id)

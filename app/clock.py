@@ -1,0 +1,97 @@
+"""Time: the database's clock decides what is due.
+
+Business time is the database's UTC plus an offset that only the sandbox may set (fast-forward); it is read
+once per transaction. Leases, time-outs and token lives use real time. Wall-clock arithmetic in a store's
+zone lives in `stores.rules`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import func, select, text, update
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from app.db import Base
+from app.errors import Conflict
+
+ROW = 1
+
+
+class ClockOffset(Base):
+    """The one row that moves business time in the sandbox; `target_at` is where a fast-forward is heading."""
+
+    __tablename__ = "clock_offset"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    offset_us: Mapped[int]
+    target_at: Mapped[datetime | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """`business` decides what is due, `real` how long something may take; `offset` lies between them."""
+
+    business: datetime
+    real: datetime
+    target_at: datetime | None
+
+    @property
+    def offset(self) -> timedelta:
+        """How far business time is ahead of real time; zero in production."""
+        return self.business - self.real
+
+
+def moment(session: Session) -> Moment:
+    """The time of this transaction: read from the database once, the same for everything done in it."""
+    known = session.info.get("moment")
+    if isinstance(known, Moment):
+        return known
+    if session.get_bind().dialect.name == "sqlite":
+        utc = func.strftime("%Y-%m-%d %H:%M:%f", "now")
+    else:
+        utc = func.date_format(func.utc_timestamp(text("6")), "%Y-%m-%d %H:%i:%s.%f")
+    row = session.execute(select(utc, ClockOffset.offset_us, ClockOffset.target_at)).one()
+    real = datetime.fromisoformat(row[0]).replace(tzinfo=UTC)
+    read = Moment(real + timedelta(microseconds=row[1]), real, row[2])
+    session.info["moment"] = read
+    return read
+
+
+def now(session: Session) -> datetime:
+    """Business now, UTC."""
+    return moment(session).business
+
+
+def real_now(session: Session) -> datetime:
+    """Real now, UTC: for leases and time-outs only."""
+    return moment(session).real
+
+
+def set_target(session: Session, target: datetime) -> None:
+    """Ask for a fast-forward; the clock process lives through everything due until then."""
+    if target < now(session):
+        raise Conflict("clock_goes_forward_only", place="target_at")
+    session.execute(update(ClockOffset).where(ClockOffset.id == ROW).values(target_at=target))
+
+
+def clear_target(session: Session) -> None:
+    """The fast-forward has arrived."""
+    session.execute(update(ClockOffset).where(ClockOffset.id == ROW).values(target_at=None))
+
+
+def jump_to(session: Session, instant: datetime) -> timedelta:
+    """Move business time of every process to `instant`; returns the new offset."""
+    offset = instant - real_now(session)
+    us = offset // timedelta(microseconds=1)
+    session.execute(update(ClockOffset).where(ClockOffset.id == ROW).values(offset_us=us))
+    del session.info["moment"]
+    return offset
+
+
+def refuse_offset(session: Session) -> None:
+    """Production starts only on real time: raises `Conflict` where an offset or a target is set."""
+    row = session.get_one(ClockOffset, ROW)
+    if row.offset_us or row.target_at:
+        raise Conflict("clock_offset_in_production", place="clock_offset")

@@ -1,0 +1,217 @@
+"""The database: one engine, two kinds of transaction, and the column types every table shares.
+
+Tables live in their domains. Nothing here knows what is stored. Services only flush; the edge
+(route, job, script) opens `transaction()` or `reading()` and thereby commits.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    DateTime,
+    Dialect,
+    Engine,
+    Integer,
+    MetaData,
+    Table,
+    create_engine,
+    event,
+    make_url,
+)
+from sqlalchemy.dialects.mysql import DATETIME as MYSQL_DATETIME
+from sqlalchemy.dialects.mysql import insert as mysql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.orm import DeclarativeBase, Session
+from sqlalchemy.types import TypeDecorator
+
+from app.ids import IdSource
+
+T = TypeVar("T")
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "pk": "pk_%(table_name)s",
+}
+# 1213 deadlock, 1205 lock wait, 1020 row changed (MariaDB snapshot), 1047/1180 Galera certification.
+RETRYABLE_MYSQL = frozenset({1213, 1205, 1020, 1047, 1180})
+MAX_ATTEMPTS = 6
+
+
+class Instant(TypeDecorator[datetime]):
+    """A UTC instant with microseconds; only aware datetimes go in, only aware ones come out."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> Any:
+        """Use DATETIME(6) on MySQL and MariaDB, whose plain DATETIME drops microseconds."""
+        return dialect.type_descriptor(MYSQL_DATETIME(fsp=6) if dialect.name == "mysql" else DateTime())
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Refuse naive datetimes rather than guess their zone."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"naive datetime for an instant: {value!r}")
+        return value.astimezone(UTC).replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Give the stored wall clock its zone back."""
+        return value if value is None else value.replace(tzinfo=UTC)
+
+
+Id = BigInteger().with_variant(Integer, "sqlite")
+
+
+class Base(DeclarativeBase):
+    """Declarative base of every table, with named constraints so that migrations can drop them."""
+
+    metadata = MetaData(naming_convention=NAMING)
+    type_annotation_map = {datetime: Instant(), int: Id}
+
+
+class Database:
+    """One database, shared by all threads of a process."""
+
+    def __init__(self, url: str) -> None:
+        self.engine = _make_engine(url)
+        self.is_sqlite = self.engine.dialect.name == "sqlite"
+        self.ids = IdSource()
+        self._lock_path = _lock_path(self.engine) if self.is_sqlite else None
+
+    @contextmanager
+    def transaction(self) -> Iterator[Session]:
+        """Write: commits on success, rolls back on any error. Writers of one SQLite file queue up here."""
+        with self._writer_turn():
+            if self.ids.is_running_out():
+                with self._session("BEGIN IMMEDIATE") as session, session.begin():
+                    self.ids.lease(session.connection())
+            with self._session("BEGIN IMMEDIATE") as session, session.begin():
+                yield session
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """Read one consistent picture; nothing may be written."""
+        with self._session("BEGIN") as session:
+            yield session
+            session.rollback()
+
+    def in_transaction(self, work: Callable[[Session], T]) -> T:
+        """Run `work` in a transaction and run it again after a deadlock or a lost race for a unique key.
+
+        `work` must have no effect outside the database. Raises the last error after 6 attempts.
+        """
+        for attempt in range(1, MAX_ATTEMPTS + 1):
+            try:
+                with self.transaction() as session:
+                    return work(session)
+            except DBAPIError as error:
+                if attempt == MAX_ATTEMPTS or not is_retryable(error):
+                    raise
+                time.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311 - jitter, not a secret
+        raise AssertionError("unreachable")
+
+    def close(self) -> None:
+        """Close every pooled connection."""
+        self.engine.dispose()
+
+    def _session(self, begin: str) -> Session:
+        session = Session(self.engine.execution_options(begin=begin), expire_on_commit=False)
+        session.info["ids"] = self.ids
+        return session
+
+    def _writer_turn(self) -> AbstractContextManager[None]:
+        return nullcontext() if self._lock_path is None else _file_lock(self._lock_path)
+
+
+def is_retryable(error: DBAPIError) -> bool:
+    """True where the same work may succeed when done again: deadlock, lock wait, duplicate key race."""
+    code = error.orig.args[0] if error.orig is not None and error.orig.args else None
+    return code in RETRYABLE_MYSQL or isinstance(error, IntegrityError) or code == "database is locked"
+
+
+def insert_rows(session: Session, model: type[Base], rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert plain dicts with one executemany; nothing happens for no rows."""
+    if rows:
+        session.connection().execute(table_of(model).insert(), list(rows))
+
+
+def upsert_rows(session: Session, model: type[Base], rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert rows, or overwrite every non-key column where the primary key exists."""
+    if not rows:
+        return
+    table = table_of(model)
+    keys = [column.name for column in table.primary_key]
+    names = [name for name in rows[0] if name not in keys]
+    if session.get_bind().dialect.name == "sqlite":
+        lite = sqlite_insert(table)
+        statement: Any = lite.on_conflict_do_update(
+            index_elements=keys, set_={name: lite.excluded[name] for name in names}
+        )
+    else:
+        mine = mysql_insert(table)
+        statement = mine.on_duplicate_key_update({name: mine.inserted[name] for name in names})
+    session.connection().execute(statement, list(rows))
+
+
+def table_of(model: type[Base]) -> Table:
+    """The Core table of a model, typed."""
+    table = model.__table__
+    assert isinstance(table, Table)
+    return table
+
+
+def _make_engine(url: str) -> Engine:
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        Path(parsed.database or "").parent.mkdir(parents=True, exist_ok=True)
+        engine = create_engine(parsed, connect_args={"timeout": 30, "check_same_thread": False})
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+        return engine
+    return create_engine(
+        parsed.update_query_dict({"charset": "utf8mb4"}),
+        isolation_level="READ COMMITTED",
+        pool_pre_ping=True,
+        pool_recycle=1800,
+        connect_args={
+            "connect_timeout": 5,
+            "read_timeout": 60,
+            "write_timeout": 60,
+            "init_command": "SET time_zone='+00:00'",
+        },
+    )
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    connection.isolation_level = None  # we say BEGIN ourselves: the driver would defer it
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "cache_size=-32000"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    connection.exec_driver_sql(connection.get_execution_options().get("begin", "BEGIN"))
+
+
+def _lock_path(engine: Engine) -> Path:
+    return Path(f"{engine.url.database}.lock")
+
+
+@contextmanager
+def _file_lock(path: Path) -> Iterator[None]:
+    """Queue writers fairly: SQLite's own busy handler polls and starves under contention."""
+    with path.open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield

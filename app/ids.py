@@ -1,0 +1,90 @@
+"""Ids: 63-bit integers that grow with time and never collide between processes.
+
+41 bits of milliseconds since 2026-01-01, 10 bits of a node leased from the database, 12 bits of sequence.
+The layout is Snowflake's; the lease replaces its hand-configured worker number.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from sqlalchemy import BigInteger, Column, Connection, Integer, MetaData, Table, select, update
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+EPOCH_MS = 1_767_225_600_000
+NODES = 1024
+SEQUENCES = 4096
+LEASE_S = 3600
+RENEW_S = 1800
+
+# Its own metadata: this module lies below db.py. The migration creates the same table.
+nodes = Table(
+    "id_nodes",
+    MetaData(),
+    Column("node", Integer, primary_key=True, autoincrement=False),
+    Column("leased_until_s", BigInteger, nullable=False),
+)
+
+
+class NoNodeFree(Exception):
+    """All 1,024 nodes are leased: more processes started within the hour than ids can tell apart."""
+
+
+class IdSource:
+    """Hands out ids for one process; safe for all its threads."""
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._node = -1
+        self._good_until = 0.0
+        self._last_ms = 0
+        self._sequence = 0
+
+    def is_running_out(self) -> bool:
+        """True when the node should be leased (again) before the next transaction."""
+        return time.monotonic() > self._good_until - RENEW_S
+
+    def lease(self, connection: Connection) -> None:
+        """Lease this process's node again, or a free one, for an hour of real time."""
+        now = int(time.time())
+        asked_at = time.monotonic()
+        mine = self._node if asked_at < self._good_until else -1
+        wanted = nodes.c.node == mine if mine >= 0 else nodes.c.leased_until_s < now
+        query = select(nodes.c.node).where(wanted).order_by(nodes.c.leased_until_s, nodes.c.node).limit(1)
+        node = connection.execute(query.with_for_update(skip_locked=True)).scalar()
+        if node is None:
+            raise NoNodeFree
+        connection.execute(update(nodes).where(nodes.c.node == node).values(leased_until_s=now + LEASE_S))
+        self._node, self._good_until = node, asked_at + LEASE_S
+
+    def take(self, count: int) -> list[int]:
+        """`count` new ids, ascending. Raises `NoNodeFree` when the lease ran out."""
+        with self._guard:
+            if time.monotonic() >= self._good_until:
+                raise NoNodeFree
+            return [self._next() for _ in range(count)]
+
+    def _next(self) -> int:
+        now_ms = time.time_ns() // 1_000_000 - EPOCH_MS
+        if now_ms > self._last_ms:
+            self._last_ms, self._sequence = now_ms, 0
+        elif self._sequence + 1 < SEQUENCES:
+            self._sequence += 1
+        else:  # sequence used up, or the wall clock stepped back: borrow the next millisecond
+            self._last_ms, self._sequence = self._last_ms + 1, 0
+        return (self._last_ms << 22) | (self._node << 12) | self._sequence
+
+
+def new_ids(session: Session, count: int) -> list[int]:
+    """`count` fresh ids in ascending order."""
+    source: IdSource = session.info["ids"]
+    return source.take(count)
+
+
+def new_id(session: Session) -> int:
+    """One fresh id."""
+    return new_ids(session, 1)[0]

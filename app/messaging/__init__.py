@@ -1,0 +1,1 @@
+"""What is pushed to associates: notices, gathered into digests, delivered as messages."""

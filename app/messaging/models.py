@@ -1,0 +1,66 @@
+"""Tables of notices, digest schedules and outbound messages."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import Index, Integer, String, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.db import Base
+
+
+class Notice(Base):
+    """One thing an associate should hear of; joins exactly one message."""
+
+    __tablename__ = "notices"
+    __table_args__ = (Index(None, "associate_id", "message_id"), Index(None, "message_id"))
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    associate_id: Mapped[int]
+    work_item_id: Mapped[int]
+    text: Mapped[str] = mapped_column(String(128))
+    written_at: Mapped[datetime]
+    message_id: Mapped[int | None]
+
+
+class DigestSchedule(Base):
+    """When an associate's waiting notices are gathered; owner of the digest timer, None where none waits."""
+
+    __tablename__ = "digest_schedules"
+
+    associate_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    next_due_at: Mapped[datetime | None]
+
+
+class MessageState(StrEnum):
+    """Where a message stands; DELIVERED and ABANDONED are final."""
+
+    ENQUEUED = "enqueued"
+    DELIVERED = "delivered"
+    ABANDONED = "abandoned"
+
+
+class OutboundMessage(Base):
+    """A message to one associate, rendered once: every attempt sends the identical body.
+
+    `fence` counts claims; only the latest claim may record. While ENQUEUED it has one timer in the push lane at
+    `next_due_at`, in real time.
+    """
+
+    __tablename__ = "outbound_messages"
+    __table_args__ = (Index(None, "associate_id", "enqueued_at"), Index(None, "state"))
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    associate_id: Mapped[int]
+    dedupe_key: Mapped[str] = mapped_column(String(64), unique=True)
+    body: Mapped[str] = mapped_column(Text)
+    state: Mapped[str] = mapped_column(String(16))
+    reason: Mapped[str] = mapped_column(String(255))
+    attempts: Mapped[int] = mapped_column(Integer)
+    fence: Mapped[int] = mapped_column(Integer)
+    enqueued_at: Mapped[datetime]
+    next_due_at: Mapped[datetime | None]
+    delivered_at: Mapped[datetime | None]
+    wecom_msgid: Mapped[str] = mapped_column(String(255))

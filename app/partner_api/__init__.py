@@ -1,0 +1,1 @@
+"""The partner API: how POS, mall and ERP systems report purchases."""

@@ -1,0 +1,1 @@
+"""Branches (分公司) and stores (门店)."""

@@ -1,0 +1,54 @@
+"""Reading stores."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.errors import NotFound
+from app.stores.models import Store
+from app.stores.rules import StoreHours
+
+
+@dataclass(frozen=True, slots=True)
+class StoreFacts:
+    """What other domains need of a store."""
+
+    id: int
+    code: str
+    name: str
+    currency: str
+    hours: StoreHours
+
+
+@lru_cache(maxsize=8192)
+def _hours(zone: str, opens_at: object, closes_at: object) -> StoreHours:
+    return StoreHours(ZoneInfo(zone), opens_at, closes_at)  # type: ignore[arg-type]
+
+
+def _facts(store: Store) -> StoreFacts:
+    return StoreFacts(
+        store.id, store.code, store.name, store.currency, _hours(store.time_zone, store.opens_at, store.closes_at)
+    )
+
+
+def stores_by_code(session: Session) -> dict[str, StoreFacts]:
+    """Every store that has not ended, by its code."""
+    return {store.code: _facts(store) for store in session.scalars(select(Store).where(Store.ended_at.is_(None)))}
+
+
+def stores_by_id(session: Session) -> dict[int, StoreFacts]:
+    """Every store, ended ones too (their follow-ups still run out), by id."""
+    return {store.id: _facts(store) for store in session.scalars(select(Store))}
+
+
+def get_store(session: Session, code: str) -> StoreFacts:
+    """The store with this code. Raises `NotFound` naming it."""
+    store = session.scalar(select(Store).where(Store.code == code, Store.ended_at.is_(None)))
+    if store is None:
+        raise NotFound("unknown_store", place=code)
+    return _facts(store)

@@ -1,0 +1,51 @@
+"""Opening hours and local calendar of a store. Pure: instants in, instants out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+
+@dataclass(frozen=True, slots=True)
+class StoreHours:
+    """When a store is open, every day alike: from `opens_at` to before `closes_at`, local time of `zone`.
+
+    A closing time at or before the opening time lies on the next day (a night shop).
+    """
+
+    zone: ZoneInfo
+    opens_at: time
+    closes_at: time
+
+    def local_date(self, instant: datetime) -> date:
+        """The calendar date a clock on the store's wall shows at `instant`."""
+        return instant.astimezone(self.zone).date()
+
+    def opening_on(self, day: date) -> datetime:
+        """The UTC instant at which the store opens on a local date."""
+        return self.at(day, self.opens_at)
+
+    def at(self, day: date, wall: time) -> datetime:
+        """The UTC instant of a local wall-clock time.
+
+        A time that a spring change skips moves forward by the gap; of a time that occurs twice the first counts
+        (PEP 495 with fold 0, then through UTC).
+        """
+        return datetime.combine(day, wall, tzinfo=self.zone).astimezone(UTC)
+
+    def is_open(self, instant: datetime) -> bool:
+        """True while customers may expect someone in the store."""
+        today = self.local_date(instant)
+        return any(start <= instant < end for start, end in map(self._hours_of, (today, today - timedelta(days=1))))
+
+    def open_from(self, instant: datetime) -> datetime:
+        """`instant` itself while open, otherwise the next opening."""
+        if self.is_open(instant):
+            return instant
+        today = self.opening_on(self.local_date(instant))
+        return today if today >= instant else self.opening_on(self.local_date(instant) + timedelta(days=1))
+
+    def _hours_of(self, day: date) -> tuple[datetime, datetime]:
+        last_day = day if self.closes_at > self.opens_at else day + timedelta(days=1)
+        return self.opening_on(day), self.at(last_day, self.closes_at)

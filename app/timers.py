@@ -1,0 +1,80 @@
+"""Timers: what is to happen when. A narrow table that is always rebuildable from the rows that own the timers.
+
+The primary key is the order in which a lane is worked off; there is no other index, so inserting and deleting
+touch one B-tree. A timer is deleted by its full key, which its owner remembers as `next_due_at`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from enum import StrEnum
+from typing import NamedTuple
+
+from sqlalchemy import String, delete, func, select, tuple_
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from app.db import Base, insert_rows, table_of
+
+
+class Lane(StrEnum):
+    """Separate queues, so that a backlog in one never delays another."""
+
+    MINUTES = "minutes"  # follow-up steps due within hours of their anchor; subject: enrollment
+    DAYS = "days"  # follow-up steps due on a day; subject: enrollment
+    EXPIRY = "expiry"  # work items whose validity ends; subject: work item
+    DIGEST = "digest"  # notices waiting to be gathered; subject: associate
+    PUSH = "push"  # messages to deliver, in REAL time because leases are; subject: message
+
+
+REAL_TIME_LANES = frozenset({Lane.PUSH})
+CHUNK = 300
+
+
+class Timer(Base):
+    """One due instant of one subject in one lane."""
+
+    __tablename__ = "timers"
+
+    lane: Mapped[str] = mapped_column(String(16), primary_key=True)
+    due_at: Mapped[datetime] = mapped_column(primary_key=True)
+    subject_id: Mapped[int] = mapped_column(primary_key=True)
+    member_id: Mapped[int | None]
+
+
+class TimerKey(NamedTuple):
+    """The full key of a timer."""
+
+    lane: str
+    due_at: datetime
+    subject_id: int
+
+
+def set_timers(session: Session, rows: Iterable[tuple[TimerKey, int | None]]) -> None:
+    """Add timers with the member they belong to, in key order (two writers then never deadlock on them)."""
+    ordered = sorted(rows, key=lambda row: row[0])
+    insert_rows(
+        session,
+        Timer,
+        [
+            {"lane": str(key.lane), "due_at": key.due_at, "subject_id": key.subject_id, "member_id": member_id}
+            for key, member_id in ordered
+        ],
+    )
+
+
+def clear_timers(session: Session, keys: Sequence[TimerKey]) -> None:
+    """Delete timers by full key; one that is already gone is no error."""
+    table = table_of(Timer)
+    key_columns = tuple_(table.c.lane, table.c.due_at, table.c.subject_id)
+    ordered = sorted((str(lane), due_at, subject_id) for lane, due_at, subject_id in keys)
+    for start in range(0, len(ordered), CHUNK):
+        session.connection().execute(delete(table).where(key_columns.in_(ordered[start : start + CHUNK])))
+
+
+def next_due(session: Session, lanes: Iterable[Lane]) -> datetime | None:
+    """The earliest due instant of the lanes, or None where nothing is waiting."""
+    dues = [
+        session.execute(select(func.min(Timer.due_at)).where(Timer.lane == str(lane))).scalar() for lane in lanes
+    ]
+    return min((due for due in dues if due is not None), default=None)

@@ -1,0 +1,109 @@
+"""Settings: the only place that reads the environment. Every name is documented in the README."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+SANDBOX_SECRET_KEY = "sandbox-only-not-a-secret"  # noqa: S105 - refused in production below
+MIN_SECRET_LENGTH = 32
+
+
+class Mode(StrEnum):
+    """Where we run: the sandbox has a fast-forward and demo secrets, production refuses both."""
+
+    SANDBOX = "sandbox"
+    PRODUCTION = "production"
+
+
+class SettingsError(Exception):
+    """Settings are missing or wrong; the message names all of them at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that differs between installations."""
+
+    mode: Mode
+    database_url: str
+    redis_url: str
+    secret_key: str
+    public_url: str
+    wecom_corp_id: str
+    wecom_agent_id: int
+    wecom_secret: str
+    wecom_api_url: str
+    wecom_oauth_url: str
+    wecom_login_url: str
+    wecom_jssdk_url: str
+    travel_key: str
+    log_level: str
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] = os.environ) -> Settings:
+        """Read and check all settings. Raises `SettingsError` listing every problem."""
+        mode = Mode(environ.get("DIANBAN_MODE", Mode.SANDBOX))
+        defaults = _sandbox_defaults() if mode is Mode.SANDBOX else _production_defaults()
+        values = {name: environ.get(name) or default for name, default in defaults.items()}
+        problems = [f"{name} is not set" for name, value in values.items() if value is None]
+        problems += _weaknesses(mode, values)
+        if problems:
+            raise SettingsError("; ".join(problems))
+        known = {name.lower(): value or "" for name, value in values.items()}
+        agent_id = int(known.pop("wecom_agent_id"))
+        return cls(mode=mode, wecom_agent_id=agent_id, **known)
+
+
+def _sandbox_defaults() -> dict[str, str | None]:
+    sandbox = "http://localhost:8001"
+    return {
+        "DATABASE_URL": f"sqlite:///{ROOT / '.local' / 'dianban.sqlite3'}",
+        "REDIS_URL": "",
+        "SECRET_KEY": SANDBOX_SECRET_KEY,
+        "PUBLIC_URL": "http://localhost:8000",
+        "WECOM_CORP_ID": "ww0000sandbox0000",
+        "WECOM_AGENT_ID": "1000002",
+        "WECOM_SECRET": "sandbox-app-secret",
+        "WECOM_API_URL": sandbox,
+        "WECOM_OAUTH_URL": sandbox,
+        "WECOM_LOGIN_URL": sandbox,
+        "WECOM_JSSDK_URL": "",
+        "TRAVEL_KEY": "sandbox-travel",
+        "LOG_LEVEL": "INFO",
+    }
+
+
+def _production_defaults() -> dict[str, str | None]:
+    return {
+        "DATABASE_URL": None,
+        "REDIS_URL": "",
+        "SECRET_KEY": None,
+        "PUBLIC_URL": None,
+        "WECOM_CORP_ID": None,
+        "WECOM_AGENT_ID": None,
+        "WECOM_SECRET": None,
+        "WECOM_API_URL": "https://qyapi.weixin.qq.com",
+        "WECOM_OAUTH_URL": "https://open.weixin.qq.com",
+        "WECOM_LOGIN_URL": "https://login.work.weixin.qq.com",
+        "WECOM_JSSDK_URL": "https://wwcdn.weixin.qq.com/node/open/js/wecom-jssdk-2.0.2.js",
+        "TRAVEL_KEY": "",
+        "LOG_LEVEL": "INFO",
+    }
+
+
+def _weaknesses(mode: Mode, values: Mapping[str, str | None]) -> list[str]:
+    problems = []
+    agent_id = values["WECOM_AGENT_ID"]
+    if agent_id is not None and not agent_id.isdigit():
+        problems.append("WECOM_AGENT_ID is not a number")
+    secret = values["SECRET_KEY"]
+    if mode is Mode.PRODUCTION and secret is not None:
+        if secret == SANDBOX_SECRET_KEY or len(secret) < MIN_SECRET_LENGTH:
+            problems.append(f"SECRET_KEY is the sandbox's or shorter than {MIN_SECRET_LENGTH} characters")
+        if values["TRAVEL_KEY"]:
+            problems.append("TRAVEL_KEY is set: production has no fast-forward")
+    return problems

@@ -1,0 +1,46 @@
+"""Alembic's entry, called by scripts/migrate with the database's url in `config.attributes`."""
+
+from __future__ import annotations
+
+from alembic import context
+
+from app import ids
+from app.associates import models as associates
+from app.catalogue import models as catalogue
+from app.clock import ClockOffset
+from app.db import Base, Database
+from app.follow_ups import models as follow_ups
+from app.inbound import models as inbound
+from app.intake import models as intake
+from app.members import models as members
+from app.messaging import models as messaging
+from app.orders import models as orders
+from app.partner_api import models as partner_api
+from app.sales_scripts import models as sales_scripts
+from app.stores import models as stores
+from app.timers import Timer
+from app.worklist import models as worklist
+
+TABLES = (
+    associates, catalogue, ClockOffset, follow_ups, inbound, intake, members, messaging, orders, partner_api,
+    sales_scripts, stores, Timer, worklist,
+)  # fmt: skip
+
+
+def run() -> None:
+    """Apply migrations in one connection; SQLite needs batch mode to alter tables."""
+    database = Database(context.config.attributes["url"])
+    with database.engine.execution_options(begin="BEGIN IMMEDIATE").connect() as connection:
+        context.configure(
+            connection=connection,
+            target_metadata=[Base.metadata, ids.nodes.metadata],
+            render_as_batch=True,
+            compare_type=True,
+        )
+        with context.begin_transaction():
+            context.run_migrations()
+        connection.commit()
+    database.close()
+
+
+run()
