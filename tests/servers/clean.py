@@ -7,8 +7,6 @@ import sqlite3
 from itertools import count
 from pathlib import Path
 
-from pymysql.constants import CLIENT
-
 from scripts.commands.migrate import migrate
 from tests.servers.mariadb import MariaDB
 
@@ -52,7 +50,7 @@ class MariaDatabases:
         self._server = server
         self._name = name
         self._seeds = f"{name}_seeds"
-        self._cleaning: str | None = None
+        self._cleaning: list[str] | None = None
 
     def new(self) -> str:
         """The URL of a clean migrated database; the one given before is the same and becomes clean too."""
@@ -69,7 +67,7 @@ class MariaDatabases:
         """The URL of a database that was never migrated."""
         return self._server.create_database(f"{self._name}_empty")
 
-    def _keep_seeds(self) -> str:
+    def _keep_seeds(self) -> list[str]:
         """Copies the rows that migrations inserted; returns the statements that bring that state back."""
         statements = ["SET foreign_key_checks=0"]
         with self._server.connect() as connection, connection.cursor() as cursor:
@@ -83,14 +81,12 @@ class MariaDatabases:
                 if row and row[0]:
                     cursor.execute(f"CREATE TABLE {seed} AS SELECT * FROM {live}")
                     statements.append(f"INSERT INTO {live} SELECT * FROM {seed}")
-        return ";".join(statements)
+        return statements
 
-    def _clean(self, statements: str) -> None:
-        connection = self._server.connect(client_flag=CLIENT.MULTI_STATEMENTS)
-        with connection, connection.cursor() as cursor:
-            cursor.execute(statements)
-            while cursor.nextset():
-                pass
+    def _clean(self, statements: list[str]) -> None:
+        with self._server.connect() as connection, connection.cursor() as cursor:
+            for statement in statements:
+                cursor.execute(statement)
 
     def _end_connections(self) -> None:
         # A test that failed may have left a transaction open; its locks would hold up the next one.

@@ -45,8 +45,8 @@ class MariaDB:
         return self._process.pid
 
     def url(self, database: str) -> str:
-        """The address for DATABASE_URL, over TCP as in production."""
-        return f"mysql+pymysql://root@127.0.0.1:{self.port}/{database}?charset=utf8mb4"
+        """The address for DATABASE_URL, over TCP. Without TLS: loading the certificates costs 30 ms a connection."""
+        return f"mysql+pymysql://root@127.0.0.1:{self.port}/{database}?charset=utf8mb4&ssl_disabled=true"
 
     def start(self) -> None:
         """Returns when it answers. Raises ServerMissing or RuntimeError with its log."""
@@ -65,7 +65,7 @@ class MariaDB:
         assert self._process is not None
         self._process.kill()
 
-    def connect(self, database: str | None = None, client_flag: int = 0) -> Connection:
+    def connect(self, database: str | None = None) -> Connection:
         """An administrator's connection that commits each statement."""
         return pymysql.connect(
             host="127.0.0.1",
@@ -74,7 +74,7 @@ class MariaDB:
             database=database,
             charset="utf8mb4",
             autocommit=True,
-            client_flag=client_flag,
+            ssl_disabled=True,
         )
 
     def create_database(self, name: str) -> str:
