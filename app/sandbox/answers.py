@@ -1,0 +1,100 @@
+"""WeCom's error codes and the shape of its answers (facts 2 and 6)."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+Answer = dict[str, Any]
+
+TEXTS = {
+    -1: "system busy",
+    40001: "invalid credential",
+    40003: "invalid userid",
+    40007: "invalid media_id",
+    40008: "invalid message type",
+    40013: "invalid corpid",
+    40014: "invalid access_token",
+    40029: "invalid code",
+    40031: "invalid useridlist",
+    40032: "invalid useridlist size",
+    40056: "invalid agentid",
+    40058: "invalid Request Parameter",
+    40093: "jsapi ticket signature error",
+    40094: "invalid url",
+    40096: "invalid external userid",
+    41001: "access_token missing",
+    41002: "corpid missing",
+    41004: "secret missing",
+    41008: "code missing",
+    41009: "userid missing",
+    41011: "agentid missing",
+    41033: "missing description",
+    41035: "missing external userid",
+    42001: "access_token expired",
+    42003: "oauth_code expired",
+    42012: "invalid jsapi_ticket",
+    42014: "invalid taskid",
+    42022: "oauth_code used",
+    42027: "template_card horizontal_content_list keyname missing",
+    42028: "template_card url missing",
+    42029: "template_card media_id missing",
+    42030: "template_card appid invalid",
+    42031: "template_card card_type invalid",
+    42033: "template_card jump_list title missing",
+    42035: "template_card horizontal_content_list size out of range",
+    42036: "template_card vertical_content_list size out of range",
+    42042: "template_card jump_list size out of range",
+    42044: "template_card card_image invalid",
+    42045: "template_card card_action missing",
+    42050: "template_card horizontal_content_list userid invalid",
+    42051: "template_card action_menu key conflict",
+    43012: "not set callback url",
+    44004: "empty content",
+    45008: "article size out of limit",
+    45009: "api freq out of limit",
+    45033: "api concurrent out of limit",
+    45034: "url scheme missing",
+    48002: "api forbidden for agent",
+    50001: "redirect_uri domain not trusted",
+    50003: "app disabled",
+    60011: "no privilege to access/modify contact/party/agent",
+    60020: "not allow to access from your ip",
+    60111: "userid not found",
+    81013: "user & party & tag all invalid",
+    82001: "all receivers empty",
+    82002: "toparty size out of limit",
+    82003: "totag size out of limit",
+    84061: "not external contact",
+    91040: "invalid ticket type",
+    301002: "not allow operate another agent with this accesstoken",
+}
+
+
+class WeComError(Exception):
+    """A refusal in WeCom's manner: an error code, and fields that the answer carries all the same."""
+
+    def __init__(self, code: int, detail: str = "", **fields: Any) -> None:
+        super().__init__(code, detail)
+        self.code = code
+        self.detail = detail
+        self.fields = fields
+
+
+def ok(**fields: Any) -> Answer:
+    """A success; errcode comes first as WeCom writes it."""
+    return {"errcode": 0, "errmsg": "ok", **fields}
+
+
+def refusal(error: WeComError, ip: str, now: int) -> Answer:
+    """The error body of facts 2: short text, hint, the caller's address, where to read more.
+
+    errmsg is for people: facts 2 says never to compare it. HTTP status stays 200.
+    """
+    text = TEXTS.get(error.code, "error")
+    if error.detail:
+        text = f"{text}: {error.detail}"
+    hint = f"{now // 1_000_000}_{secrets.randbelow(100)}_{secrets.token_hex(16)}"
+    page = f"https://open.work.weixin.qq.com/devtool/query?e={error.code}"
+    message = f"{text}, hint: [{hint}], from ip: {ip}, more info at {page}"
+    return {"errcode": error.code, "errmsg": message, **error.fields}

@@ -1,0 +1,133 @@
+"""Reading what the control API is sent: checked as it streams in, each refusal naming the place."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from app.sandbox.faults import DEFAULT_VALUES, Fault, FaultKind
+from app.sandbox.people import USERID
+
+Item = dict[str, Any]
+
+
+class WrongInput(ValueError):
+    """Something sent to the control API is wrong; the message names the place."""
+
+
+def items_of(stream: Iterable[bytes], is_lines: bool) -> Iterator[tuple[str, Item]]:
+    """The objects of a JSON array, or of lines with one object each, with the name of their place."""
+    if is_lines:
+        found: Iterable[Any] = (_parsed(line) for line in stream if line.strip())
+    else:
+        found = _parsed(b"".join(stream))
+        if not isinstance(found, list):
+            raise WrongInput("a JSON array is expected")
+    for number, item in enumerate(found):
+        if not isinstance(item, dict):
+            raise WrongInput(f"[{number}]: not an object")
+        yield f"[{number}]", item
+
+
+def person_of(place: str, item: Item) -> Item:
+    """A member: userid and name needed; department, position, status (1), contacts_enabled (true) not."""
+    _no_others(place, item, {"userid", "name", "department", "position", "status", "contacts_enabled"})
+    userid = text(place, item, "userid")
+    if not USERID.fullmatch(userid):
+        raise WrongInput(f"{place}.userid: 1-64 letters, digits, _-@. and a letter or digit first")
+    status = item.get("status", 1)
+    if status not in (1, 2, 4, 5):
+        raise WrongInput(f"{place}.status: 1, 2, 4 or 5")
+    return {
+        "userid": userid,
+        "name": text(place, item, "name"),
+        "department": text(place, item, "department", "未分配"),
+        "position": text(place, item, "position", ""),
+        "status": status,
+        "contacts_enabled": bool(item.get("contacts_enabled", True)),
+    }
+
+
+def contact_of(place: str, item: Item) -> Item:
+    """A customer with its follow list; external_userid and name needed."""
+    _no_others(place, item, {"external_userid", "name", "avatar", "unionid", "type", "follow"})
+    follows = item.get("follow", [])
+    if not isinstance(follows, list):
+        raise WrongInput(f"{place}.follow: not an array")
+    external_userid = text(place, item, "external_userid")
+    if not external_userid.startswith(("wm", "wo")):
+        raise WrongInput(f"{place}.external_userid: starts with wm or wo (facts 2)")
+    return {
+        "external_userid": external_userid,
+        "name": text(place, item, "name"),
+        "avatar": text(place, item, "avatar", ""),
+        "unionid": text(place, item, "unionid", ""),
+        "kind": 2 if item.get("type") == 2 else 1,
+        "follow": [_follow_of(f"{place}.follow[{n}]", follow) for n, follow in enumerate(follows)],
+    }
+
+
+def fault_of(place: str, item: Item) -> Fault:
+    """A fault: path and kind needed; times (null for ever, default 1), value by kind."""
+    _no_others(place, item, {"path", "kind", "times", "value"})
+    kind = item.get("kind")
+    if kind not in list(FaultKind):
+        raise WrongInput(f"{place}.kind: one of {', '.join(FaultKind)}")
+    times, value = item.get("times", 1), item.get("value", DEFAULT_VALUES[FaultKind(kind)])
+    if times is not None and not (_is_whole(times) and times >= 1):
+        raise WrongInput(f"{place}.times: a whole number above 0, or null for ever")
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        raise WrongInput(f"{place}.value: a number")
+    return Fault(text(place, item, "path").removeprefix("/cgi-bin/"), FaultKind(kind), times, value)
+
+
+def whole(item: Item, name: str) -> int:
+    """A whole number that must be there."""
+    value = item.get(name)
+    if not _is_whole(value):
+        raise WrongInput(f"{name}: a whole number")
+    return int(value or 0)
+
+
+def text(place: str, item: Item, name: str, default: str | None = None) -> str:
+    """A string; without a default it must be there and not be empty."""
+    value = item.get(name, default)
+    if value is None and default is not None:
+        return default
+    if not isinstance(value, str) or (default is None and not value):
+        raise WrongInput(f"{place}.{name}: a string" + (" that is not empty" if default is None else ""))
+    return value
+
+
+def _follow_of(place: str, follow: object) -> Item:
+    if not isinstance(follow, dict):
+        raise WrongInput(f"{place}: not an object")
+    _no_others(place, follow, {"userid", "remark", "createtime", "add_way", "state"})
+    createtime = follow.get("createtime")
+    if createtime is not None and not _is_whole(createtime):
+        raise WrongInput(f"{place}.createtime: whole seconds since 1970")
+    return {
+        "userid": text(place, follow, "userid"),
+        "remark": follow.get("remark"),
+        "createtime": createtime,
+        "add_way": follow.get("add_way", 1),
+        "state": text(place, follow, "state", ""),
+    }
+
+
+def _no_others(place: str, item: Item, known: set[str]) -> None:
+    unknown = sorted(set(item) - known)
+    if unknown:
+        raise WrongInput(f"{place}.{unknown[0]}: not a field")
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _parsed(raw: bytes) -> Any:
+    try:
+        return json.loads(raw)
+    except ValueError as error:
+        raise WrongInput(f"not JSON: {error}") from None

@@ -1,0 +1,71 @@
+"""The sandbox's settings; the only place of this package that reads the environment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+
+class SettingsError(ValueError):
+    """A setting is missing or wrong; the message names every such setting."""
+
+
+@dataclass(frozen=True)
+class AppCredentials:
+    """One self-built app (自建应用) of the corp: its id and the secret that buys its tokens."""
+
+    agent_id: int
+    secret: str
+    name: str = "店伴"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything the sandbox needs to know; frozen, made once."""
+
+    state: Path
+    corp_id: str
+    apps: tuple[AppCredentials, ...]
+    toolbar_url: str
+    console_url: str
+    travel_url: str = ""
+    travel_key: str = ""
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> Settings:
+        """Read SANDBOX_*; raise SettingsError naming all that are missing or wrong."""
+        wrong = [name for name in _REQUIRED if not env.get(name)]
+        if not env.get("SANDBOX_AGENT_ID", "0").isdigit():
+            wrong.append("SANDBOX_AGENT_ID (a whole number)")
+        if wrong:
+            raise SettingsError("missing or wrong: " + ", ".join(wrong))
+        app = AppCredentials(int(env["SANDBOX_AGENT_ID"]), env["SANDBOX_SECRET"])
+        toolbar_url = env.get("SANDBOX_TOOLBAR_URL") or "http://{userid}.localhost:8000/h5/"
+        return cls(
+            state=Path(env["SANDBOX_STATE"]),
+            corp_id=env["SANDBOX_CORP_ID"],
+            apps=(app,),
+            toolbar_url=toolbar_url,
+            console_url=env.get("SANDBOX_CONSOLE_URL") or _console_of(toolbar_url),
+            travel_url=env.get("SANDBOX_TRAVEL_URL", ""),
+            travel_key=env.get("SANDBOX_TRAVEL_KEY", ""),
+        )
+
+    def app_of_agent(self, agent_id: int) -> AppCredentials | None:
+        """The app with that id, or None."""
+        return next((app for app in self.apps if app.agent_id == agent_id), None)
+
+    def app_of_secret(self, secret: str) -> AppCredentials | None:
+        """The app that owns the whole secret, or None."""
+        return next((app for app in self.apps if app.secret == secret), None)
+
+
+_REQUIRED = ("SANDBOX_STATE", "SANDBOX_CORP_ID", "SANDBOX_AGENT_ID", "SANDBOX_SECRET")
+
+
+def _console_of(toolbar_url: str) -> str:
+    """The console's address beside the toolbar's: same scheme and port, no phone label."""
+    parts = urlsplit(toolbar_url.replace("{userid}.", ""))
+    return f"{parts.scheme}://{parts.netloc}/console/"

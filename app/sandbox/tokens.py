@@ -1,0 +1,82 @@
+"""Access tokens: bought with a secret, one app each, two hours by the virtual clock (facts 2.1)."""
+
+from __future__ import annotations
+
+import secrets
+import sqlite3
+from collections.abc import Mapping
+
+from app.sandbox import rules
+from app.sandbox.answers import Answer, WeComError, ok
+from app.sandbox.calls import World
+from app.sandbox.clock import SECOND
+from app.sandbox.settings import AppCredentials
+
+LIFE_S = 7_200
+
+
+def gettoken(world: World, args: Mapping[str, str]) -> Answer:
+    """A token of the app that owns the secret; the same one until it expires (facts 2.1).
+
+    Checked in WeCom's order: secret missing 41004, corpid missing 41002, corpid wrong 40013,
+    secret wrong 40001, app disabled 50003.
+    """
+    app = _app_asking(world, args)
+    now = world.clock.now()
+    with world.store.writing() as connection:
+        if not rules.of(connection).app_enabled:
+            raise WeComError(50003)
+        row = _live_token(connection, app, now) or _issue(connection, app, now)
+    return ok(access_token=row[0], expires_in=max(1, (row[1] - now) // SECOND))
+
+
+def app_of(world: World, token: str, now: int) -> AppCredentials:
+    """The app a token belongs to.
+
+    Raises 41001 when empty, 40014 when never issued, 42001 when expired. A token of a future that
+    was fast-forwarded back from counts as expired.
+    """
+    if not token:
+        raise WeComError(41001)
+    with world.store.reading() as connection:
+        row = connection.execute("SELECT * FROM token WHERE token = ?", (token,)).fetchone()
+    app = world.settings.app_of_agent(row["agent_id"]) if row else None
+    if app is None:
+        raise WeComError(40014)
+    if not row["issued_at"] <= now < row["expires_at"]:
+        raise WeComError(42001)
+    return app
+
+
+def revoke_all(connection: sqlite3.Connection) -> int:
+    """Make every token unknown (40014), as WeCom may do before its time; how many there were."""
+    return connection.execute("DELETE FROM token").rowcount
+
+
+def _app_asking(world: World, args: Mapping[str, str]) -> AppCredentials:
+    secret = args.get("corpsecret", "")
+    if not secret:
+        raise WeComError(41004)
+    if not args.get("corpid"):
+        raise WeComError(41002)
+    if args["corpid"] != world.settings.corp_id:
+        raise WeComError(40013)
+    app = world.settings.app_of_secret(secret)
+    if app is None:
+        raise WeComError(40001)
+    return app
+
+
+def _live_token(connection: sqlite3.Connection, app: AppCredentials, now: int) -> tuple[str, int] | None:
+    row = connection.execute(
+        """SELECT token, expires_at FROM token WHERE agent_id = ? AND issued_at <= ? AND expires_at > ?
+           ORDER BY expires_at DESC""",
+        (app.agent_id, now, now),
+    ).fetchone()
+    return (row["token"], row["expires_at"]) if row else None
+
+
+def _issue(connection: sqlite3.Connection, app: AppCredentials, now: int) -> tuple[str, int]:
+    token, expires_at = secrets.token_urlsafe(96), now + LIFE_S * SECOND
+    connection.execute("INSERT INTO token VALUES (?, ?, ?, ?)", (token, app.agent_id, now, expires_at))
+    return token, expires_at
