@@ -11,7 +11,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PRODUCT = ("app", "tasks", "config", "migrations", "scripts", "wsgi.py")
-FOUNDATIONS = {"__init__", "db", "clock", "ids", "errors", "http", "timers", "factory"}
+FOUNDATIONS = {"__init__", "db", "clock", "ids", "public_ids", "errors", "http", "timers", "lanes", "factory"}
 FACES = {"h5", "console", "join", "partner_api", "callbacks"}
 
 
@@ -71,6 +71,12 @@ def product_sources() -> tuple[Source, ...]:
         if name.endswith(".py") or text.startswith("#!/usr/bin/env python"):
             found.append(Source(name, text))
     return tuple(found)
+
+
+def find_source(module: str) -> Source | None:
+    """The file of `app.follow_ups.rules`, or None for a package or somebody else's module."""
+    path = module.replace(".", "/") + ".py"
+    return next((source for source in product_sources() if source.path == path), None)
 
 
 def _may_be_python(name: str) -> bool:
