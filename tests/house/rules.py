@@ -34,6 +34,8 @@ CLOCK_CALLS = {"utcnow", "now", "today", "fromtimestamp", "utcfromtimestamp", "t
 CLOCK_OWNERS = {"datetime", "date", "time"}
 WEB_PACKAGES = {*FACES, "http", "factory", "sandbox"}
 SOLE_IMPORTERS = {"wechatpy": "app/wecom/", "apscheduler": "tasks/", "celery": "tasks/"}
+# Only describes values; touches neither files nor network.
+VALUE_LIBRARIES = {"msgspec"}
 
 Violations = Iterator[str]
 Rule = Callable[[Source], Violations]
@@ -141,7 +143,7 @@ def rules_are_pure(source: Source) -> Violations:
 
 
 def _is_pure(name: str) -> bool:
-    if name.partition(".")[0] in sys.stdlib_module_names:
+    if name.partition(".")[0] in {*sys.stdlib_module_names, *VALUE_LIBRARIES}:
         return True
     # `from app.follow_ups.states import StepReason` is seen as app.follow_ups.states.StepReason.
     module = find_source(name) or find_source(name.rpartition(".")[0])
