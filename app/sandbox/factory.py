@@ -13,6 +13,7 @@ from app.sandbox.clock import VirtualClock, real_time
 from app.sandbox.control import control
 from app.sandbox.guard import protect
 from app.sandbox.logins import logins
+from app.sandbox.phone import phone
 from app.sandbox.settings import Settings
 from app.sandbox.store import Store
 
@@ -26,6 +27,7 @@ def create_sandbox(settings: Settings, real_now: Callable[[], int] = real_time) 
     app.register_blueprint(api)
     app.register_blueprint(control)
     app.register_blueprint(logins)
+    app.register_blueprint(phone)
 
     def protected(response: Response) -> Response:
         return protect(response, settings)

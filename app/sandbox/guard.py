@@ -24,7 +24,7 @@ def refuse_strangers() -> None:
 def content_policy(settings: Settings, own_host: str) -> str:
     """The Content-Security-Policy of every page here: own scripts and styles, frames of the app and of
     the login it passes through, nothing inline, nothing from outside."""
-    port = f":{own_host.rsplit(':', 1)[1]}" if ":" in own_host else ""
+    port = hosts.port_of(own_host)
     own = f"http://localhost{port} http://*.localhost{port} http://127.0.0.1{port}"
     frames = " ".join(hosts.app_origins(settings))
     return (

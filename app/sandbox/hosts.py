@@ -33,6 +33,12 @@ def userid_of(host: str) -> str | None:
     return _decoded(label) if label.startswith(_ENCODED) else label
 
 
+def port_of(host: str) -> str:
+    """The port of a Host header with its colon, or nothing."""
+    name, colon, port = host.rpartition(":")
+    return colon + port if name and port.isdigit() else ""
+
+
 def toolbar_url_of(settings: Settings, userid: str) -> str:
     """The toolbar's address on this member's phone."""
     return settings.toolbar_url.replace("{userid}", label_of(userid))

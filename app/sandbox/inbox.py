@@ -1,0 +1,120 @@
+"""What one phone shows: app messages, chats, contacts, and what is unread. No HTTP here."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from typing import Any
+
+MESSAGES_A_PAGE = 50
+CONTACTS_A_PAGE = 60
+CHATS_SHOWN = 200
+
+_CONTACTS = """
+FROM followed WHERE userid = :userid
+    AND (name LIKE :like OR remark LIKE :like OR external_userid = :search)
+"""
+
+
+def app_messages(connection: sqlite3.Connection, userid: str, after: int) -> list[dict[str, Any]]:
+    """The latest delivered messages with an id above `after`, oldest first, at most a page."""
+    rows = connection.execute(
+        """SELECT delivery.id, delivery.sent_at, message.msgtype, message.body
+           FROM delivery JOIN message ON message.id = delivery.message_id
+           WHERE delivery.userid = ? AND delivery.state = 'delivered' AND delivery.id > ?
+           ORDER BY delivery.id DESC LIMIT ?""",
+        (userid, after, MESSAGES_A_PAGE),
+    ).fetchall()
+    return [
+        {
+            "id": row["id"],
+            "msgtype": row["msgtype"],
+            "body": json.loads(row["body"]),
+            "sent_ms": row["sent_at"] // 1_000,
+        }
+        for row in reversed(rows)
+    ]
+
+
+def unread_messages(connection: sqlite3.Connection, userid: str) -> int:
+    """How many delivered app messages were not looked at."""
+    query = "SELECT count(*) FROM delivery WHERE userid = ? AND read_at IS NULL AND state = 'delivered'"
+    return int(connection.execute(query, (userid,)).fetchone()[0])
+
+
+def mark_messages_read(connection: sqlite3.Connection, userid: str, now: int) -> None:
+    """The member has looked at the app's messages."""
+    connection.execute(
+        "UPDATE delivery SET read_at = ? WHERE userid = ? AND read_at IS NULL AND state = 'delivered'",
+        (now, userid),
+    )
+
+
+def mark_chat_read(connection: sqlite3.Connection, userid: str, external_userid: str, now: int) -> None:
+    """The member has looked at this chat."""
+    connection.execute(
+        "UPDATE chat_message SET read_at = ? WHERE userid = ? AND external_userid = ? AND read_at IS NULL",
+        (now, userid, external_userid),
+    )
+
+
+def chats_of(connection: sqlite3.Connection, userid: str) -> list[dict[str, Any]]:
+    """The chats with something said, the latest first, each with its last message and unread count."""
+    rows = connection.execute(
+        """SELECT followed.external_userid, followed.name, followed.remark, last.sender, last.msgtype,
+                  last.body, last.sent_at, chat.unread
+           FROM (SELECT external_userid, max(id) AS last_id, sum(read_at IS NULL) AS unread
+                 FROM chat_message WHERE userid = ? GROUP BY external_userid) AS chat
+           JOIN chat_message AS last ON last.id = chat.last_id
+           JOIN followed ON followed.userid = last.userid AND followed.external_userid = last.external_userid
+           ORDER BY chat.last_id DESC LIMIT ?""",
+        (userid, CHATS_SHOWN),
+    )
+    return [
+        {**_named(row), "unread": row["unread"], "sent_ms": row["sent_at"] // 1_000, "last": _summary(row)}
+        for row in rows
+    ]
+
+
+def contacts_of(connection: sqlite3.Connection, userid: str, search: str, offset: int) -> dict[str, Any]:
+    """A page of the member's customers whose name or remark contains `search`, and how many there are."""
+    search = search.strip()
+    given = {
+        "userid": userid,
+        "like": f"%{search}%",
+        "search": search,
+        "most": CONTACTS_A_PAGE,
+        "offset": max(0, offset),
+    }
+    total = connection.execute("SELECT count(*)" + _CONTACTS, given).fetchone()[0]
+    rows = connection.execute(
+        "SELECT external_userid, name, remark"
+        + _CONTACTS
+        + " ORDER BY name, external_userid LIMIT :most OFFSET :offset",
+        given,
+    )
+    return {"total": total, "contacts": [_named(row) for row in rows]}
+
+
+def find_contact(connection: sqlite3.Connection, userid: str, external_userid: str) -> dict[str, Any] | None:
+    """One customer of the member, or None when the two are not connected."""
+    row = connection.execute(
+        "SELECT external_userid, name, remark FROM followed WHERE userid = ? AND external_userid = ?",
+        (userid, external_userid),
+    ).fetchone()
+    return _named(row) if row else None
+
+
+def _named(row: sqlite3.Row) -> dict[str, Any]:
+    return {
+        "external_userid": row["external_userid"],
+        "name": row["remark"] or row["name"],
+        "nickname": row["name"],
+    }
+
+
+def _summary(row: sqlite3.Row) -> str:
+    body = json.loads(row["body"])
+    kinds = {"image": "[图片]", "video": "[视频]", "file": "[文件]", "miniprogram": "[小程序]"}
+    text = kinds.get(row["msgtype"]) or body.get("content") or f"[链接] {body.get('title', '')}"
+    return str(text)[:60]
