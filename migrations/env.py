@@ -17,13 +17,14 @@ from app.messaging import models as messaging
 from app.orders import models as orders
 from app.partner_api import models as partner_api
 from app.sales_scripts import models as sales_scripts
+from app.sessions import models as sessions
 from app.stores import models as stores
 from app.timers import Timer
 from app.worklist import models as worklist
 
 TABLES = (
     associates, catalogue, ClockOffset, follow_ups, inbound, intake, members, messaging, orders, partner_api,
-    sales_scripts, stores, Timer, worklist,
+    sales_scripts, sessions, stores, Timer, worklist,
 )  # fmt: skip
 
 

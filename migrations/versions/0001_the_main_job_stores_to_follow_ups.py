@@ -84,7 +84,7 @@ def upgrade() -> None:
         sa.Column("enrolled_at", INSTANT, nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_enrollments")),
         sa.UniqueConstraint(
-            "member_id", "plan_id", "anchor_event", name=op.f("uq_enrollments_member_id_plan_id_anchor_event")
+            "member_id", "anchor_event", "plan_id", name=op.f("uq_enrollments_member_id_anchor_event_plan_id")
         ),
     )
     with op.batch_alter_table("enrollments", schema=None) as batch_op:
@@ -160,6 +160,18 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("inbound", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_inbound_state_id"), ["state", "id"], unique=False)
+
+    op.create_table(
+        "login_states",
+        sa.Column("state_hash", sa.String(length=64), nullable=False),
+        sa.Column("browser_hash", sa.String(length=64), nullable=False),
+        sa.Column("face", sa.String(length=16), nullable=False),
+        sa.Column("next_path", sa.String(length=512), nullable=False),
+        sa.Column("expires_at", INSTANT, nullable=False),
+        sa.PrimaryKeyConstraint("state_hash", name=op.f("pk_login_states")),
+    )
+    with op.batch_alter_table("login_states", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_login_states_expires_at"), ["expires_at"], unique=False)
 
     op.create_table(
         "member_care",
@@ -375,6 +387,19 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("lane", "due_at", "subject_id", name=op.f("pk_timers")),
     )
     op.create_table(
+        "web_sessions",
+        sa.Column("token_hash", sa.String(length=64), nullable=False),
+        sa.Column("face", sa.String(length=16), nullable=False),
+        sa.Column("associate_id", ID, nullable=False),
+        sa.Column("started_at", INSTANT, nullable=False),
+        sa.Column("expires_at", INSTANT, nullable=False),
+        sa.PrimaryKeyConstraint("token_hash", name=op.f("pk_web_sessions")),
+    )
+    with op.batch_alter_table("web_sessions", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_web_sessions_associate_id"), ["associate_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_web_sessions_expires_at"), ["expires_at"], unique=False)
+
+    op.create_table(
         "work_items",
         sa.Column("id", ID, autoincrement=False, nullable=False),
         sa.Column("assignee_id", ID, nullable=False),
@@ -409,6 +434,7 @@ def upgrade() -> None:
         sa.Column("plan_id", ID, nullable=False),
         sa.Column("number", sa.Integer(), nullable=False),
         sa.Column("content_hash", sa.String(length=32), nullable=False),
+        sa.Column("product_fallback", sa.String(length=64), nullable=False),
         sa.Column("published_at", INSTANT, nullable=False),
         sa.ForeignKeyConstraint(
             ["plan_id"],
@@ -505,6 +531,11 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_work_items_assignee_id_state_due_at"))
 
     op.drop_table("work_items")
+    with op.batch_alter_table("web_sessions", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_web_sessions_expires_at"))
+        batch_op.drop_index(batch_op.f("ix_web_sessions_associate_id"))
+
+    op.drop_table("web_sessions")
     op.drop_table("timers")
     op.drop_table("step_records")
     op.drop_table("sales_scripts")
@@ -547,6 +578,10 @@ def downgrade() -> None:
 
     op.drop_table("member_identities")
     op.drop_table("member_care")
+    with op.batch_alter_table("login_states", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_login_states_expires_at"))
+
+    op.drop_table("login_states")
     with op.batch_alter_table("inbound", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_inbound_state_id"))
 

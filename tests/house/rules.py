@@ -32,7 +32,7 @@ FORBIDDEN_CLASSES = {
 TIME_READERS = {"app/clock.py", "app/ids.py"}
 CLOCK_CALLS = {"utcnow", "now", "today", "fromtimestamp", "utcfromtimestamp", "time", "time_ns"}
 CLOCK_OWNERS = {"datetime", "date", "time"}
-WEB_PACKAGES = {*FACES, "http", "factory", "sandbox"}
+WEB_PACKAGES = {*FACES, "http", "sessions", "factory", "sandbox"}
 SOLE_IMPORTERS = {"wechatpy": "app/wecom/", "apscheduler": "tasks/", "celery": "tasks/"}
 # Only describes values; touches neither files nor network.
 VALUE_LIBRARIES = {"msgspec"}

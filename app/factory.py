@@ -1,0 +1,80 @@
+"""The composition root: everything the web process is made of is put together here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from flask import Flask
+
+from app import clock, console, h5, sandbox_clock, welcome
+from app.assets import Assets
+from app.db import Database
+from app.http.headers import PagePolicy, install_headers
+from app.http.policy import refuse_undeclared
+from app.http.problems import install_problems
+from app.pages.setup import install_pages
+from app.public_ids import PublicIds
+from app.sessions import install_sessions
+from app.wecom.app import open_app
+from app.wecom.port import Credentials, WeComPort
+
+if TYPE_CHECKING:
+    from config.settings import Settings
+
+HERE = Path(__file__).parent
+CACHE = HERE.parent / ".local" / "static"
+MAX_BODY_BYTES = 8 * 1024 * 1024
+STUB = frozenset({"stub"})
+
+
+def create_app(settings: Settings, *, wecom: WeComPort | None = None) -> Flask:
+    """The web application. `wecom` replaces the real port in tests. Raises `Conflict` for a moved production clock."""
+    app = Flask(__name__, static_folder=None)
+    is_sandbox = settings.mode == "sandbox"
+    database = Database(settings.database_url)
+    assets = Assets(HERE / "static", CACHE, without=frozenset() if is_sandbox else STUB)
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
+    app.extensions.update(
+        settings=settings,
+        database=database,
+        wecom=wecom or _open_wecom(settings),
+        public_ids=PublicIds(settings.secret_key),
+    )
+    install_headers(app, _page_policy(settings))
+    app.before_request(refuse_undeclared)
+    install_sessions(app)
+    install_pages(app, assets)
+    for face in (welcome, h5, console):
+        face.register(app)
+    if is_sandbox:
+        sandbox_clock.register(app)
+    else:
+        with database.reading() as session:
+            clock.refuse_offset(session)
+    install_problems(app)
+    app.wsgi_app = assets.serve(app.wsgi_app)  # type: ignore[method-assign]
+    return app
+
+
+def _open_wecom(settings: Settings) -> WeComPort:
+    credentials = Credentials(settings.wecom_corp_id, settings.wecom_agent_id, settings.wecom_secret)
+    return open_app(credentials, settings.wecom_api_url, settings.redis_url)
+
+
+def _page_policy(settings: Settings) -> PagePolicy:
+    """The SDK's origin may bring a script; the sandbox's phones may frame the toolbar."""
+    scripts = (_origin(settings.wecom_jssdk_url),) if settings.wecom_jssdk_url else ()
+    if settings.mode != "sandbox":
+        return PagePolicy(scripts, https=settings.public_url.startswith("https:"))
+    sandbox: Any = urlsplit(settings.wecom_oauth_url)
+    phones = (
+        f"http://localhost:{sandbox.port} http://*.localhost:{sandbox.port} http://127.0.0.1:{sandbox.port}"
+    )
+    return PagePolicy(scripts, framed_by={"/h5/": phones})
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"

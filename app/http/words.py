@@ -1,0 +1,38 @@
+"""What a person is told for each refusal code. A code without words of its own gets those of its status."""
+
+from __future__ import annotations
+
+from flask_babel import lazy_gettext as _
+
+BY_CODE = {
+    "invalid": _("Some of what was sent is wrong; the fields are named below."),
+    "not_json": _("The request must be a JSON object."),
+    "repeated_field": _("A field was given twice."),
+    "signed_out": _("Your sign-in has expired. Open the page again."),
+    "csrf": _("The page is out of date. Load it again."),
+    "login_state": _("This sign-in link was used or has expired. Please start again."),
+    "login_refused": _("WeCom did not confirm who you are. Please start again."),
+    "unknown_person": _("You are not on the list of this chain's associates. Ask headquarters to add you."),
+    "not_for_this_role": _("This page is not for your role."),
+    "wecom_unavailable": _("WeCom does not answer at the moment. Please try again in a minute."),
+    "task_closed": _("This task is already closed."),
+    "unknown_id": _("There is nothing here, or it is not yours to see."),
+    "nothing_due": _("Nothing is waiting to fall due."),
+    "overloaded": _("The system is busy. Please try again in a moment."),
+}
+BY_STATUS = {
+    400: _("The request could not be understood."),
+    403: _("You may not do this."),
+    404: _("There is nothing here, or it is not yours to see."),
+    405: _("This address does not do that."),
+    409: _("This contradicts what is already stored."),
+    413: _("That is too much at once."),
+    422: _("Some of what was sent is wrong; the fields are named below."),
+    503: _("The system is busy. Please try again in a moment."),
+}
+OTHERWISE = _("Something went wrong on our side. It has been written down.")
+
+
+def explain(code: str, status: int) -> str:
+    """The sentence for a refusal, in the reader's language."""
+    return str(BY_CODE.get(code) or BY_STATUS.get(status, OTHERWISE))

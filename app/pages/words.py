@@ -1,0 +1,43 @@
+"""Words for what is stored: every state, outcome, reason and kind of proof that a person may meet."""
+
+from __future__ import annotations
+
+from flask_babel import lazy_gettext as _
+
+from app.follow_ups.states import Evidence, StepOutcome, StepReason
+from app.worklist.models import WorkState
+
+STATE = {
+    WorkState.OPEN: _("to do"),
+    WorkState.DONE: _("done"),
+    WorkState.CANCELLED: _("cancelled"),
+    WorkState.EXPIRED: _("expired"),
+}
+OUTCOME = {
+    StepOutcome.OPENED: _("opened"),
+    StepOutcome.MERGED: _("merged"),
+    StepOutcome.SKIPPED: _("skipped"),
+    StepOutcome.CANCELLED: _("cancelled"),
+    StepOutcome.EXPIRED: _("expired"),
+}
+REASON = {
+    StepReason.DUE: _("Opened as a task when it fell due"),
+    StepReason.LATE: _("Opened late: the system was not running when it fell due"),
+    StepReason.BEFORE_START: _("Its time was over before this purchase was known here"),
+    StepReason.TOO_LATE: _("Its time ran out while the system was not running"),
+    StepReason.TIME_UNKNOWN: _("Only the day of the purchase is known, not the time"),
+    StepReason.REFUNDED: _("The purchase was refunded, so it stopped"),
+    StepReason.NEW_PURCHASE: _("There was a newer purchase; this step starts again from that one"),
+    StepReason.KEPT_EARLIER: _("The same step of an earlier purchase is still to come; the two became one"),
+    StepReason.NOBODY_TO_ASK: _("Nobody could be asked: no owner and no store manager"),
+}
+EVIDENCE = {
+    Evidence.WECOM_CONFIRMED: _("confirmed by WeCom"),
+    Evidence.CLIENT_REPORTED: _("sent from this page"),
+    Evidence.SELF_DECLARED: _("said by the associate"),
+}
+CLOSE_REASON = {
+    "refunded": _("The purchase was refunded"),
+    "new_purchase": _("There was a newer purchase"),
+    "expired": _("Its time ran out"),
+}
