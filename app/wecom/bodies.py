@@ -1,0 +1,94 @@
+"""Bodies of app messages (message/send): rendered once, sent byte for byte as often as it takes."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+# With the duplicate check WeCom does not deliver the same body again within this interval; four hours are the most
+# it takes (facts 3.14). Whatever sends a body again has to be done within it.
+DUPLICATE_CHECK_S = 4 * 3600
+MOST_RECEIVERS = 1000
+TITLE = 128
+DESCRIPTION = 512
+TEXT_BYTES = 2048
+BUTTON = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A plain text; what exceeds 2,048 bytes is cut off."""
+
+    content: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """As WeCom wants it."""
+        content = self.content.encode()[:TEXT_BYTES].decode(errors="ignore")
+        return {"msgtype": "text", "text": {"content": content}}
+
+
+@dataclass(frozen=True, slots=True)
+class TextCard:
+    """A card with one link; `lines` are cut off as a whole where they exceed 512 characters."""
+
+    title: str
+    lines: tuple[str, ...]
+    url: str
+    button: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """As WeCom wants it: an own line is an own div, and markup in our texts is none."""
+        description = ""
+        for line in self.lines:
+            more = f'<div class="normal">{_plain(line)}</div>'
+            if len(description) + len(more) > DESCRIPTION:
+                break
+            description += more
+        card = {"title": _plain(self.title)[:TITLE], "description": description, "url": self.url}
+        return {"msgtype": "textcard", "textcard": {**card, "btntxt": self.button[:BUTTON]}}
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeCard:
+    """A template card of kind text_notice: a title, named values (six at most), one link."""
+
+    title: str
+    subtitle: str
+    values: tuple[tuple[str, str], ...]
+    url: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """As WeCom wants it."""
+        rows = [{"keyname": name, "value": value} for name, value in self.values[:6]]
+        card = {
+            "card_type": "text_notice",
+            "main_title": {"title": self.title},
+            "sub_title_text": self.subtitle,
+            "horizontal_content_list": rows,
+            "card_action": {"type": 1, "url": self.url},
+        }
+        return {"msgtype": "template_card", "template_card": card}
+
+
+def render(agent_id: int, wecom_userids: tuple[str, ...], content: Text | TextCard | NoticeCard) -> str:
+    """The JSON of message/send without the access token, with the duplicate check on.
+
+    WeCom takes two equal bodies for one: what shall arrive twice must differ somewhere.
+    Raises ValueError for no receiver or more than 1,000.
+    """
+    if not 0 < len(wecom_userids) <= MOST_RECEIVERS:
+        raise ValueError(f"{len(wecom_userids)} receivers")
+    body = {
+        "touser": "|".join(wecom_userids),
+        "agentid": agent_id,
+        **content.as_dict(),
+        "enable_duplicate_check": 1,
+        "duplicate_check_interval": DUPLICATE_CHECK_S,
+    }
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+
+
+def _plain(text: str) -> str:
+    """Angle brackets would be markup; full-width ones read the same."""
+    return text.replace("<", "＜").replace(">", "＞")

@@ -1,0 +1,103 @@
+"""The port: what the product asks of WeCom, in the product's words. No library's types pass through here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """One self-built app (自建应用) of the corp."""
+
+    corp_id: str
+    agent_id: int
+    secret: str
+
+    def __repr__(self) -> str:
+        """Without the secret: this ends up in tracebacks."""
+        return f"Credentials({self.corp_id!r}, {self.agent_id})"
+
+
+@dataclass(frozen=True, slots=True)
+class SentMessage:
+    """WeCom took the message. It says so even where some receivers are unknown to it: those are named."""
+
+    msgid: str
+    invalid_userids: frozenset[str]  # lower case
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """Who an OAuth code belongs to: an account of the corp, or somebody from outside it."""
+
+    wecom_userid: str | None
+    openid: str | None
+    external_userid: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A person's account in the corp (成员账号)."""
+
+    wecom_userid: str
+    name: str
+    position: str
+    department_ids: tuple[int, ...]
+    main_department_id: int | None
+    is_active: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """An account that has this external contact (跟进人关系); `bound_at_s` in seconds since 1970."""
+
+    wecom_userid: str
+    remark: str
+    bound_at_s: int
+    add_way: int
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """An external contact (外部联系人); `unionid` only where the corp has bound a WeChat developer account."""
+
+    external_userid: str
+    name: str
+    avatar: str
+    unionid: str | None
+    is_wechat: bool
+    bindings: tuple[Binding, ...]
+
+
+class WeComPort(Protocol):
+    """Every call raises `WeComRetryable` or `WeComRejected` (errors.py); none outlasts `client.LONGEST_CALL_S`."""
+
+    def send_app_message(self, body: str) -> SentMessage:
+        """Send a body that `bodies` rendered, byte for byte."""
+        ...
+
+    def login_of(self, code: str) -> Login:
+        """Whose OAuth code this is; a code is good once, within five minutes."""
+        ...
+
+    def corp_ticket(self) -> str:
+        """The ticket that signs wx.config; shared and renewed early."""
+        ...
+
+    def agent_ticket(self) -> str:
+        """The ticket that signs wx.agentConfig, of this app alone; shared and renewed early."""
+        ...
+
+    def account(self, wecom_userid: str) -> Account:
+        """An account of the corp that this app may see."""
+        ...
+
+    def contact(self, external_userid: str) -> Contact:
+        """An external contact with all bindings, however many pages those are."""
+        ...
+
+    def contact_ids(self, wecom_userid: str) -> tuple[str, ...]:
+        """The `external_userid` of everybody this account has as contact; empty where it has none."""
+        ...

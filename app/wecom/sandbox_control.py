@@ -1,0 +1,46 @@
+"""What only the sandbox has: putting people and contacts there, and moving its clock. Never used in production."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from itertools import islice
+from typing import Any
+
+import requests
+
+TIMEOUT_S = (3.0, 60.0)
+BATCH = 1000
+
+
+class SandboxControl:
+    """The control API of the sandbox at `api_url`. Raises `requests.RequestException` where it does not work."""
+
+    def __init__(self, api_url: str) -> None:
+        self._url = f"{api_url.rstrip('/')}/sandbox"
+        self._http = requests.Session()
+        self._http.trust_env = False
+
+    def put_people(self, people: Iterable[Mapping[str, Any]]) -> int:
+        """Add accounts or bring them up to date: userid, name, and maybe department, position. How many."""
+        return self._put("people", people)
+
+    def put_contacts(self, contacts: Iterable[Mapping[str, Any]]) -> int:
+        """Add external contacts or bring them up to date: external_userid, name, follow [{userid, …}]."""
+        return self._put("contacts", contacts)
+
+    def set_clock(self, offset: timedelta) -> None:
+        """Make the sandbox's clock differ by `offset` from the machine's; the same one twice changes nothing."""
+        self._checked("POST", "clock", json={"offset_us": offset // timedelta(microseconds=1)})
+
+    def _put(self, path: str, items: Iterable[Mapping[str, Any]]) -> int:
+        count, rest = 0, iter(items)
+        while batch := list(islice(rest, BATCH)):
+            count += int(self._checked("PUT", path, json=batch)[path])
+        return count
+
+    def _checked(self, method: str, path: str, **kwargs: Any) -> dict[str, Any]:
+        response = self._http.request(method, f"{self._url}/{path}", timeout=TIMEOUT_S, **kwargs)
+        response.raise_for_status()
+        answer: dict[str, Any] = response.json()
+        return answer

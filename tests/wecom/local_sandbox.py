@@ -1,0 +1,111 @@
+"""The sandbox as a process of its own on a free port, and what a test asks of it beyond WeCom's API."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from app.wecom.app import WeComApp
+from app.wecom.client import CorpClient
+from app.wecom.port import Credentials
+from app.wecom.sandbox_control import SandboxControl
+from app.wecom.token_cache import ProcessCache, TokenCache
+from tests.servers.process import ServerProcess, free_port
+
+OURS = Credentials("ww0123456789", 1000002, "our-secret-f3b1c9")
+PEOPLE = [
+    {"userid": "LiNa", "name": "李娜", "department": "万象城店", "position": "导购"},
+    {"userid": "wangwei", "name": "王伟", "department": "万象城店", "position": "店长"},
+    {"userid": "idle", "name": "赵闲", "department": "总部", "position": "运营"},
+]
+BOUND_AT_S = 1_700_000_000
+CONTACTS = [
+    {
+        "external_userid": "wmA",
+        "name": "林晓雯",
+        "follow": [{"userid": "lina", "remark": "晓雯姐", "createtime": BOUND_AT_S}],
+    },
+    {"external_userid": "wmB", "name": "陈先生", "follow": [{"userid": "lina"}, {"userid": "wangwei"}]},
+]
+
+
+class LocalSandbox:
+    """One sandbox; `start` returns when it answers."""
+
+    def __init__(self, folder: Path) -> None:
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._folder = folder
+        self._http = requests.Session()
+        self._http.trust_env = False
+        self._process: ServerProcess | None = None
+
+    def start(self) -> None:
+        environment = {
+            "PATH": os.environ["PATH"],
+            "SANDBOX_STATE": str(self._folder / "state.sqlite3"),
+            "SANDBOX_CORP_ID": OURS.corp_id,
+            "SANDBOX_AGENT_ID": str(OURS.agent_id),
+            "SANDBOX_SECRET": OURS.secret,
+            "SANDBOX_TOOLBAR_URL": "http://{userid}.localhost:8000/h5/",
+        }
+        command = [str(Path(sys.executable).with_name("granian")), "--interface", "wsgi"]
+        command += ["--port", str(self.port), "--blocking-threads", "16", "app.sandbox.wsgi:application"]
+        self._process = ServerProcess(command, self._folder / "log", environment)
+        self._process.wait_until(self._answers)
+        SandboxControl(self.url).put_people(PEOPLE)
+        SandboxControl(self.url).put_contacts(CONTACTS)
+
+    def stop(self) -> None:
+        if self._process is not None:
+            self._process.stop()
+
+    def forget(self) -> None:
+        """No faults, no tokens: as if nobody had called."""
+        self._http.delete(f"{self.url}/sandbox/faults").raise_for_status()
+        self._http.delete(f"{self.url}/sandbox/tokens").raise_for_status()
+
+    def calls(self) -> dict[str, int]:
+        """Calls per path since the start."""
+        found: dict[str, int] = self._http.get(f"{self.url}/sandbox/state").json()["calls"]
+        return found
+
+    def plant(self, path: str, kind: str, times: int | None = 1, value: float | None = None) -> None:
+        fault: dict[str, Any] = {"path": path, "kind": kind, "times": times}
+        if value is not None:
+            fault["value"] = value
+        self._http.post(f"{self.url}/sandbox/faults", json=[fault]).raise_for_status()
+
+    def revoke_tokens(self) -> None:
+        self._http.delete(f"{self.url}/sandbox/tokens").raise_for_status()
+
+    def messages(self, userid: str) -> list[dict[str, Any]]:
+        answer = self._http.get(f"{self.url}/sandbox/messages?limit=100000&userid={userid}")
+        found: list[dict[str, Any]] = answer.json()["messages"]
+        return found
+
+    def scan(self, login_url: str, userid: str) -> str:
+        """Follow a login page as this person; the address it sends back to."""
+        answer = self._http.get(f"{login_url.partition('#')[0]}&as={userid}", allow_redirects=False)
+        return answer.headers["Location"]
+
+    def verify_signature(self, kind: str, url: str, timestamp: int, nonce: str, signature: str) -> int:
+        sent = {"kind": kind, "url": url, "timestamp": timestamp, "nonceStr": nonce, "signature": signature}
+        return int(self._http.post(f"{self.url}/sandbox/verify-signature", json=sent).json()["errcode"])
+
+    def app(self, credentials: Credentials = OURS, cache: TokenCache | None = None) -> WeComApp:
+        """A port that has called nothing yet and waits but a moment between tries."""
+        return WeComApp(self.client(credentials, cache))
+
+    def client(self, credentials: Credentials = OURS, cache: TokenCache | None = None) -> CorpClient:
+        return CorpClient(credentials, self.url, cache or ProcessCache(), sleep=lambda _seconds: None)
+
+    def _answers(self) -> bool:
+        try:
+            return self._http.get(f"{self.url}/sandbox/state", timeout=1).status_code == 200
+        except requests.RequestException:
+            return False
