@@ -76,9 +76,10 @@ def set_target(session: Session, target: datetime) -> None:
     session.execute(update(ClockOffset).where(ClockOffset.id == ROW).values(target_at=target))
 
 
-def clear_target(session: Session) -> None:
-    """The fast-forward has arrived."""
-    session.execute(update(ClockOffset).where(ClockOffset.id == ROW).values(target_at=None))
+def clear_target(session: Session, reached: datetime) -> None:
+    """The fast-forward to `reached` has arrived; one asked for meanwhile stands."""
+    arrived = update(ClockOffset).where(ClockOffset.id == ROW, ClockOffset.target_at == reached)
+    session.execute(arrived.values(target_at=None))
 
 
 def jump_to(session: Session, instant: datetime) -> timedelta:

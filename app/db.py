@@ -89,6 +89,7 @@ class Database:
         self.engine = _make_engine(url)
         self.is_sqlite = self.engine.dialect.name == "sqlite"
         self.ids = IdSource()
+        self._memory: dict[str, Any] = {}
         self._lock_path = _lock_path(self.engine) if self.is_sqlite else None
 
     @contextmanager
@@ -130,6 +131,7 @@ class Database:
     def _session(self, begin: str) -> Session:
         session = Session(self.engine.execution_options(begin=begin), expire_on_commit=False)
         session.info["ids"] = self.ids
+        session.info["memory"] = self._memory  # for rows that never change once committed
         return session
 
     def _writer_turn(self) -> AbstractContextManager[None]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from enum import StrEnum
 
 from sqlalchemy import ForeignKey, Index, Integer, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
@@ -22,7 +21,10 @@ class FollowUpPlan(Base):
 
 
 class PlanVersion(Base):
-    """A published version (版本): immutable; enrollments keep the one they began with."""
+    """A published version (版本): immutable; enrollments keep the one they began with.
+
+    `product_fallback` stands in texts where the receipt names no article.
+    """
 
     __tablename__ = "plan_versions"
     __table_args__ = (UniqueConstraint("plan_id", "number"),)
@@ -31,14 +33,8 @@ class PlanVersion(Base):
     plan_id: Mapped[int] = mapped_column(ForeignKey("follow_up_plans.id"))
     number: Mapped[int] = mapped_column(Integer)
     content_hash: Mapped[str] = mapped_column(String(32))
+    product_fallback: Mapped[str] = mapped_column(String(64))
     published_at: Mapped[datetime]
-
-
-class OnRepurchase(StrEnum):
-    """What a later purchase does to a step that has not fallen due."""
-
-    RESTART = "restart"  # the step of the newest purchase counts, earlier ones stop
-    KEEP_ONE = "keep_one"  # the step already waiting counts, the newer one merges into it
 
 
 class PlanStep(Base):
@@ -66,23 +62,15 @@ class PlanStep(Base):
     invite_script_code: Mapped[str] = mapped_column(String(64))
 
 
-class EnrollmentState(StrEnum):
-    """Where an enrollment stands; every state but ACTIVE is final."""
-
-    ACTIVE = "active"
-    FINISHED = "finished"
-    CANCELLED = "cancelled"
-
-
 class Enrollment(Base):
     """Member × plan × anchor event (进入计划).
 
-    While ACTIVE, `next_step_no` is the step whose timer stands at `next_due_at` in `next_lane`; otherwise they are None.
+    While ACTIVE, `next_step_no` is the step whose timer stands at `next_due_at` in `next_lane`; else they are None.
     """
 
     __tablename__ = "enrollments"
     __table_args__ = (
-        UniqueConstraint("member_id", "plan_id", "anchor_event"),
+        UniqueConstraint("member_id", "anchor_event", "plan_id"),
         Index(None, "plan_version_id", "state"),
     )
 
@@ -103,30 +91,6 @@ class Enrollment(Base):
     enrolled_at: Mapped[datetime]
 
 
-class StepOutcome(StrEnum):
-    """What came of an owed step."""
-
-    OPENED = "opened"
-    MERGED = "merged"
-    SKIPPED = "skipped"
-    CANCELLED = "cancelled"
-    EXPIRED = "expired"
-
-
-class StepReason(StrEnum):
-    """Why a step was not opened, or how it was: shown to people, so each has a text in the catalogue."""
-
-    DUE = "due"
-    LATE = "late"  # opened after its day because the service was down
-    BEFORE_START = "before_start"  # its validity had ended before the purchase was known
-    TOO_LATE = "too_late"  # its validity ended while the service was down
-    TIME_UNKNOWN = "time_unknown"  # minutes after a purchase of which only the day is known
-    REFUNDED = "refunded"
-    NEW_PURCHASE = "new_purchase"  # a later purchase restarted this step
-    KEPT_EARLIER = "kept_earlier"  # the same step of an earlier purchase was still to come
-    NOBODY_TO_ASK = "nobody_to_ask"  # neither owner nor store manager
-
-
 class StepRecord(Base):
     """What became of one step of one enrollment (每步的记录); at most one each, never changed."""
 
@@ -139,21 +103,6 @@ class StepRecord(Base):
     due_at: Mapped[datetime]
     recorded_at: Mapped[datetime]
     task_id: Mapped[int | None]
-
-
-class Channel(StrEnum):
-    """How the associate is asked to reach the member."""
-
-    CHAT = "chat"
-    INVITE = "invite"  # not yet a WeCom contact of the assignee: invite them to add
-
-
-class Evidence(StrEnum):
-    """How well an act is proven, strongest first."""
-
-    WECOM_CONFIRMED = "wecom_confirmed"
-    CLIENT_REPORTED = "client_reported"  # the page saw `sendChatMessage:ok`
-    SELF_DECLARED = "self_declared"
 
 
 class FollowUpTask(Base):

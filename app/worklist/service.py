@@ -21,11 +21,15 @@ def open_items(session: Session, rows: Sequence[dict[str, Any]]) -> None:
     set_timers(session, ((_expiry_timer(row["id"], row["valid_until"]), row["member_id"]) for row in rows))
 
 
-def close_items(session: Session, ids: Sequence[int], state: WorkState, reason: str, now: datetime) -> list[int]:
+def close_items(
+    session: Session, ids: Sequence[int], state: WorkState, reason: str, now: datetime
+) -> list[int]:
     """Move those that are still open to a final state; returns their ids. Final states absorb."""
     if not ids:
         return []
-    query = select(WorkItem.id, WorkItem.valid_until).where(WorkItem.id.in_(ids), WorkItem.state == WorkState.OPEN)
+    query = select(WorkItem.id, WorkItem.valid_until).where(
+        WorkItem.id.in_(ids), WorkItem.state == WorkState.OPEN
+    )
     still_open = session.execute(query).all()
     table = table_of(WorkItem)
     session.connection().execute(

@@ -1,0 +1,138 @@
+"""When a step falls due, how long it stays open, and what later purchases do to it. Pure.
+
+Purchases of one local day are one anchor. A RESTART step stops when a newer purchase happened before it fell due.
+Of a KEEP_ONE step one per member stays waiting: a newer anchor's step merges into one that, at the time of the newer
+purchase, was still to come. Otherwise a member who buys every month would never reach day 60.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+
+from app.follow_ups.states import OnRepurchase, StepOutcome, StepReason
+from app.stores.rules import StoreHours
+
+NOON = time(12)
+# A shop that opens late still gets this long for a step valid until noon.
+SHORTEST_VALIDITY = timedelta(hours=2)
+# Later than this after its due instant, a step is opened with the reason "late".
+LATE_AFTER = timedelta(minutes=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A plan step as data; exactly one of the two offsets is set."""
+
+    step_no: int
+    kind: str
+    offset_minutes: int | None
+    offset_days: int | None
+    valid_days: int
+    valid_to_noon: bool
+    on_repurchase: OnRepurchase
+    priority: int
+    title: str
+    why: str
+    script_code: str
+    invite_script_code: str
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """The event that a series counts from: the first known purchase of a local day."""
+
+    at: datetime
+    on: date
+    time_known: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What becomes of a step, and why."""
+
+    outcome: StepOutcome
+    reason: StepReason
+
+
+def due_at(step: Step, anchor: Anchor, hours: StoreHours) -> datetime:
+    """Minutes are elapsed time (at the next opening where the store is closed then); days are local days at opening."""
+    if step.offset_minutes is not None:
+        return hours.open_from(anchor.at + timedelta(minutes=step.offset_minutes))
+    return hours.opening_on(anchor.on + timedelta(days=step.offset_days or 0))
+
+
+def valid_until(step: Step, anchor: Anchor, hours: StoreHours) -> datetime:
+    """Until noon of the n-th day after the anchor, or n local days after the step fell due."""
+    due = due_at(step, anchor, hours)
+    if step.valid_to_noon:
+        return max(hours.at(anchor.on + timedelta(days=step.valid_days), NOON), due + SHORTEST_VALIDITY)
+    return hours.opening_on(hours.local_date(due) + timedelta(days=step.valid_days))
+
+
+def before_firing(step: Step, anchor: Anchor, hours: StoreHours, now: datetime) -> Verdict | None:
+    """What is known of a step on enrolling: it can never open, or None where it is to wait for its due instant."""
+    if step.offset_minutes is not None and not anchor.time_known:
+        return Verdict(StepOutcome.SKIPPED, StepReason.TIME_UNKNOWN)
+    if valid_until(step, anchor, hours) <= now:
+        return Verdict(StepOutcome.EXPIRED, StepReason.BEFORE_START)
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Relative:
+    """Another live anchor of the same member and plan, and what became of its step of the same kind (None: nothing)."""
+
+    anchor: Anchor
+    due: datetime
+    verdict: Verdict | None
+
+
+def on_firing(
+    step: Step, anchor: Anchor, hours: StoreHours, relatives: Sequence[Relative], now: datetime
+) -> Verdict | None:
+    """Why a due step is not to be opened, or None where it is."""
+    if now >= valid_until(step, anchor, hours):
+        return Verdict(StepOutcome.EXPIRED, StepReason.TOO_LATE)
+    due = due_at(step, anchor, hours)
+    if step.on_repurchase is OnRepurchase.RESTART:
+        if any(other.anchor.on > anchor.on and other.anchor.at <= due for other in relatives):
+            return Verdict(StepOutcome.CANCELLED, StepReason.NEW_PURCHASE)
+    elif any(_was_kept(other, anchor) for other in relatives):
+        return Verdict(StepOutcome.MERGED, StepReason.KEPT_EARLIER)
+    return None
+
+
+def opening_reason(due: datetime, now: datetime) -> StepReason:
+    """A step opened long after it fell due says so: that the service was down is no fault of the associate's."""
+    return StepReason.LATE if now - due > LATE_AFTER else StepReason.DUE
+
+
+def validate_steps(steps: Iterable[Step]) -> list[str]:
+    """What is wrong with a plan's steps, in words for whoever edits it; empty where nothing is."""
+    problems = []
+    last = timedelta(0)
+    for step in steps:
+        if (step.offset_minutes is None) == (step.offset_days is None):
+            problems.append(f"step {step.step_no}: exactly one of minutes and days")
+        offset = timedelta(minutes=step.offset_minutes or 0, days=step.offset_days or 0)
+        if offset <= last:
+            problems.append(f"step {step.step_no}: comes no later than the step before it")
+        if step.valid_days < 1:
+            problems.append(f"step {step.step_no}: valid for less than a day")
+        last = offset
+    return problems
+
+
+def _was_kept(earlier: Relative, anchor: Anchor) -> bool:
+    """True for an earlier anchor's step that was still to come when this purchase was made, and was the one kept.
+
+    One that itself merged into another, or had expired before we knew of its purchase, keeps nothing waiting.
+    """
+    if earlier.anchor.on >= anchor.on or earlier.due <= anchor.at:
+        return False
+    verdict = earlier.verdict
+    return verdict is None or not (
+        verdict.outcome is StepOutcome.MERGED or verdict.reason is StepReason.BEFORE_START
+    )

@@ -1,0 +1,257 @@
+"""Applying reported events: the inbox row, the facts and the follow-ups they start, in one transaction.
+
+An event counts once by (source, event key). A batch that fails is halved until the one event that cannot be applied
+stands alone; that one is quarantined with its reason, everything else is applied.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+import structlog
+from sqlalchemy import delete, select
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, StatementError
+from sqlalchemy.orm import Session
+
+from app import clock
+from app.associates.queries import ids_by_userid
+from app.db import Database, insert_rows
+from app.errors import DomainError
+from app.follow_ups.enrolling import AnchorPurchase, enroll
+from app.follow_ups.rules import Anchor
+from app.follow_ups.stopping import cancel_refunded
+from app.ids import new_id, new_ids
+from app.inbound.events import Event, PurchaseReported, RefundReported, content_hash, encode
+from app.inbound.models import Inbound, InboundState
+from app.members.service import NewMember, lock_members, register_members
+from app.orders.facts import Return, Sale
+from app.orders.service import record
+from app.stores.queries import StoreFacts, stores_by_code
+
+MAX_BATCH = 500
+# Clocks of tills run ahead a little; what lies further in the future is a mistake.
+CLOCK_SKEW = timedelta(minutes=10)
+
+log = structlog.get_logger(__name__)
+
+
+class EventStatus(StrEnum):
+    """What became of a reported event."""
+
+    APPLIED = "applied"
+    REPEATED = "repeated"
+    REFUSED = "refused"
+    QUARANTINED = "quarantined"
+
+
+@dataclass(frozen=True, slots=True)
+class EventResult:
+    """The outcome for one event; `code` and `place` say what is wrong with one that was refused."""
+
+    status: EventStatus
+    code: str = ""
+    place: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Fresh:
+    """An event not seen before, on its way in."""
+
+    position: int
+    event: Event
+    payload: bytes
+    digest: str
+
+
+def apply_events(
+    database: Database, source: str, events: Sequence[Event], *, enrolls: bool
+) -> list[EventResult]:
+    """Apply at most 500 events; one result per event, in order. What is refused or repeated changes nothing.
+
+    `enrolls` False stores purchases as facts only. Raises `ValueError` for more events than that.
+    """
+    if len(events) > MAX_BATCH:
+        raise ValueError(f"at most {MAX_BATCH} events at a time, not {len(events)}")
+    prepared = []
+    for position, event in enumerate(events):
+        payload = encode(event)
+        prepared.append(_Fresh(position, event, payload, content_hash(payload)))
+    results = _apply_or_halve(database, source, prepared, enrolls)
+    return [results[position] for position in range(len(events))]
+
+
+def _apply_or_halve(
+    database: Database, source: str, batch: Sequence[_Fresh], enrolls: bool
+) -> dict[int, EventResult]:
+    if not batch:
+        return {}
+    try:
+        return database.in_transaction(lambda session: _apply(session, source, batch, enrolls))
+    except (StatementError, DomainError, ArithmeticError, ValueError) as error:
+        if isinstance(error, DBAPIError) and not isinstance(error, DataError | IntegrityError):
+            raise  # the database is away, full or busy: that is no event's fault
+        if len(batch) == 1:
+            return {batch[0].position: _quarantine(database, source, batch[0], enrolls, error)}
+    middle = len(batch) // 2
+    return _apply_or_halve(database, source, batch[:middle], enrolls) | _apply_or_halve(
+        database, source, batch[middle:], enrolls
+    )
+
+
+def _apply(session: Session, source: str, batch: Sequence[_Fresh], enrolls: bool) -> dict[int, EventResult]:
+    now = clock.now(session)
+    results, fresh = _sift(session, source, batch, now)
+    if fresh:
+        _store(session, source, fresh, enrolls, now)
+    return results
+
+
+def _sift(
+    session: Session, source: str, batch: Sequence[_Fresh], now: datetime
+) -> tuple[dict[int, EventResult], list[_Fresh]]:
+    """Tell repeats and refusals from what is new; of the same key twice in a batch the first counts."""
+    keys = sorted({item.event.event_key for item in batch})
+    query = select(Inbound.event_key, Inbound.content_hash).where(
+        Inbound.source == source, Inbound.event_key.in_(keys)
+    )
+    seen = dict(session.execute(query).tuples().all())
+    stores = stores_by_code(session)
+    results: dict[int, EventResult] = {}
+    fresh = []
+    for item in batch:
+        known = seen.get(item.event.event_key)
+        if known is not None:
+            results[item.position] = (
+                EventResult(EventStatus.REPEATED)
+                if known == item.digest
+                else EventResult(EventStatus.REFUSED, "contradicts_stored", item.event.ref)
+            )
+            continue
+        results[item.position] = _judge(item.event, stores, now)
+        if results[item.position].status is EventStatus.APPLIED:
+            seen[item.event.event_key] = item.digest
+            fresh.append(item)
+    return results, fresh
+
+
+def _seen(session: Session, source: str, event_keys: Sequence[str]) -> dict[str, str]:
+    """Content hashes of the events that were applied, by key."""
+    query = select(Inbound.event_key, Inbound.content_hash).where(
+        Inbound.source == source,
+        Inbound.event_key.in_(sorted(set(event_keys))),
+        Inbound.state == InboundState.APPLIED,
+    )
+    return dict(session.execute(query).tuples().all())
+
+
+def _release(session: Session, source: str, event_keys: Sequence[str]) -> None:
+    """Forget that these events were quarantined: they are about to be judged anew."""
+    quarantined = delete(Inbound).where(
+        Inbound.source == source, Inbound.event_key.in_(event_keys), Inbound.state == InboundState.QUARANTINED
+    )
+    session.execute(quarantined.execution_options(synchronize_session=False))
+
+
+def _judge(event: Event, stores: Mapping[str, StoreFacts], now: datetime) -> EventResult:
+    store = stores.get(event.store)
+    if store is None:
+        return EventResult(EventStatus.REFUSED, "unknown_store", event.store)
+    if event.currency != store.currency:
+        return EventResult(EventStatus.REFUSED, "wrong_currency", event.currency)
+    # A day without a time stands for noon: it is in the future only when the day is.
+    in_future = (
+        event.occurred_at > now + CLOCK_SKEW
+        if event.time_known
+        else store.hours.local_date(event.occurred_at) > store.hours.local_date(now)
+    )
+    if in_future:
+        return EventResult(EventStatus.REFUSED, "in_future", event.occurred_at.isoformat())
+    return EventResult(EventStatus.APPLIED)
+
+
+def _store(session: Session, source: str, fresh: Sequence[_Fresh], enrolls: bool, now: datetime) -> None:
+    stores, people = stores_by_code(session), ids_by_userid(session)
+    ordered = sorted(fresh, key=lambda item: item.event.event_key)
+    ids = new_ids(session, len(ordered))
+    insert_rows(
+        session,
+        Inbound,
+        [_inbound_row(*pair, source, enrolls, now) for pair in zip(ids, ordered, strict=True)],
+    )
+    members = _members_of(session, [item.event for item in ordered], stores, people, now)
+    lock_members(session, members.values())
+    sales, returns = [], []
+    for event_id, item in zip(ids, ordered, strict=True):
+        event, store, member_id = item.event, stores[item.event.store], members.get(item.event.customer)
+        if isinstance(event, PurchaseReported):
+            sales.append(Sale(event_id, event, store, member_id, people.get(event.seller.lower()), enrolls))
+        else:
+            returns.append(Return(event_id, event, store, member_id))
+    refunded = record(session, source, sales, returns, now)
+    anchors = [_anchor_purchase(sale) for sale in sales if sale.enrolls and sale.event.goods_fen > 0]
+    enroll(session, [anchor for anchor in anchors if anchor is not None], now)
+    cancel_refunded(session, {(gone.member_id, gone.purchased_on) for gone in refunded}, now)
+
+
+def _anchor_purchase(sale: Sale) -> AnchorPurchase | None:
+    if sale.member_id is None:
+        return None
+    event = sale.event
+    return AnchorPurchase(
+        sale.member_id, sale.store, Anchor(event.occurred_at, sale.purchased_on, event.time_known)
+    )
+
+
+def _members_of(
+    session: Session,
+    events: Sequence[PurchaseReported | RefundReported],
+    stores: Mapping[str, StoreFacts],
+    people: Mapping[str, int],
+    now: datetime,
+) -> dict[str, int]:
+    """Members by customer code; a customer first seen now is owned by whoever sold to them first."""
+    first: dict[str, Event] = {}
+    for event in events:
+        if event.customer and (
+            event.customer not in first or event.occurred_at < first[event.customer].occurred_at
+        ):
+            first[event.customer] = event
+    newcomers = [
+        NewMember(
+            code, code, stores[event.store].id, people.get(event.seller.lower()), min(event.occurred_at, now)
+        )
+        for code, event in first.items()
+    ]
+    return register_members(session, newcomers)
+
+
+def _inbound_row(event_id: int, item: _Fresh, source: str, enrolls: bool, now: datetime) -> dict[str, Any]:
+    return {
+        "id": event_id,
+        "source": source,
+        "event_key": item.event.event_key,
+        "content_hash": item.digest,
+        "payload": item.payload.decode(),
+        "state": InboundState.APPLIED,
+        "reason": "",
+        "enrolls": enrolls,
+        "received_at": now,
+    }
+
+
+def _quarantine(
+    database: Database, source: str, item: _Fresh, enrolls: bool, error: Exception
+) -> EventResult:
+    reason = f"{type(error).__name__}: {getattr(error, 'orig', None) or error}"[:255]
+    log.warning(
+        "event_quarantined", source=source, event_key=item.event.event_key, error=type(error).__name__
+    )
+    with database.transaction() as session:
+        _release(session, source, [item.event.event_key])
+        row = _inbound_row(new_id(session), item, source, enrolls, clock.now(session))
+        insert_rows(session, Inbound, [row | {"state": InboundState.QUARANTINED, "reason": reason}])
+    return EventResult(EventStatus.QUARANTINED, "not_applicable", item.event.ref)

@@ -1,0 +1,77 @@
+"""Reading members, within what the asking person may see."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, select, true
+from sqlalchemy.orm import Session, aliased
+
+from app.associates.models import Associate, Role
+from app.associates.queries import Actor
+from app.members.models import ContactBinding, ExternalContact, Member
+from app.stores.models import Store
+
+
+@dataclass(frozen=True, slots=True)
+class MemberProfile:
+    """Who a member is."""
+
+    id: int
+    name: str
+    store_id: int
+    store_name: str
+    currency: str
+    owner_name: str | None
+    joined_at: datetime
+    external_userid: str | None
+
+
+def find_member_by_contact(session: Session, actor: Actor, external_userid: str) -> MemberProfile | None:
+    """The member behind a WeCom chat; None unless the actor, or for a manager somebody of their store, follows them."""
+    owner = aliased(Associate)
+    query = (
+        select(Member, Store, owner.name)
+        .join(ExternalContact, ExternalContact.member_id == Member.id)
+        .join(ContactBinding, ContactBinding.external_contact_id == ExternalContact.id)
+        .join(Associate, Associate.id == ContactBinding.associate_id)
+        .join(Store, Store.id == Member.store_id)
+        .outerjoin(owner, owner.id == Member.owner_id)
+        .where(
+            ExternalContact.external_userid == external_userid,
+            ContactBinding.ended_at.is_(None),
+            _followed_by(actor),
+        )
+        .limit(1)
+    )
+    row = session.execute(query).one_or_none()
+    if row is None:
+        return None
+    member, store, owner_name = row
+    return MemberProfile(
+        member.id,
+        member.name,
+        store.id,
+        store.name,
+        store.currency,
+        owner_name,
+        member.joined_at,
+        external_userid,
+    )
+
+
+def is_contact_of(session: Session, external_userid: str, member_id: int) -> bool:
+    """True when this WeCom contact is this member."""
+    query = select(ExternalContact.id).where(
+        ExternalContact.external_userid == external_userid, ExternalContact.member_id == member_id
+    )
+    return session.scalar(query) is not None
+
+
+def _followed_by(actor: Actor) -> ColumnElement[bool]:
+    if actor.role is Role.HQ:
+        return true()
+    if actor.role is Role.STORE_MANAGER:
+        return Associate.store_id == actor.store_id
+    return ContactBinding.associate_id == actor.associate_id

@@ -1,0 +1,92 @@
+"""Reading purchases."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.inbound.events import LineKind
+from app.orders.models import MemberPurchases, Order, OrderLine
+from app.stores.models import Store
+
+
+@dataclass(frozen=True, slots=True)
+class OrderView:
+    """A purchase as people look at it; `items` are its articles, dearest first."""
+
+    ref: str
+    purchased_at: datetime
+    purchased_on: date
+    time_known: bool
+    store_name: str
+    amount_fen: int
+    refunded_fen: int
+    currency: str
+    items: list[str]
+
+
+def recent_orders(session: Session, member_id: int, limit: int = 5) -> list[OrderView]:
+    """The member's latest purchases; two queries whatever their number."""
+    query = (
+        select(Order, Store.name)
+        .join(Store, Store.id == Order.store_id)
+        .where(Order.member_id == member_id)
+        .order_by(Order.purchased_on.desc(), Order.purchased_at.desc(), Order.id.desc())
+        .limit(limit)
+    )
+    rows = session.execute(query).all()
+    items = _items_of(session, [order.id for order, _ in rows])
+    return [
+        OrderView(
+            order.ref,
+            order.purchased_at,
+            order.purchased_on,
+            order.time_known,
+            store_name,
+            order.amount_fen,
+            order.refunded_fen,
+            order.currency,
+            items[order.id],
+        )
+        for order, store_name in rows
+    ]
+
+
+def purchases_of(session: Session, member_id: int) -> MemberPurchases | None:
+    """What the member's purchases add up to; None before the first."""
+    return session.get(MemberPurchases, member_id)
+
+
+def main_articles(session: Session, anchors: Collection[tuple[int, date]]) -> dict[tuple[int, date], str]:
+    """The dearest article not wholly returned that each member bought on a day, where receipts tell articles."""
+    if not anchors:
+        return {}
+    query = (
+        select(Order.member_id, Order.purchased_on, OrderLine.description)
+        .join(OrderLine, OrderLine.order_id == Order.id)
+        .where(
+            Order.member_id.in_(sorted({member_id for member_id, _ in anchors})),
+            Order.purchased_on.in_(sorted({on for _, on in anchors})),
+            OrderLine.kind == LineKind.GOODS,
+            OrderLine.refunded_quantity < OrderLine.quantity,
+        )
+        .order_by(OrderLine.amount_fen, OrderLine.order_id.desc(), OrderLine.line_no.desc())
+    )
+    return {(member_id, on): name for member_id, on, name in session.execute(query) if member_id is not None}
+
+
+def _items_of(session: Session, order_ids: list[int]) -> dict[int, list[str]]:
+    items: dict[int, list[str]] = defaultdict(list)
+    query = (
+        select(OrderLine.order_id, OrderLine.description)
+        .where(OrderLine.order_id.in_(order_ids), OrderLine.kind == LineKind.GOODS)
+        .order_by(OrderLine.amount_fen.desc(), OrderLine.line_no)
+    )
+    for order_id, description in session.execute(query):
+        items[order_id].append(description)
+    return items

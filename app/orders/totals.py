@@ -1,0 +1,50 @@
+"""Per-member totals: kept with each purchase and refund, always equal to a recount."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.db import table_of, upsert_rows
+from app.orders.facts import Return, Sale
+from app.orders.models import MemberPurchases
+
+
+@dataclass(slots=True)
+class _Totals:
+    member_id: int
+    orders: int = 0
+    amount_fen: int = 0
+    refunded_fen: int = 0
+    first_purchased_at: datetime | None = None
+    last_purchased_at: datetime | None = None
+
+    def add_sale(self, sale: Sale) -> None:
+        at = sale.event.occurred_at
+        self.orders += 1
+        self.amount_fen += sale.event.amount_fen
+        self.first_purchased_at = min(self.first_purchased_at or at, at)
+        self.last_purchased_at = max(self.last_purchased_at or at, at)
+
+
+def add(session: Session, sales: Sequence[Sale], returns: Sequence[Return]) -> None:
+    """Add purchases and refunds to their members' totals; the members are locked by the caller."""
+    members = {sale.member_id for sale in sales} | {refund.member_id for refund in returns}
+    members.discard(None)
+    if not members:
+        return
+    table = table_of(MemberPurchases)
+    found = session.execute(select(table).where(table.c.member_id.in_(members)))
+    known: dict[int, _Totals] = {row[0]: _Totals(*row) for row in found}
+    for sale in sales:
+        if sale.member_id is not None:
+            known.setdefault(sale.member_id, _Totals(sale.member_id)).add_sale(sale)
+    for refund in returns:
+        if refund.member_id is not None:
+            totals = known.setdefault(refund.member_id, _Totals(refund.member_id))
+            totals.refunded_fen += refund.event.amount_fen
+    upsert_rows(session, MemberPurchases, [asdict(known[member_id]) for member_id in sorted(known)])

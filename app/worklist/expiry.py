@@ -1,0 +1,47 @@
+"""The expiry lane: work items whose validity has ended are closed, once."""
+
+from __future__ import annotations
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app import clock
+from app.db import Database
+from app.lanes import Deadline, Progress
+from app.members.models import MemberCare
+from app.timers import Lane, Timer, TimerKey, clear_timers
+from app.worklist.models import WorkState
+from app.worklist.service import close_items
+
+BATCH = 500
+SQLITE_BATCH = 100
+EXPIRED_REASON = "validity_ended"
+
+
+def expire_due(database: Database, deadline: Deadline) -> Progress:
+    """Close open items past their validity, batch by batch; safe in any number of processes."""
+    size = SQLITE_BATCH if database.is_sqlite else BATCH
+    done = 0
+    while not deadline.has_passed():
+        expired = database.in_transaction(lambda session: expire_batch(session, size))
+        done += expired
+        if expired < size:
+            return Progress(done, more=False)
+    return Progress(done, more=True)
+
+
+def expire_batch(session: Session, size: int) -> int:
+    """Take at most `size` due expiry timers of members nobody else is busy with; returns how many."""
+    now = clock.now(session)
+    query = (
+        select(Timer.lane, Timer.due_at, Timer.subject_id)
+        .join(MemberCare, MemberCare.member_id == Timer.member_id)
+        .where(Timer.lane == str(Lane.EXPIRY), Timer.due_at <= now)
+        .order_by(Timer.due_at, Timer.subject_id)
+        .limit(size)
+        .with_for_update(skip_locked=True)
+    )
+    due = [TimerKey(*row) for row in session.execute(query)]
+    close_items(session, [key.subject_id for key in due], WorkState.EXPIRED, EXPIRED_REASON, now)
+    clear_timers(session, due)
+    return len(due)

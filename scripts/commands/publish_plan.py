@@ -1,0 +1,43 @@
+"""Publish a follow-up plan as its next version; members already in the plan keep theirs.
+
+Usage: scripts/publish_plan config/plans/after_purchase.toml
+"""
+
+from __future__ import annotations
+
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from app.db import Database
+from app.errors import Invalid
+from app.follow_ups.plans import publish
+from config.settings import Settings
+
+
+def read_plan(path: Path) -> dict[str, Any]:
+    """The plan document in a TOML file."""
+    return tomllib.loads(path.read_text(encoding="utf-8"))
+
+
+def main() -> None:
+    """Entry of scripts/publish_plan; exit code 2 where the file is no plan."""
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    database = Database(Settings.from_env().database_url)
+    try:
+        document = read_plan(Path(sys.argv[1]))
+        with database.transaction() as session:
+            version, is_new = publish(session, document)
+    except (OSError, tomllib.TOMLDecodeError, KeyError) as error:
+        sys.exit(f"{sys.argv[1]}: not a plan: {error}")
+    except Invalid as refusal:
+        sys.exit(f"{sys.argv[1]}: {refusal} {refusal.details}")
+    sys.stdout.write(
+        f"{document['code']}: {'published' if is_new else 'unchanged'}, {len(version.steps)} steps\n"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,93 @@
+"""The clock process: APScheduler rings the lanes, nothing more. Run as many of it as you like.
+
+python -m tasks.clock
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from types import FrameType
+
+import structlog
+from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.schedulers.background import BackgroundScheduler
+from sqlalchemy.exc import DBAPIError
+
+from app import clock
+from app.db import Database
+from app.lanes import Deadline
+from app.wecom.app import build_port
+from app.wecom.sandbox_control import SandboxControl
+from config.logging import configure_logging
+from config.settings import Mode, Settings
+from tasks.lanes import Hands, run_lane
+from tasks.timetable import TIMETABLE, Bell
+from tasks.travel import live_until
+
+RING_S = 20.0
+TRAVEL_EVERY_S = 0.2
+
+log = structlog.get_logger(__name__)
+
+
+def main() -> None:
+    """Ring until SIGINT or SIGTERM; work in progress is finished first."""
+    settings = Settings.from_env()
+    configure_logging(settings)
+    hands = Hands(Database(settings.database_url), build_port(settings), settings.public_url)
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda _number, _frame: _stop(stop, _frame))
+    scheduler = _scheduler(hands)
+    if settings.mode is Mode.PRODUCTION:
+        with hands.database.reading() as session:
+            clock.refuse_offset(session)
+    else:
+        control = SandboxControl(settings.wecom_api_url)
+        scheduler.add_job(_travel, "interval", args=[hands, control], seconds=TRAVEL_EVERY_S, id="travel")
+    scheduler.start()
+    log.info("clock_started", lanes=[bell.lane.value for bell in TIMETABLE])
+    stop.wait()
+    scheduler.shutdown(wait=True)
+    hands.database.close()
+    log.info("clock_stopped")
+
+
+def _scheduler(hands: Hands) -> BackgroundScheduler:
+    scheduler = BackgroundScheduler(
+        timezone="UTC",
+        executors={"default": ThreadPoolExecutor(len(TIMETABLE) + 1)},
+        job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
+    )
+    for bell in TIMETABLE:
+        scheduler.add_job(_ring, "interval", args=[hands, bell], seconds=bell.every_s, id=bell.lane.value)
+    return scheduler
+
+
+def _ring(hands: Hands, bell: Bell) -> None:
+    """Work the lane off; a database that is away is met again with the next ring."""
+    try:
+        run_lane(hands, bell.lane, Deadline(RING_S))
+    except DBAPIError as error:
+        log.warning("lane_interrupted", lane=bell.lane.value, error=type(error.orig).__name__)
+
+
+def _travel(hands: Hands, control: SandboxControl) -> None:
+    """Go where a fast-forward was asked to go."""
+    with hands.database.reading() as session:
+        target = clock.moment(session).target_at
+    if target is None:
+        return
+    live_until(hands, target, control.set_clock)
+    with hands.database.transaction() as session:
+        clock.clear_target(session, target)
+    log.info("travelled", target=target.isoformat())
+
+
+def _stop(stop: threading.Event, _frame: FrameType | None) -> None:
+    stop.set()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,23 @@
+"""The one timetable: how often each lane's bell rings. A lost or doubled bell is harmless."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from app.timers import Lane
+
+
+class Bell(NamedTuple):
+    """Ring a lane every so many seconds of real time."""
+
+    lane: Lane
+    every_s: float
+
+
+TIMETABLE = (
+    Bell(Lane.MINUTES, 1.0),
+    Bell(Lane.DAYS, 1.0),
+    Bell(Lane.EXPIRY, 5.0),
+    Bell(Lane.DIGEST, 1.0),
+    Bell(Lane.PUSH, 1.0),
+)
