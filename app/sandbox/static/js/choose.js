@@ -37,6 +37,7 @@ async function refresh() {
   }
 }
 
+bar.resume();
 const again = whileVisible(refresh, () => FRESH_MS);
 let typed = 0;
 form.q.addEventListener('input', () => { clearTimeout(typed); typed = setTimeout(again, 200); });

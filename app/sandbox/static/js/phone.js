@@ -55,6 +55,8 @@ async function route() {
     else tab.removeAttribute('aria-current');
   }
   current = null;
+  webview.hide();
+  if (name !== 'chat') webview.leaveChat();
   banner.replaceChildren();
   if (name === 'chat') await quietly(() => openChat(decodeURIComponent(id)));
   else if (name === 'app') current = new AppScreen(screen, phone);
@@ -128,5 +130,6 @@ bar.onTick(nowMs => { hour.textContent = asHour(nowMs); });
 new Bridge(webview, phone);
 keepWidth();
 addEventListener('hashchange', route);
+bar.resume();
 const again = whileVisible(refresh, () => (bar.travelling ? FEED_TRAVELLING_MS : FEED_MS));
 again().then(route);

@@ -4,6 +4,8 @@ import { messageCard, summaryOf } from './cards.js';
 import { avatar, count, el, icon } from './dom.js';
 import { asStamp } from './format.js';
 
+const PAUSE_MS = 5 * 60 * 1000;
+
 function head(title, back, note) {
   return el('header', { class: 'screen-head' },
     back ? el('a', { class: 'icon-button', href: back, 'aria-label': '返回' }, icon('back')) : el('span', { class: 'gap' }),
@@ -89,6 +91,7 @@ export class ChatScreen {
     this.phone = phone;
     this.contact = contact;
     this.after = 0;
+    this.stampedMs = 0;
     this.list = log(`与${contact.name}的聊天`);
     this.list.append(el('p', { class: 'notice faint' }, '还没有聊过。'));
     this.said = el('p', { class: 'composer-said', role: 'status' });
@@ -122,8 +125,15 @@ export class ChatScreen {
     const fresh = messages.filter(message => message.id > this.after);
     if (!fresh.length) return;
     this.after = fresh[fresh.length - 1].id;
-    appendTo(this.list, fresh.map(message => this.bubble(message)));
+    appendTo(this.list, fresh.map(message => [this.stamp(message.sent_ms), this.bubble(message)]).flat().filter(Boolean));
     this.phone.readChat(this.contact.external_userid);
+  }
+
+  // A time only after a pause, as WeCom does.
+  stamp(ms) {
+    if (ms - this.stampedMs < PAUSE_MS) return null;
+    this.stampedMs = ms;
+    return el('time', { class: 'when' }, asStamp(ms, this.phone.nowMs));
   }
 
   bubble(message) {

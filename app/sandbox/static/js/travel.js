@@ -3,6 +3,7 @@ import { ask } from './api.js';
 import { asMoment } from './format.js';
 
 const FOLLOW_MS = 500;
+const PATIENCE = 6; // the app may be too busy draining to answer every time
 
 export class TravelBar {
   constructor(root) {
@@ -42,24 +43,35 @@ export class TravelBar {
   async go(wish) {
     if (this.travelling) return;
     this.setTravelling(true);
-    const from = this.nowMs;
-    try {
-      this.say('正在出发…');
-      let state = await ask('/travel', wish);
-      while (!state.arrived) {
-        this.arriveAt(state, from);
-        await new Promise(done => setTimeout(done, FOLLOW_MS));
-        state = await ask('/travel');
-      }
-      this.set(state.now_ms);
-      this.say(`已到 ${asMoment(state.now_ms)}`);
-    } catch (error) {
-      this.say(error.message, true);
-    }
+    this.say('正在出发…');
+    try { await this.follow(await ask('/travel', wish)); } catch (error) { this.say(error.message, true); }
     this.setTravelling(false);
   }
 
-  arriveAt(state, from) {
+  // A journey begun in another window, or before a reload, is followed to its end.
+  async resume() {
+    let state;
+    try { state = await ask('/travel'); } catch (_) { return; }
+    if (state.arrived || this.travelling) return;
+    this.setTravelling(true);
+    try { await this.follow(state); } catch (error) { this.say(error.message, true); }
+    this.setTravelling(false);
+  }
+
+  async follow(begun) {
+    const from = begun.now_ms;
+    let state = begun;
+    let failed = 0;
+    while (!state.arrived) {
+      this.showWay(state, from);
+      await new Promise(done => setTimeout(done, FOLLOW_MS));
+      try { state = await ask('/travel'); failed = 0; } catch (error) { if (++failed === PATIENCE) throw error; }
+    }
+    this.set(state.now_ms);
+    this.say(`已到 ${asMoment(state.now_ms)}`);
+  }
+
+  showWay(state, from) {
     this.set(state.now_ms);
     if (state.target_ms === null) { this.progress.removeAttribute('value'); return; }
     const way = Math.max(1, state.target_ms - from);

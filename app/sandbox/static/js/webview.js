@@ -54,6 +54,11 @@ export class Webview {
     this.empty.hidden = true;
   }
 
+  // Leaving a chat closes its toolbar: it must not send into a chat that is not open.
+  leaveChat() {
+    if (this.context && this.context.externalUserId) { this.clear(); this.say('聊天工具栏', ''); }
+  }
+
   clear() {
     if (this.frame) this.frame.remove();
     this.frame = this.context = null;
