@@ -11,8 +11,21 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PRODUCT = ("app", "tasks", "config", "migrations", "scripts", "wsgi.py")
-FOUNDATIONS = {"__init__", "db", "clock", "ids", "public_ids", "errors", "http", "timers", "lanes", "factory"}
-FACES = {"h5", "console", "join", "partner_api", "callbacks", "sandbox_clock", "welcome", "pages", "templates"}
+FOUNDATIONS = {
+    *("__init__", "db", "clock", "ids", "public_ids", "errors", "http", "timers", "lanes", "pages", "assets"),
+    "factory",
+}
+FACES = {
+    "h5",
+    "console",
+    "join",
+    "partner_api",
+    "callbacks",
+    "sandbox_clock",
+    "welcome",
+    "pages",
+    "templates",
+}
 
 
 @dataclass(frozen=True)
