@@ -107,7 +107,6 @@ class Database:
         """Read one consistent picture; nothing may be written."""
         with self._session("BEGIN") as session:
             yield session
-            session.rollback()
 
     def in_transaction(self, work: Callable[[Session], T]) -> T:
         """Run `work` in a transaction and run it again after a deadlock or a lost race for a unique key.

@@ -41,6 +41,7 @@ class Settings:
     wecom_login_url: str
     wecom_jssdk_url: str
     travel_key: str
+    failpoints: str
     log_level: str
 
     @classmethod
@@ -73,6 +74,7 @@ def _sandbox_defaults() -> dict[str, str | None]:
         "WECOM_LOGIN_URL": sandbox,
         "WECOM_JSSDK_URL": "",
         "TRAVEL_KEY": "sandbox-travel",
+        "FAILPOINTS": "",
         "LOG_LEVEL": "INFO",
     }
 
@@ -91,6 +93,7 @@ def _production_defaults() -> dict[str, str | None]:
         "WECOM_LOGIN_URL": "https://login.work.weixin.qq.com",
         "WECOM_JSSDK_URL": "https://wwcdn.weixin.qq.com/node/open/js/wecom-jssdk-2.0.2.js",
         "TRAVEL_KEY": "",
+        "FAILPOINTS": "",
         "LOG_LEVEL": "INFO",
     }
 
@@ -106,4 +109,6 @@ def _weaknesses(mode: Mode, values: Mapping[str, str | None]) -> list[str]:
             problems.append(f"SECRET_KEY is the sandbox's or shorter than {MIN_SECRET_LENGTH} characters")
         if values["TRAVEL_KEY"]:
             problems.append("TRAVEL_KEY is set: production has no fast-forward")
+        if values["FAILPOINTS"]:
+            problems.append("FAILPOINTS is set: production does not kill itself")
     return problems

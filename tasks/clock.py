@@ -14,14 +14,12 @@ from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 from sqlalchemy.exc import DBAPIError
 
-from app import clock
-from app.db import Database
+from app import clock, failpoints
 from app.lanes import Deadline
-from app.wecom.app import build_port
 from app.wecom.sandbox_control import SandboxControl
 from config.logging import configure_logging
 from config.settings import Mode, Settings
-from tasks.lanes import Hands, run_lane
+from tasks.lanes import Hands, hands_of, run_lane
 from tasks.timetable import TIMETABLE, Bell
 from tasks.travel import live_until
 
@@ -34,8 +32,9 @@ log = structlog.get_logger(__name__)
 def main() -> None:
     """Ring until SIGINT or SIGTERM; work in progress is finished first."""
     settings = Settings.from_env()
-    configure_logging(settings)
-    hands = Hands(Database(settings.database_url), build_port(settings), settings.public_url)
+    configure_logging(settings.log_level)
+    failpoints.arm(settings.failpoints.split(","), is_sandbox=settings.mode is Mode.SANDBOX)
+    hands = hands_of(settings)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda _number, _frame: _stop(stop, _frame))

@@ -11,10 +11,13 @@ from app.db import Database
 from app.follow_ups.firing import fire_due
 from app.lanes import Deadline, Progress
 from app.messaging.delivery import deliver_due
-from app.messaging.digests import gather_due
+from app.messaging.digests import DigestSender, gather_due
 from app.timers import Lane
-from app.wecom.port import WeComPort
+from app.wecom.app import open_app
+from app.wecom.port import Credentials, WeComPort
 from app.worklist.expiry import expire_due
+from app.worklist.queries import open_items
+from config.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +26,17 @@ class Hands:
 
     database: Database
     wecom: WeComPort
-    public_url: str
+    digests: DigestSender
+
+
+def hands_of(settings: Settings) -> Hands:
+    """The hands of an installation."""
+    credentials = Credentials(settings.wecom_corp_id, settings.wecom_agent_id, settings.wecom_secret)
+    return Hands(
+        Database(settings.database_url),
+        open_app(credentials, settings.wecom_api_url, settings.redis_url),
+        DigestSender(settings.wecom_agent_id, f"{settings.public_url}/h5/worklist", open_items),
+    )
 
 
 def run_lane(hands: Hands, lane: Lane, deadline: Deadline) -> Progress:
@@ -33,5 +46,5 @@ def run_lane(hands: Hands, lane: Lane, deadline: Deadline) -> Progress:
     if lane is Lane.EXPIRY:
         return expire_due(hands.database, deadline)
     if lane is Lane.DIGEST:
-        return gather_due(hands.database, hands.public_url, deadline)
+        return gather_due(hands.database, hands.digests, deadline)
     return deliver_due(hands.database, hands.wecom, deadline)

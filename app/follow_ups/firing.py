@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from app import clock
 from app.db import Database, insert_rows, table_of, upsert_rows
+from app.failpoints import failpoint
 from app.follow_ups.models import Enrollment, StepRecord
 from app.follow_ups.opening import Opening, open_tasks
 from app.follow_ups.plans import Version, versions
@@ -127,6 +128,7 @@ def _fire(session: Session, fired: Sequence[_Fired], now: datetime) -> None:
         family.remember(item, verdict)
         records.append(step_record(item.row.id, step, verdict, due, now))
     _link_tasks(records, open_tasks(session, openings, now))
+    failpoint("fire.opened")
     insert_rows(session, StepRecord, records)
     _advance(session, fired, now)
 

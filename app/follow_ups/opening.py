@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from babel.dates import format_date
+from babel.dates import format_skeleton
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -141,7 +141,7 @@ def _live_bindings(session: Session, member_ids: Iterable[int]) -> set[tuple[int
 
 
 def _day(on: date) -> str:
-    return format_date(on, format="MMMd", locale=DATE_LOCALE)
+    return format_skeleton("MMMd", on, locale=DATE_LOCALE)
 
 
 def _item_row(item_id: int, opening: Opening, assignee: Associate, now: datetime) -> dict[str, Any]:

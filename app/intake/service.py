@@ -21,6 +21,7 @@ from app import clock
 from app.associates.queries import ids_by_userid
 from app.db import Database, insert_rows
 from app.errors import DomainError
+from app.failpoints import failpoint
 from app.follow_ups.enrolling import AnchorPurchase, enroll
 from app.follow_ups.rules import Anchor
 from app.follow_ups.stopping import cancel_refunded
@@ -118,7 +119,7 @@ def _sift(
     query = select(Inbound.event_key, Inbound.content_hash).where(
         Inbound.source == source, Inbound.event_key.in_(keys)
     )
-    seen = dict(session.execute(query).tuples().all())
+    seen = dict(session.execute(query).all())
     stores = stores_by_code(session)
     results: dict[int, EventResult] = {}
     fresh = []
@@ -145,7 +146,7 @@ def _seen(session: Session, source: str, event_keys: Sequence[str]) -> dict[str,
         Inbound.event_key.in_(sorted(set(event_keys))),
         Inbound.state == InboundState.APPLIED,
     )
-    return dict(session.execute(query).tuples().all())
+    return dict(session.execute(query).all())
 
 
 def _release(session: Session, source: str, event_keys: Sequence[str]) -> None:
@@ -192,6 +193,7 @@ def _store(session: Session, source: str, fresh: Sequence[_Fresh], enrolls: bool
         else:
             returns.append(Return(event_id, event, store, member_id))
     refunded = record(session, source, sales, returns, now)
+    failpoint("intake.recorded")
     anchors = [_anchor_purchase(sale) for sale in sales if sale.enrolls and sale.event.goods_fen > 0]
     enroll(session, [anchor for anchor in anchors if anchor is not None], now)
     cancel_refunded(session, {(gone.member_id, gone.purchased_on) for gone in refunded}, now)

@@ -37,7 +37,7 @@ def members_by_code(session: Session, codes: Iterable[str]) -> dict[str, int]:
     query = select(MemberIdentity.value, MemberIdentity.member_id).where(
         MemberIdentity.kind == IdentityKind.CUSTOMER_CODE, MemberIdentity.value.in_(sorted(set(codes)))
     )
-    return dict(session.execute(query).tuples().all())
+    return dict(session.execute(query).all())
 
 
 def register_members(session: Session, people: Sequence[NewMember]) -> dict[str, int]:
@@ -108,7 +108,7 @@ def _contact_ids(session: Session, userids: Sequence[str]) -> dict[str, int]:
     query = select(ExternalContact.external_userid, ExternalContact.id).where(
         ExternalContact.external_userid.in_(userids)
     )
-    return dict(session.execute(query).tuples().all())
+    return dict(session.execute(query).all())
 
 
 def _bound_pairs(session: Session, contact_ids: Iterable[int]) -> set[tuple[int, int]]:

@@ -126,7 +126,7 @@ def _orders_by_ref(session: Session, source: str, refs: set[str]) -> dict[str, i
     if not refs:
         return {}
     query = select(Order.ref, Order.id).where(Order.source == source, Order.ref.in_(sorted(refs)))
-    return dict(session.execute(query).tuples().all())
+    return dict(session.execute(query).all())
 
 
 def _lines_of(item: Return) -> Sequence[Line]:

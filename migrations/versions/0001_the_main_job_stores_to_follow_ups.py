@@ -217,13 +217,14 @@ def upgrade() -> None:
         sa.Column("associate_id", ID, nullable=False),
         sa.Column("work_item_id", ID, nullable=False),
         sa.Column("text", sa.String(length=128), nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
         sa.Column("written_at", INSTANT, nullable=False),
         sa.Column("message_id", ID, nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_notices")),
     )
     with op.batch_alter_table("notices", schema=None) as batch_op:
         batch_op.create_index(
-            batch_op.f("ix_notices_associate_id_message_id"), ["associate_id", "message_id"], unique=False
+            batch_op.f("ix_notices_associate_id_state"), ["associate_id", "state"], unique=False
         )
         batch_op.create_index(batch_op.f("ix_notices_message_id"), ["message_id"], unique=False)
 
@@ -564,7 +565,7 @@ def downgrade() -> None:
     op.drop_table("order_lines")
     with op.batch_alter_table("notices", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_notices_message_id"))
-        batch_op.drop_index(batch_op.f("ix_notices_associate_id_message_id"))
+        batch_op.drop_index(batch_op.f("ix_notices_associate_id_state"))
 
     op.drop_table("notices")
     with op.batch_alter_table("members", schema=None) as batch_op:
