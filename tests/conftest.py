@@ -42,6 +42,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         folder = item.path.relative_to(tests).parts[0]
         if folder in MARKED_FOLDERS:
             item.add_marker(MARKED_FOLDERS[folder])
+        if "browser" in getattr(item, "fixturenames", ()):
+            item.add_marker("browser")
         if any(item.get_closest_marker(name) for name in (*MARKED_FOLDERS.values(), "serial")):
             item.add_marker(pytest.mark.xdist_group("serial"))
 
