@@ -1,0 +1,190 @@
+"""Import the purchases and refunds of a CSV file, as often as one likes: nothing is ever doubled.
+
+Usage: scripts/import_purchases FILE --store CODE [--store CODE …]
+Exit code 0 (also with refused rows: they are counted and written to the report), 1 where the database cannot be
+reached, 2 where the file cannot be read at all or an argument is wrong, 130 when stopped; repeating it goes on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.db import Database
+from app.errors import NotFound
+from app.intake.importing import (
+    ImportOptions,
+    ImportProgress,
+    ImportSummary,
+    file_hash,
+    import_file,
+    last_local_date,
+    local_span,
+)
+from app.intake.refusals import UnreadableFile, reason_of
+from app.intake.service import MAX_BATCH
+from config.settings import ROOT, Settings, SettingsError
+
+__all__ = [
+    "ImportOptions",
+    "ImportSummary",
+    "default_report",
+    "file_hash",
+    "import_file",
+    "last_local_date",
+    "local_span",
+    "print_progress",
+]
+MAX_SHIFT_DAYS = 36_500
+SHOWN_EVERY_S = 1.0
+
+
+def default_report(path: Path) -> Path:
+    """Where the refused rows of a file are written unless one says otherwise."""
+    return ROOT / ".local" / "reports" / f"refused-{path.stem}.csv"
+
+
+class ProgressPrinter:
+    """Says on stderr about once a second how far a run is."""
+
+    def __init__(self) -> None:
+        self._started = self._shown = time.monotonic()
+
+    def __call__(self, progress: ImportProgress) -> None:
+        now = time.monotonic()
+        if now - self._shown < SHOWN_EVERY_S and progress.bytes_read < progress.bytes_total:
+            return
+        self._shown = now
+        counts = progress.counts
+        percent = 100 * progress.bytes_read // max(progress.bytes_total, 1)
+        rate = counts.rows / max(now - self._started, 0.001)
+        sys.stderr.write(
+            f"{percent:3d}%  {counts.rows:,} rows  {rate:,.0f}/s  applied {counts.applied:,}  "
+            f"repeated {counts.repeated:,}  refused {counts.refused:,}  quarantined {counts.quarantined:,}\n"
+        )
+
+
+def print_progress(progress: ImportProgress) -> None:
+    """The progress of this process's import, on stderr."""
+    _printer(progress)
+
+
+def main() -> int:
+    """Entry of scripts/import_purchases."""
+    arguments = _parser().parse_args()
+    path: Path = arguments.file
+    report: Path = arguments.report or default_report(path)
+    if report.exists() and (report.samefile(path) if path.exists() else False):
+        return _complain("--report must not be the file itself")
+    options = ImportOptions(
+        stores=tuple(arguments.store),
+        source=arguments.source,
+        currency=arguments.currency,
+        shift_days=arguments.shift_days,
+        enrolls=not arguments.facts_only,
+        report=report,
+        batch=arguments.batch,
+        should_stop=_stop_on_signals(),
+    )
+    try:
+        summary = import_file(Database(Settings.from_env().database_url), path, options, print_progress)
+    except UnreadableFile as error:
+        reason = reason_of(error.code)
+        return _complain(f"{path}: {reason.zh} / {reason.en}{f': {error.detail}' if error.detail else ''}")
+    except NotFound as error:
+        return _complain(f"--store {error.place}: {reason_of(error.code).en}")
+    except SettingsError as error:
+        return _complain(str(error))
+    except SQLAlchemyError as error:
+        _complain(
+            f"database: {getattr(error, 'orig', None) or error}\nRepeat the command: nothing is doubled."
+        )
+        return 1
+    return _tell(summary)
+
+
+def _tell(summary: ImportSummary) -> int:
+    counts = summary.counts
+    print(
+        f"{counts.rows} rows: {counts.applied} applied, {counts.repeated} repeated, {counts.refused} refused, "
+        f"{counts.quarantined} quarantined (invoices)"
+    )
+    if summary.refused_rows:
+        print(f"{summary.refused_rows} rows were not imported, see {summary.report}")
+    if summary.stopped:
+        print("stopped before the end: repeat the command to go on")
+        return 130
+    return 0
+
+
+def _complain(text: str) -> int:
+    sys.stderr.write(f"{text}\n")
+    return 2
+
+
+def _stop_on_signals() -> Callable[[], bool]:
+    """True once Ctrl-C or a terminate came; a second one ends at once (the batch is then rolled back)."""
+    asked: list[int] = []
+
+    def note(number: int, _frame: object) -> None:
+        if asked:
+            raise KeyboardInterrupt
+        asked.append(number)
+        sys.stderr.write("stopping after this batch…\n")
+
+    signal.signal(signal.SIGINT, note)
+    signal.signal(signal.SIGTERM, note)
+    return lambda: bool(asked)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="scripts/import_purchases", description=__doc__.splitlines()[0])
+    parser.add_argument("file", type=Path, metavar="FILE")
+    parser.add_argument(
+        "--store",
+        action="append",
+        default=[],
+        metavar="CODE",
+        help="where rows without a StoreCode happened; several: each member always at the same one",
+    )
+    parser.add_argument("--source", default="pos", type=_source, help="which system reports (default: pos)")
+    parser.add_argument(
+        "--currency", default="", metavar="GBP", help="of the file's amounts (default: the stores')"
+    )
+    parser.add_argument(
+        "--shift-days", default=0, type=_between(-MAX_SHIFT_DAYS, MAX_SHIFT_DAYS), metavar="N"
+    )
+    parser.add_argument("--facts-only", action="store_true", help="store purchases, enroll nobody")
+    parser.add_argument("--report", type=Path, metavar="CSV", help="default: .local/reports/refused-FILE.csv")
+    parser.add_argument("--batch", default=MAX_BATCH, type=_between(1, MAX_BATCH), metavar="N")
+    return parser
+
+
+def _source(text: str) -> str:
+    if not re.fullmatch(r"[a-z][a-z0-9_-]{0,31}", text) or text in {"internal", "wecom"}:
+        raise argparse.ArgumentTypeError(
+            "1 to 32 lower-case letters, digits, - or _; neither internal nor wecom"
+        )
+    return text
+
+
+def _between(low: int, high: int) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        if not re.fullmatch(r"-?\d{1,9}", text) or not low <= int(text) <= high:
+            raise argparse.ArgumentTypeError(f"a whole number from {low} to {high}")
+        return int(text)
+
+    return read
+
+
+_printer = ProgressPrinter()
+
+if __name__ == "__main__":
+    sys.exit(main())
