@@ -11,22 +11,34 @@ from sqlalchemy.orm import Mapped, mapped_column
 from app.db import Base
 
 
+class NoticeState(StrEnum):
+    """What became of a notice; every state but WAITING is final."""
+
+    WAITING = "waiting"
+    GATHERED = "gathered"  # it is in the message `message_id`, and in no other
+    DROPPED = "dropped"  # before its digest the work item was closed, or the associate left
+
+
 class Notice(Base):
-    """One thing an associate should hear of; joins exactly one message."""
+    """One thing an associate should hear of; joins one message at most."""
 
     __tablename__ = "notices"
-    __table_args__ = (Index(None, "associate_id", "message_id"), Index(None, "message_id"))
+    __table_args__ = (Index(None, "associate_id", "state"), Index(None, "message_id"))
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     associate_id: Mapped[int]
     work_item_id: Mapped[int]
     text: Mapped[str] = mapped_column(String(128))
+    state: Mapped[str] = mapped_column(String(16))
     written_at: Mapped[datetime]
     message_id: Mapped[int | None]
 
 
 class DigestSchedule(Base):
-    """When an associate's waiting notices are gathered; owner of the digest timer, None where none waits."""
+    """When an associate's waiting notices are gathered; owner of the digest timer, None where none waits.
+
+    The row is the mutex between those who write notices and those who gather them.
+    """
 
     __tablename__ = "digest_schedules"
 
@@ -46,7 +58,7 @@ class OutboundMessage(Base):
     """A message to one associate, rendered once: every attempt sends the identical body.
 
     `fence` counts claims; only the latest claim may record. While ENQUEUED it has one timer in the push lane at
-    `next_due_at`, in real time.
+    `next_due_at`, in real time: when to try next or, while claimed, when the claim's lease ends.
     """
 
     __tablename__ = "outbound_messages"

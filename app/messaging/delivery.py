@@ -1,0 +1,180 @@
+"""The push lane: claim (commit) → call WeCom → record (commit). At least once, and no visible double.
+
+A claim is a lease of a minute with a fence. A process that dies, or stalls beyond its lease, is overtaken: the message
+is claimed again and sent again with the identical body, which WeCom's duplicate check shows once; what the one
+overtaken records afterwards is ignored, for its fence is old. Only a message whose outcome nobody learned for more than
+four hours could be seen twice.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import structlog
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from app import clock
+from app.db import Database, table_of
+from app.failpoints import failpoint
+from app.lanes import Deadline, Progress
+from app.messaging.claiming import claim_due, drop_timers
+from app.messaging.models import MessageState, OutboundMessage
+from app.messaging.rules import LEASE, MAX_ATTEMPTS, wait_after
+from app.timers import Lane, TimerKey, set_timers
+from app.wecom.errors import WeComMisconfigured, WeComRejected, WeComRetryable
+from app.wecom.port import WeComPort
+
+BATCH = 32
+HANDS = 8  # calls at once, so that one slow answer does not hold up thirty
+REASON = 255
+GAVE_UP = "gave up"
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A message that is ours to send until `lease_until` (real time)."""
+
+    message_id: int
+    fence: int
+    attempt: int
+    body: str
+    lease_until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a call came to. ENQUEUED: to be tried again, at the earliest after `wait_s`."""
+
+    claim: Claim
+    state: MessageState
+    reason: str = ""
+    msgid: str = ""
+    wait_s: float = 0.0
+
+
+def deliver_due(database: Database, port: WeComPort, deadline: Deadline) -> Progress:
+    """Send what is due, batch by batch; safe in any number of processes. `done` counts attempts.
+
+    Raises what the port raises beside its own errors, a bug, once the rest of the batch is recorded; the message it
+    happened to is met again when its lease ends.
+    """
+    done = 0
+    while not deadline.has_passed():
+        claims = database.in_transaction(lambda session: claim(session, BATCH))
+        failpoint("push.claimed")
+        if not claims:
+            return Progress(done, more=False)
+        outcomes, broken = _call_all(port, claims)
+        failpoint("push.called")
+        database.in_transaction(lambda session: record(session, outcomes))  # noqa: B023 - runs now
+        failpoint("push.recorded")
+        if broken:
+            raise broken[0]
+        done += len(claims)
+    return Progress(done, more=True)
+
+
+def claim(session: Session, most: int) -> list[Claim]:
+    """Lease at most `most` due messages. One that has had its last attempt is abandoned instead."""
+    table, now = table_of(OutboundMessage), clock.real_now(session)
+    owners = select(
+        table.c.id, table.c.next_due_at, table.c.fence, table.c.attempts, table.c.body, table.c.reason
+    )
+    due = claim_due(session, Lane.PUSH, now, owners, table.c.id, most)
+    spent = [row for row in due if row.attempts >= MAX_ATTEMPTS]
+    _abandon(session, spent)
+    lease_until = now + LEASE
+    rows = [row for row in due if row.attempts < MAX_ATTEMPTS]
+    if rows:
+        leasing = update(table).where(table.c.id.in_([row.id for row in rows]))
+        counted = {"fence": table.c.fence + 1, "attempts": table.c.attempts + 1}
+        session.connection().execute(leasing.values(next_due_at=lease_until, **counted))
+        set_timers(session, ((TimerKey(Lane.PUSH, lease_until, row.id), None) for row in rows))
+    return [Claim(row.id, row.fence + 1, row.attempts + 1, row.body, lease_until) for row in rows]
+
+
+def record(session: Session, outcomes: Sequence[Outcome]) -> int:
+    """Write down outcomes; returns how many. One whose message was claimed again since is dropped."""
+    table, moment = table_of(OutboundMessage), clock.moment(session)
+    ids = sorted(outcome.claim.message_id for outcome in outcomes)
+    query = select(table.c.id, table.c.fence).where(
+        table.c.id.in_(ids), table.c.state == MessageState.ENQUEUED
+    )
+    current = {row.id: row.fence for row in session.execute(query.order_by(table.c.id).with_for_update())}
+    ours = [outcome for outcome in outcomes if current.get(outcome.claim.message_id) == outcome.claim.fence]
+    for outcome in ours:
+        changed = _changes(outcome, moment)
+        its = table.c.id == outcome.claim.message_id
+        session.connection().execute(update(table).where(its).values(changed))
+        if changed["next_due_at"] is not None:
+            key = TimerKey(Lane.PUSH, changed["next_due_at"], outcome.claim.message_id)
+            set_timers(session, [(key, None)])
+    drop_timers(
+        session, [TimerKey(Lane.PUSH, each.claim.lease_until, each.claim.message_id) for each in ours]
+    )
+    return len(ours)
+
+
+def _call_all(port: WeComPort, claims: Sequence[Claim]) -> tuple[list[Outcome], list[BaseException]]:
+    with ThreadPoolExecutor(min(HANDS, len(claims))) as hands:
+        calls = [hands.submit(_call, port, each) for each in claims]
+    errors = [(call, call.exception()) for call in calls]
+    return [call.result() for call, error in errors if error is None], [each for _, each in errors if each]
+
+
+def _call(port: WeComPort, claim: Claim) -> Outcome:
+    """One attempt. Whatever is wrong with our app, not with the message, is tried again as well."""
+    try:
+        sent = port.send_app_message(claim.body)
+    except WeComRetryable as error:
+        return _again(claim, str(error), error.wait_s)
+    except WeComMisconfigured as error:
+        log.error("push_misconfigured", reason=str(error))
+        return _again(claim, str(error))
+    except WeComRejected as error:
+        return Outcome(claim, MessageState.ABANDONED, str(error))
+    if sent.invalid_userids:
+        unknown = ", ".join(sorted(sent.invalid_userids))
+        return Outcome(claim, MessageState.ABANDONED, f"WeCom does not know {unknown}", sent.msgid)
+    return Outcome(claim, MessageState.DELIVERED, msgid=sent.msgid)
+
+
+def _again(claim: Claim, reason: str, wait_s: float = 0.0) -> Outcome:
+    if claim.attempt >= MAX_ATTEMPTS:
+        return Outcome(claim, MessageState.ABANDONED, f"{GAVE_UP} after {claim.attempt} attempts: {reason}")
+    return Outcome(claim, MessageState.ENQUEUED, reason, wait_s=wait_s)
+
+
+def _changes(outcome: Outcome, moment: clock.Moment) -> dict[str, Any]:
+    delivered = outcome.state is MessageState.DELIVERED
+    again = outcome.state is MessageState.ENQUEUED
+    chance = random.random()  # noqa: S311 - jitter, not a secret
+    wait = wait_after(outcome.claim.attempt, chance, outcome.wait_s)
+    if outcome.state is MessageState.ABANDONED:
+        log.warning("push_abandoned", message_id=outcome.claim.message_id, reason=outcome.reason)
+    return {
+        "state": outcome.state,
+        "reason": outcome.reason[:REASON],
+        "wecom_msgid": outcome.msgid[:REASON],
+        "delivered_at": moment.business if delivered else None,
+        "next_due_at": moment.real + wait if again else None,
+    }
+
+
+def _abandon(session: Session, rows: Sequence[Any]) -> None:
+    """The process that made the last attempt never said what came of it."""
+    table = table_of(OutboundMessage)
+    for row in rows:
+        reason = f"{GAVE_UP} after {row.attempts} attempts, the last one interrupted: {row.reason}"
+        its = update(table).where(table.c.id == row.id)
+        changes = {"state": MessageState.ABANDONED, "reason": reason[:REASON], "next_due_at": None}
+        session.connection().execute(its.values(changes))
+        log.warning("push_abandoned", message_id=row.id, reason=reason)

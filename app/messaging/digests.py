@@ -1,0 +1,185 @@
+"""The digest lane: an associate's waiting notices become one message, rendered once."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import case, select, update
+from sqlalchemy.orm import Session
+
+from app import clock
+from app.associates.models import Associate
+from app.associates.queries import active_associates
+from app.db import Database, insert_rows, table_of
+from app.failpoints import failpoint
+from app.ids import new_ids
+from app.lanes import Deadline, Progress
+from app.messaging import words
+from app.messaging.claiming import claim_due
+from app.messaging.models import DigestSchedule, MessageState, Notice, NoticeState, OutboundMessage
+from app.timers import Lane, TimerKey, set_timers
+from app.wecom.bodies import TextCard, render
+
+BATCH = 200
+SQLITE_BATCH = 25
+CHUNK = 500
+LINES = 6
+LINE = 40  # six of them and the rest's count stay within a card's 512 characters
+
+
+# Which of these work items are still open: work item id → member id. Work items live above this rank.
+OpenItems = Callable[[Session, Sequence[int]], Mapping[int, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class DigestSender:
+    """In whose name digests are sent, where their link leads, and how to ask what is still open."""
+
+    agent_id: int
+    worklist_url: str
+    open_items: OpenItems
+
+
+def gather_due(database: Database, sender: DigestSender, deadline: Deadline) -> Progress:
+    """Turn due digests into messages, batch by batch; safe in any number of processes."""
+    size = SQLITE_BATCH if database.is_sqlite else BATCH
+    done = 0
+    while not deadline.has_passed():
+        gathered = database.in_transaction(lambda session: gather_batch(session, sender, size))
+        done += gathered
+        if not gathered:
+            return Progress(done, more=False)
+    return Progress(done, more=True)
+
+
+def gather_batch(session: Session, sender: DigestSender, size: int) -> int:
+    """Gather for at most `size` associates whose digest is due; returns for how many it was done.
+
+    Each waiting notice joins one message or, where nothing is to be done any more, none. Holding the schedules keeps
+    writers of notices out until this is committed; theirs join the next digest.
+    """
+    moment = clock.moment(session)
+    table = table_of(DigestSchedule)
+    owners = select(table.c.associate_id, table.c.next_due_at)
+    due = claim_due(session, Lane.DIGEST, moment.business, owners, table.c.associate_id, size)
+    if not due:
+        return 0
+    associate_ids = [row.associate_id for row in due]
+    waiting = _waiting(session, associate_ids)
+    people = active_associates(session, associate_ids)
+    members = _members_still_waiting(session, sender, waiting)
+    live = [notice for notice in waiting if notice.work_item_id in members and notice.associate_id in people]
+    messages = _messages(session, sender, live, members, people, moment)
+    failpoint("gather.rendered")
+    _enqueue(session, messages, moment.real)
+    _settle(session, waiting, live, messages)
+    _clear_schedules(session, associate_ids)
+    return len(due)
+
+
+def _waiting(session: Session, associate_ids: Sequence[int]) -> list[Any]:
+    table = table_of(Notice)
+    query = (
+        select(table.c.id, table.c.associate_id, table.c.work_item_id, table.c.text)
+        .where(table.c.associate_id.in_(associate_ids), table.c.state == NoticeState.WAITING)
+        .order_by(table.c.id)
+    )
+    return list(session.execute(query))
+
+
+def _members_still_waiting(session: Session, sender: DigestSender, notices: Sequence[Any]) -> dict[int, int]:
+    found: dict[int, int] = {}
+    for some in _chunks(sorted({notice.work_item_id for notice in notices})):
+        found.update(sender.open_items(session, some))
+    return found
+
+
+def _messages(
+    session: Session,
+    sender: DigestSender,
+    notices: Sequence[Any],
+    members: Mapping[int, int],
+    people: Mapping[int, Associate],
+    moment: clock.Moment,
+) -> list[dict[str, Any]]:
+    by_associate: dict[int, list[Any]] = {}
+    for notice in notices:
+        by_associate.setdefault(notice.associate_id, []).append(notice)
+    messages = []
+    for message_id, associate_id in zip(
+        new_ids(session, len(by_associate)), sorted(by_associate), strict=True
+    ):
+        its = by_associate[associate_id]
+        key = _dedupe_key(notice.id for notice in its)
+        waiting_members = len({members[notice.work_item_id] for notice in its})
+        card = _card(sender, key, waiting_members, [notice.text for notice in its])
+        body = render(sender.agent_id, (people[associate_id].wecom_userid,), card)
+        messages.append(_message_row(message_id, associate_id, key, body, moment))
+    return messages
+
+
+def _dedupe_key(notice_ids: Iterable[int]) -> str:
+    return hashlib.sha256(",".join(map(str, sorted(notice_ids))).encode()).hexdigest()
+
+
+def _card(sender: DigestSender, key: str, members: int, texts: Sequence[str]) -> TextCard:
+    """The key in the link makes two digests that say the same two messages for WeCom's duplicate check."""
+    lines = [text if len(text) <= LINE else f"{text[: LINE - 1]}…" for text in texts[:LINES]]
+    if len(texts) > LINES:
+        lines.append(words.more(len(texts) - LINES))
+    url = f"{sender.worklist_url}#d{key[:16]}"
+    return TextCard(words.title(members), tuple(lines), url, words.button())
+
+
+def _message_row(
+    message_id: int, associate_id: int, key: str, body: str, moment: clock.Moment
+) -> dict[str, Any]:
+    return {
+        "id": message_id,
+        "associate_id": associate_id,
+        "dedupe_key": key,
+        "body": body,
+        "state": MessageState.ENQUEUED,
+        "reason": "",
+        "attempts": 0,
+        "fence": 0,
+        "enqueued_at": moment.business,
+        "next_due_at": moment.real,
+        "delivered_at": None,
+        "wecom_msgid": "",
+    }
+
+
+def _enqueue(session: Session, messages: Sequence[dict[str, Any]], at: datetime) -> None:
+    insert_rows(session, OutboundMessage, messages)
+    set_timers(session, ((TimerKey(Lane.PUSH, at, message["id"]), None) for message in messages))
+
+
+def _settle(
+    session: Session, waiting: Sequence[Any], live: Sequence[Any], messages: Sequence[dict[str, Any]]
+) -> None:
+    """Say of every notice that waited what became of it."""
+    table = table_of(Notice)
+    gathered = [notice.id for notice in live]
+    if gathered:
+        message_of = case({row["associate_id"]: row["id"] for row in messages}, value=table.c.associate_id)
+        joining = update(table).values(state=NoticeState.GATHERED, message_id=message_of)
+        for some in _chunks(gathered):
+            session.connection().execute(joining.where(table.c.id.in_(some)))
+    dropping = update(table).values(state=NoticeState.DROPPED)
+    for some in _chunks(sorted({notice.id for notice in waiting} - set(gathered))):
+        session.connection().execute(dropping.where(table.c.id.in_(some)))
+
+
+def _clear_schedules(session: Session, associate_ids: Sequence[int]) -> None:
+    table = table_of(DigestSchedule)
+    cleared = update(table).where(table.c.associate_id.in_(associate_ids)).values(next_due_at=None)
+    session.connection().execute(cleared)
+
+
+def _chunks(ids: Sequence[int]) -> Iterable[Sequence[int]]:
+    return (ids[start : start + CHUNK] for start in range(0, len(ids), CHUNK))

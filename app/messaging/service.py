@@ -1,0 +1,102 @@
+"""Writing notices: in the transaction of what they tell of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.dialects.mysql import insert as mysql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.orm import Session
+
+from app.db import insert_rows, table_of, upsert_rows
+from app.ids import new_ids
+from app.messaging.claiming import drop_timers
+from app.messaging.models import DigestSchedule, Notice, NoticeState
+from app.messaging.rules import gather_at
+from app.timers import Lane, TimerKey, set_timers
+
+
+@dataclass(frozen=True, slots=True)
+class NewNotice:
+    """Tell an associate of a work item; one line of text, without anything secret in it.
+
+    `deliver_by` is a business instant: the digest is gathered early enough for it where that is within the hour.
+    """
+
+    associate_id: int
+    work_item_id: int
+    text: str
+    deliver_by: datetime
+
+
+def write_notices(session: Session, rows: Sequence[NewNotice], now: datetime) -> None:
+    """Add notices and see to it that each associate's digest is gathered in time.
+
+    A digest already scheduled earlier stays there. Locks the associates' schedules in ascending ids until the
+    transaction ends, so call it last. A few statements, however many rows.
+    """
+    if not rows:
+        return
+    wanted: dict[int, datetime] = {}
+    for row in rows:
+        at = gather_at(now, row.deliver_by)
+        wanted[row.associate_id] = min(at, wanted.get(row.associate_id, at))
+    scheduled = _lock_schedules(session, sorted(wanted))
+    _insert_notices(session, rows, now)
+    _schedule(session, wanted, scheduled)
+
+
+def _lock_schedules(session: Session, associate_ids: Sequence[int]) -> dict[int, datetime | None]:
+    """The schedules of these associates, made where missing, locked until the transaction ends."""
+    table = table_of(DigestSchedule)
+    rows = [{"associate_id": associate_id, "next_due_at": None} for associate_id in associate_ids]
+    if session.get_bind().dialect.name == "sqlite":
+        session.connection().execute(sqlite_insert(table).on_conflict_do_nothing(), rows)
+    else:  # an update that changes nothing locks the row as an ignored duplicate does not
+        mine = mysql_insert(table)
+        locking = mine.on_duplicate_key_update(associate_id=mine.inserted.associate_id)
+        session.connection().execute(locking, rows)
+    query = select(table.c.associate_id, table.c.next_due_at).where(table.c.associate_id.in_(associate_ids))
+    return {row.associate_id: row.next_due_at for row in session.execute(query)}
+
+
+def _insert_notices(session: Session, rows: Sequence[NewNotice], now: datetime) -> None:
+    insert_rows(
+        session,
+        Notice,
+        [
+            {
+                "id": notice_id,
+                "associate_id": row.associate_id,
+                "work_item_id": row.work_item_id,
+                "text": row.text,
+                "state": NoticeState.WAITING,
+                "written_at": now,
+                "message_id": None,
+            }
+            for notice_id, row in zip(new_ids(session, len(rows)), rows, strict=True)
+        ],
+    )
+
+
+def _schedule(session: Session, wanted: dict[int, datetime], scheduled: dict[int, datetime | None]) -> None:
+    """Move those that are not scheduled, or later than wanted."""
+    moved, obsolete = {}, []
+    for associate_id, at in wanted.items():
+        present = scheduled[associate_id]
+        if present is None or at < present:
+            moved[associate_id] = at
+            if present is not None:
+                obsolete.append(TimerKey(Lane.DIGEST, present, associate_id))
+    drop_timers(session, obsolete)
+    set_timers(
+        session, ((TimerKey(Lane.DIGEST, at, associate_id), None) for associate_id, at in moved.items())
+    )
+    upsert_rows(
+        session,
+        DigestSchedule,
+        [{"associate_id": associate_id, "next_due_at": at} for associate_id, at in sorted(moved.items())],
+    )

@@ -1,0 +1,34 @@
+"""What a digest says. There is no request here whose language could be asked: digests are Chinese."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+from babel.support import NullTranslations, Translations
+
+LOCALE = "zh_Hans_CN"
+TRANSLATIONS = Path(__file__).parent.parent / "translations"
+
+
+def title(members: int) -> str:
+    """How many members wait."""
+    text = _catalogue().ngettext(
+        "%(num)d member is waiting for you", "%(num)d members are waiting for you", members
+    )
+    return text % {"num": members}
+
+
+def more(notices: int) -> str:
+    """How many lines there was no room for."""
+    return _catalogue().ngettext("and %(num)d more", "and %(num)d more", notices) % {"num": notices}
+
+
+def button() -> str:
+    """What the link of the card is called: four characters at most."""
+    return _catalogue().gettext("Get in touch")
+
+
+@cache
+def _catalogue() -> NullTranslations:
+    return Translations.load(TRANSLATIONS, [LOCALE])
