@@ -32,7 +32,7 @@ class Elsewhere(HTTPAdapter):
 @pytest.fixture
 def wechatpy(sandbox, seeded) -> Iterator[WeChatClient]:
     server = make_server("127.0.0.1", 0, sandbox, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
     client = WeChatClient(CORP, SECRET)
     client._http.mount("https://qyapi.weixin.qq.com/", Elsewhere(f"http://127.0.0.1:{server.server_port}"))
