@@ -1,7 +1,12 @@
-"""placeholder"""
+"""The console of headquarters (总部), in a browser. Read-only for now; every page works without JavaScript."""
+
+from __future__ import annotations
 
 from flask import Flask
+
+from app.console.pages import pages
 
 
 def register(app: Flask) -> None:
     """Add these routes."""
+    app.register_blueprint(pages)

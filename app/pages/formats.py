@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
@@ -12,6 +12,12 @@ from flask_babel import get_locale, ngettext
 from flask_babel import gettext as _
 
 CHAIN_ZONE = ZoneInfo("Asia/Shanghai")
+
+
+def day_bounds(on: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
+    """The instants between which a local date lies, 23 to 25 hours apart."""
+    start = datetime.combine(on, time.min, tzinfo=zone).astimezone(UTC)
+    return start, datetime.combine(on + timedelta(days=1), time.min, tzinfo=zone).astimezone(UTC)
 
 
 def money(minor: int, currency: str) -> str:

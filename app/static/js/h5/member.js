@@ -1,0 +1,71 @@
+// The sidebar: ask WeCom who the chat is with, then show that member; ask again whenever the page comes back.
+import { one, onClick, toast } from '../lib/dom.js';
+import { say } from '../lib/words.js';
+import { getPart } from '../lib/api.js';
+import { whereAmI } from '../lib/wecom.js';
+import { explain, startPage, stopExplaining } from './page.js';
+import { isSending, showWaiting, startCopying, startSending } from './send.js';
+
+const REFRESH_MS = 60000;
+const box = one('#member');
+let shown = null; // the external_userid whose member is on the page
+let canSend = false;
+let asking = 0;
+let lastAt = 0;
+
+async function show(contact) {
+  const mine = ++asking;
+  if (contact !== shown) box.setAttribute('aria-busy', 'true');
+  const part = await getPart(`/h5/member?contact=${encodeURIComponent(contact)}`);
+  if (mine !== asking || isSending()) return; // a newer chat won, or a message is on its way
+  box.innerHTML = part;
+  shown = contact;
+  lastAt = Date.now();
+  box.removeAttribute('aria-busy');
+  await showWaiting();
+  document.documentElement.dataset.ready = '1';
+}
+
+async function look() {
+  try {
+    const here = await whereAmI();
+    canSend = here.canSend;
+    if (here.entry === 'normal') { location.replace('/h5/worklist'); return; }
+    if (!here.contact) { lose(say(/group/.test(here.entry) ? 'group' : 'no_context')); return; }
+    stopExplaining();
+    await show(here.contact);
+  } catch (error) {
+    canSend = false;
+    if (shown) explain(error);
+    else lose(error.kind ? say(error.kind, { reason: error.message }) : say('load_failed'));
+  }
+}
+
+// Nothing can be shown: why, and where to go on.
+function lose(reason) {
+  const part = one('#lost').content.cloneNode(true);
+  one('[data-reason]', part).textContent = reason;
+  box.replaceChildren ? box.replaceChildren(part) : (box.textContent = '', box.append(part));
+  box.removeAttribute('aria-busy');
+  shown = null;
+  document.documentElement.dataset.ready = '1';
+}
+
+function lookAgain() {
+  if (document.hidden || isSending()) return;
+  look();
+}
+
+startPage();
+startCopying();
+startSending({
+  shown: () => shown,
+  canSend: () => canSend,
+  whenChanged: () => { toast(say('chat_changed')); look(); },
+});
+onClick('[data-again]', look);
+document.addEventListener('visibilitychange', lookAgain);
+addEventListener('focus', () => { if (Date.now() - lastAt > 2000) lookAgain(); });
+addEventListener('pageshow', event => { if (event.persisted) lookAgain(); });
+setInterval(() => { if (Date.now() - lastAt > REFRESH_MS && shown) lookAgain(); }, REFRESH_MS / 4);
+look();

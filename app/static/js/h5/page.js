@@ -1,0 +1,45 @@
+// What every page of the toolbar does: the offline bar, the bar about WeCom, and handing in what waits.
+import { one } from '../lib/dom.js';
+import { say } from '../lib/words.js';
+import { deliver } from '../lib/outbox.js';
+
+export function startPage() {
+  const bar = one('#offline');
+  const show = () => { bar.hidden = navigator.onLine; };
+  addEventListener('online', show);
+  addEventListener('offline', show);
+  show();
+  deliver();
+}
+
+// Says above the page why sending is not possible here; reading and copying is.
+export function explain(error) {
+  const bar = one('#environment');
+  bar.textContent = say(error.kind || 'fail', { reason: error.message });
+  bar.hidden = false;
+}
+
+export function stopExplaining() {
+  one('#environment').hidden = true;
+}
+
+export async function copy(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch (_) {
+    return copyBySelecting(text);
+  }
+}
+
+// Old webviews, and frames that may not use the clipboard.
+function copyBySelecting(text) {
+  const box = document.createElement('textarea');
+  box.value = text;
+  box.className = 'visually-hidden';
+  document.body.append(box);
+  box.select();
+  const done = document.execCommand('copy');
+  box.remove();
+  return done;
+}

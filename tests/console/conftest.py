@@ -1,0 +1,3 @@
+from tests.faces.fixtures import app, chain, wecom
+
+__all__ = ["app", "chain", "wecom"]
