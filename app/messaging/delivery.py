@@ -30,8 +30,8 @@ from app.timers import Lane, TimerKey, set_timers
 from app.wecom.errors import WeComMisconfigured, WeComRejected, WeComRetryable
 from app.wecom.port import WeComPort
 
-BATCH = 32
-HANDS = 8  # calls at once, so that one slow answer does not hold up thirty
+# All of a batch are called at once: none waits behind slow ones until its lease is over.
+BATCH = 16
 REASON = 255
 GAVE_UP = "gave up"
 
@@ -124,7 +124,7 @@ def record(session: Session, outcomes: Sequence[Outcome]) -> int:
 
 
 def _call_all(port: WeComPort, claims: Sequence[Claim]) -> tuple[list[Outcome], list[BaseException]]:
-    with ThreadPoolExecutor(min(HANDS, len(claims))) as hands:
+    with ThreadPoolExecutor(len(claims)) as hands:
         calls = [hands.submit(_call, port, each) for each in claims]
     errors = [(call, call.exception()) for call in calls]
     return [call.result() for call, error in errors if error is None], [each for _, each in errors if each]

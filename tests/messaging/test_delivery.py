@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from datetime import timedelta
 
 import pytest
@@ -166,7 +167,19 @@ def test_a_message_whose_last_attempt_was_interrupted_is_given_up(office: Office
     assert "interrupted" in office.message().reason
 
 
-def test_two_deliverers_at_once_send_nothing_twice(office: Office):
+def test_four_deliverers_at_once_send_everything_once(office: Office):
+    for n in range(15):
+        office.digest(*((who, n * 10 + who) for who in (1, 2, 3)))
+    delivering = [threading.Thread(target=office.deliver) for _ in range(4)]
+    for thread in delivering:
+        thread.start()
+    for thread in delivering:
+        thread.join()
+    assert sorted(office.wecom.bodies) == sorted(message.body for message in office.messages())
+    assert {message.state for message in office.messages()} == {MessageState.DELIVERED}
+
+
+def test_two_claims_share_nothing(office: Office):
     for n in range(10):
         office.digest((1 + n % 3, n * 10))
     with office.database.transaction() as session:
