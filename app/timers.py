@@ -14,6 +14,7 @@ from typing import NamedTuple
 from sqlalchemy import String, delete, func, select, tuple_
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from app.clock import Moment
 from app.db import Base, insert_rows, table_of
 
 
@@ -70,6 +71,13 @@ def clear_timers(session: Session, keys: Sequence[TimerKey]) -> None:
     ordered = sorted((str(lane), due_at, subject_id) for lane, due_at, subject_id in keys)
     for start in range(0, len(ordered), CHUNK):
         session.connection().execute(delete(table).where(key_columns.in_(ordered[start : start + CHUNK])))
+
+
+def has_due(session: Session, lane: Lane, moment: Moment) -> bool:
+    """True when something in the lane is due: by business time, or by real time where the lane counts in that."""
+    until = moment.real if lane in REAL_TIME_LANES else moment.business
+    query = select(Timer.subject_id).where(Timer.lane == str(lane), Timer.due_at <= until).limit(1)
+    return session.scalar(query) is not None
 
 
 def next_due(session: Session, lanes: Iterable[Lane]) -> datetime | None:

@@ -5,6 +5,7 @@ python -m tasks.clock
 
 from __future__ import annotations
 
+import logging
 import signal
 import threading
 from types import FrameType
@@ -33,6 +34,7 @@ def main() -> None:
     """Ring until SIGINT or SIGTERM; work in progress is finished first."""
     settings = Settings.from_env()
     configure_logging(settings.log_level)
+    logging.getLogger("apscheduler").setLevel(logging.WARNING)  # or each ring would be three lines
     failpoints.arm(settings.failpoints.split(","), is_sandbox=settings.mode is Mode.SANDBOX)
     hands = hands_of(settings)
     stop = threading.Event()

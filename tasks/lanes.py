@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from app import clock
 from app.db import Database
 from app.follow_ups.firing import fire_due
 from app.lanes import Deadline, Progress
 from app.messaging.delivery import deliver_due
 from app.messaging.digests import DigestSender, gather_due
-from app.timers import Lane
+from app.timers import Lane, has_due
 from app.wecom.app import open_app
 from app.wecom.port import Credentials, WeComPort
 from app.worklist.expiry import expire_due
@@ -40,7 +41,10 @@ def hands_of(settings: Settings) -> Hands:
 
 
 def run_lane(hands: Hands, lane: Lane, deadline: Deadline) -> Progress:
-    """Do what is due in a lane until nothing is, or until the deadline."""
+    """Do what is due in a lane until nothing is, or until the deadline. An idle lane costs one read."""
+    with hands.database.reading() as session:
+        if not has_due(session, lane, clock.moment(session)):
+            return Progress(0, more=False)
     if lane in (Lane.MINUTES, Lane.DAYS):
         return fire_due(hands.database, lane, deadline)
     if lane is Lane.EXPIRY:

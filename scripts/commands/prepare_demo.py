@@ -16,13 +16,14 @@ from zoneinfo import ZoneInfo
 
 from app import clock
 from app.db import Database
+from app.intake.importing import ImportOptions, file_hash, import_file, local_span
 from app.intake.imports import find_import
-from app.intake.reading import LocalSpan, read_local_span
+from app.intake.reading import LocalSpan
 from app.intake.refusals import UnreadableFile
 from app.wecom.sandbox_control import SandboxControl
 from config.settings import ROOT, Settings
 from scripts.commands.demo_members import demo_members
-from scripts.commands.import_purchases import ImportOptions, file_hash, import_file, print_progress
+from scripts.commands.import_purchases import default_report, print_progress
 from scripts.commands.load_chain import contacts_of, load_chain, load_members
 
 DEMO = ROOT / "config" / "demo"
@@ -54,15 +55,20 @@ def _load_purchases(
         now = clock.now(session)
     if known is not None and known.finished_at is not None:
         return
-    with purchases.open("rb") as file:
-        span = read_local_span(file)
+    span = local_span(purchases)
     if span is None:
         sys.exit(f"{purchases}: no purchases in it")
     shift = known.shift_days if known else (now.astimezone(zone).date() - span.last.date()).days
     _pass_last_purchase(database, control, span, shift, zone)
-    options = ImportOptions(source=SOURCE, stores=tuple(stores), shift_days=shift)
+    options = ImportOptions(
+        source=SOURCE, stores=tuple(stores), shift_days=shift, report=default_report(purchases)
+    )
     summary = import_file(database, purchases, options, print_progress)
-    sys.stderr.write(f"{summary}\n")
+    counts = summary.counts
+    sys.stderr.write(
+        f"{purchases.name}: {counts.rows} rows, {counts.applied} receipts and refunds loaded, "
+        f"{summary.refused_rows} rows refused (see {options.report})\n"
+    )
 
 
 def _pass_last_purchase(
