@@ -42,9 +42,11 @@ def where(world: World) -> dict[str, Any]:
     """The app's present time, adopted as our own: {now, target_at, arrived}; raises TravelRefused."""
     if not world.settings.travel_url:
         return _here(world)
+    before = world.clock.offset
     answer = _ask_app(world, None)
     try:
-        world.clock.adopt(int(answer["offset_us"]))
+        if world.clock.offset == before:  # else the app has told us a later one meanwhile
+            world.clock.adopt(int(answer["offset_us"]))
         target, arrived = answer.get("target_at"), bool(answer.get("arrived", True))
         target_ms = _milliseconds(target) if target else None
     except (KeyError, TypeError, ValueError):
