@@ -71,7 +71,12 @@ class LocalSandbox:
 
     def calls(self) -> dict[str, int]:
         """Calls per path since the start."""
-        found: dict[str, int] = self._http.get(f"{self.url}/sandbox/state").json()["calls"]
+        found: dict[str, int] = self.state()["calls"]
+        return found
+
+    def state(self) -> dict[str, Any]:
+        """Counts of everything, and the clock."""
+        found: dict[str, Any] = self._http.get(f"{self.url}/sandbox/state").json()
         return found
 
     def plant(self, path: str, kind: str, times: int | None = 1, value: float | None = None) -> None:

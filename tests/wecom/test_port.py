@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -11,6 +12,7 @@ from app.wecom.bodies import NoticeCard, Text, TextCard, render
 from app.wecom.errors import WeComRejected
 from app.wecom.jssdk import sign
 from app.wecom.oauth import LoginPages
+from app.wecom.sandbox_control import SandboxControl
 from tests.wecom.local_sandbox import BOUND_AT_S, OURS, LocalSandbox
 
 pytestmark = pytest.mark.process
@@ -158,3 +160,12 @@ def test_a_contact_is_read_with_its_bindings(sandbox: LocalSandbox):
 def test_contacts_of_an_account_and_of_one_without_any(sandbox: LocalSandbox):
     assert set(sandbox.app().contact_ids("lina")) == {"wmA", "wmB"}
     assert sandbox.app().contact_ids("idle") == ()
+
+
+def test_the_sandbox_takes_our_clock_and_any_number_of_people(sandbox: LocalSandbox):
+    control = SandboxControl(sandbox.url)
+    control.set_clock(timedelta(seconds=1))
+    assert sandbox.state()["offset_us"] == 1_000_000
+    assert control.put_people({"userid": f"crowd{n}", "name": "群众"} for n in range(2500)) == 2500
+    assert control.put_people([]) == 0
+    assert sandbox.state()["people"] >= 2500
