@@ -17,6 +17,10 @@ from app.db import Base
 from app.errors import Conflict
 
 ROW = 1
+UTC_NOW = {
+    "sqlite": func.strftime("%Y-%m-%d %H:%M:%f", "now"),
+    "mysql": func.date_format(func.utc_timestamp(text("6")), "%Y-%m-%d %H:%i:%s.%f"),
+}
 
 
 class ClockOffset(Base):
@@ -27,6 +31,10 @@ class ClockOffset(Base):
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     offset_us: Mapped[int]
     target_at: Mapped[datetime | None]
+
+
+# Built once: every transaction asks.
+READ = {name: select(utc, ClockOffset.offset_us, ClockOffset.target_at) for name, utc in UTC_NOW.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +56,7 @@ def moment(session: Session) -> Moment:
     known = session.info.get("moment")
     if isinstance(known, Moment):
         return known
-    if session.get_bind().dialect.name == "sqlite":
-        utc = func.strftime("%Y-%m-%d %H:%M:%f", "now")
-    else:
-        utc = func.date_format(func.utc_timestamp(text("6")), "%Y-%m-%d %H:%i:%s.%f")
-    row = session.execute(select(utc, ClockOffset.offset_us, ClockOffset.target_at)).one()
+    row = session.connection().execute(READ[session.get_bind().dialect.name]).one()
     real = datetime.fromisoformat(row[0]).replace(tzinfo=UTC)
     read = Moment(real + timedelta(microseconds=row[1]), real, row[2])
     session.info["moment"] = read

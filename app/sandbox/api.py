@@ -91,7 +91,7 @@ def _dispatch(world: World, path: str) -> Answer:
     if path == "gettoken":
         return tokens.gettoken(world, args)
     endpoint, now = ENDPOINTS[path], world.clock.now()
-    app = tokens.app_of(world, args.get("access_token", ""), now)
+    app = tokens.app_of(world, args.get("access_token", ""))
     _check_permission(endpoint, in_force)
     if endpoint.post and request.method != "POST":
         raise WeComError(40058, "POST only")

@@ -13,7 +13,7 @@ import pytest
 
 from app.sandbox.factory import create_sandbox
 from app.sandbox.hosts import label_of, userid_of
-from tests.sandbox.corp import DAY, HOUR, SECOND, Api, answer_of
+from tests.sandbox.corp import DAY, HOUR, SECOND, answer_of
 
 PHONE = {"Host": "lina.localhost:8001"}
 
@@ -220,11 +220,3 @@ def test_an_app_that_is_away_is_said_so(led, app):
     app.server.shutdown()
     app.server.server_close()
     assert "店伴没有响应" in led.post("/travel", json={"seconds": 60}).json["error"]
-
-
-def test_tokens_expire_on_the_way(led, app):
-    led.put("/sandbox/people", json=[{"userid": "lina", "name": "李娜"}])
-    api = Api(led)
-    app.says(offset_us=DAY, target_at=None, arrived=True)
-    led.post("/travel", json={"seconds": 86_400})
-    assert api.get("user/get", userid="lina")["errcode"] == 42001

@@ -62,9 +62,9 @@ def test_tickets_are_fetched(wechatpy):
     assert wechatpy.jsapi.get_agent_ticket()["ticket"]
 
 
-def test_an_expired_token_is_renewed_by_the_client(wechatpy, seeded, travel_to):
+def test_an_expired_token_is_renewed_by_the_client(wechatpy, seeded, machine):
     assert wechatpy.user.get("lina")["errcode"] == 0
-    travel_to(DAY)
+    machine.now += DAY
     assert wechatpy.user.get("lina")["errcode"] == 0
     assert seeded.get("/sandbox/state").json["calls"]["gettoken"] == 2
 
