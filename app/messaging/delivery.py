@@ -23,10 +23,10 @@ from app import clock
 from app.db import Database, table_of
 from app.failpoints import failpoint
 from app.lanes import Deadline, Progress
-from app.messaging.claiming import claim_due, drop_timers
+from app.messaging.claiming import claim_due
 from app.messaging.models import MessageState, OutboundMessage
 from app.messaging.rules import LEASE, MAX_ATTEMPTS, wait_after
-from app.timers import Lane, TimerKey, set_timers
+from app.timers import Lane, TimerKey, clear_timers, set_timers
 from app.wecom.errors import WeComMisconfigured, WeComRejected, WeComRetryable
 from app.wecom.port import WeComPort
 
@@ -117,7 +117,7 @@ def record(session: Session, outcomes: Sequence[Outcome]) -> int:
         if changed["next_due_at"] is not None:
             key = TimerKey(Lane.PUSH, changed["next_due_at"], outcome.claim.message_id)
             set_timers(session, [(key, None)])
-    drop_timers(
+    clear_timers(
         session, [TimerKey(Lane.PUSH, each.claim.lease_until, each.claim.message_id) for each in ours]
     )
     return len(ours)

@@ -13,10 +13,9 @@ from sqlalchemy.orm import Session
 
 from app.db import insert_rows, table_of, upsert_rows
 from app.ids import new_ids
-from app.messaging.claiming import drop_timers
 from app.messaging.models import DigestSchedule, Notice, NoticeState
 from app.messaging.rules import gather_at
-from app.timers import Lane, TimerKey, set_timers
+from app.timers import Lane, TimerKey, clear_timers, set_timers
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +90,7 @@ def _schedule(session: Session, wanted: dict[int, datetime], scheduled: dict[int
             moved[associate_id] = at
             if present is not None:
                 obsolete.append(TimerKey(Lane.DIGEST, present, associate_id))
-    drop_timers(session, obsolete)
+    clear_timers(session, obsolete)
     set_timers(
         session, ((TimerKey(Lane.DIGEST, at, associate_id), None) for associate_id, at in moved.items())
     )
