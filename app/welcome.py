@@ -31,6 +31,7 @@ def index() -> ResponseReturnValue:
 @allow(ANYONE)
 def health() -> ResponseReturnValue:
     """200 when the database answers; otherwise 503 through the error handlers."""
+    load_query()
     database: Database = current_app.extensions["database"]
     with database.reading() as session:
         session.execute(text("SELECT 1"))

@@ -49,7 +49,10 @@ def problem(status: int, code: str, *, place: str = "", errors: Any = None) -> R
     """A refusal: `place` names the field or object at fault, `errors` lists what is wrong by field."""
     title = explain(code, status)
     if wants_page():
-        return make_response(render_template("error.html", status=status, code=code, title=title), status)
+        page = render_template(
+            "error.html", status=status, code=code, title=title, start=_start_of(request.path)
+        )
+        return make_response(page, status)
     body = {"type": "about:blank", "title": title, "status": status, "code": code}
     extras = {"place": place, "errors": errors}
     response = jsonify({**body, **{name: value for name, value in extras.items() if value}})
@@ -61,6 +64,11 @@ def problem(status: int, code: str, *, place: str = "", errors: Any = None) -> R
 def wants_page() -> bool:
     """True where a person is looking: their browser prefers HTML."""
     return request.accept_mimetypes.best_match(MEDIA_TYPES) == "text/html"
+
+
+def _start_of(path: str) -> str:
+    """The first page of the face a path belongs to: the page itself may be what is wrong."""
+    return next((start for start in ("/h5/", "/console/") if path.startswith(start)), "/")
 
 
 def _domain(error: DomainError) -> Response:

@@ -23,6 +23,10 @@ BY_CODE = {
     "not_our_page": _("Only pages of this installation are signed."),
     "unknown_id": _("There is nothing here, or it is not yours to see."),
     "nothing_due": _("Nothing is waiting to fall due."),
+    "wrong_api_key": _("The API key is missing, wrong or has ended."),
+    "idempotency_key": _("The header Idempotency-Key must have 1 to 128 visible characters."),
+    "idempotency_key_reused": _("This Idempotency-Key was used for another request."),
+    "in_flight": _("The same request is being worked on. Please repeat it in a moment."),
     "overloaded": _("The system is busy. Please try again in a moment."),
 }
 BY_STATUS = {

@@ -4,6 +4,7 @@ import { say } from '../lib/words.js';
 import { currentContact, sendText } from '../lib/wecom.js';
 import { onOutbox, put, waiting } from '../lib/outbox.js';
 import { copy } from './page.js';
+import { timeOf } from './time.js';
 
 const UNFILLED = /\{[a-z_]+\}/g;
 const underWay = new Set();
@@ -12,7 +13,6 @@ export const isSending = () => underWay.size > 0;
 
 const cardOf = element => element.closest('[data-task]');
 const textOf = card => one('[data-say]', card).textContent.trim();
-const timeOf = at => new Date(at).toTimeString().slice(0, 5);
 
 function tellResult(card, text, isGood = false) {
   const line = one('[data-result]', card);
