@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -30,6 +31,9 @@ class _Totals:
         self.first_purchased_at = min(self.first_purchased_at or at, at)
         self.last_purchased_at = max(self.last_purchased_at or at, at)
 
+    def as_row(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self.__slots__}
+
 
 def add(session: Session, sales: Sequence[Sale], returns: Sequence[Return]) -> None:
     """Add purchases and refunds to their members' totals; the members are locked by the caller."""
@@ -47,4 +51,4 @@ def add(session: Session, sales: Sequence[Sale], returns: Sequence[Return]) -> N
         if refund.member_id is not None:
             totals = known.setdefault(refund.member_id, _Totals(refund.member_id))
             totals.refunded_fen += refund.event.amount_fen
-    upsert_rows(session, MemberPurchases, [asdict(known[member_id]) for member_id in sorted(known)])
+    upsert_rows(session, MemberPurchases, [known[member_id].as_row() for member_id in sorted(known)])

@@ -32,13 +32,19 @@ def _hours(zone: str, opens_at: object, closes_at: object) -> StoreHours:
 
 def _facts(store: Store) -> StoreFacts:
     return StoreFacts(
-        store.id, store.code, store.name, store.currency, _hours(store.time_zone, store.opens_at, store.closes_at)
+        store.id,
+        store.code,
+        store.name,
+        store.currency,
+        _hours(store.time_zone, store.opens_at, store.closes_at),
     )
 
 
 def stores_by_code(session: Session) -> dict[str, StoreFacts]:
     """Every store that has not ended, by its code."""
-    return {store.code: _facts(store) for store in session.scalars(select(Store).where(Store.ended_at.is_(None)))}
+    return {
+        store.code: _facts(store) for store in session.scalars(select(Store).where(Store.ended_at.is_(None)))
+    }
 
 
 def stores_by_id(session: Session) -> dict[int, StoreFacts]:

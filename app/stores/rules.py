@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 
@@ -32,12 +33,14 @@ class StoreHours:
         A time that a spring change skips moves forward by the gap; of a time that occurs twice the first counts
         (PEP 495 with fold 0, then through UTC).
         """
-        return datetime.combine(day, wall, tzinfo=self.zone).astimezone(UTC)
+        return _instant(self.zone, day, wall)
 
     def is_open(self, instant: datetime) -> bool:
         """True while customers may expect someone in the store."""
         today = self.local_date(instant)
-        return any(start <= instant < end for start, end in map(self._hours_of, (today, today - timedelta(days=1))))
+        return any(
+            start <= instant < end for start, end in map(self._hours_of, (today, today - timedelta(days=1)))
+        )
 
     def open_from(self, instant: datetime) -> datetime:
         """`instant` itself while open, otherwise the next opening."""
@@ -49,3 +52,9 @@ class StoreHours:
     def _hours_of(self, day: date) -> tuple[datetime, datetime]:
         last_day = day if self.closes_at > self.opens_at else day + timedelta(days=1)
         return self.opening_on(day), self.at(last_day, self.closes_at)
+
+
+@lru_cache(maxsize=65_536)
+def _instant(zone: ZoneInfo, day: date, wall: time) -> datetime:
+    """Remembered: a whole chain opens at a handful of wall-clock times, and every step of every member asks for one."""
+    return datetime.combine(day, wall, tzinfo=zone).astimezone(UTC)
