@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Integer, String, Text
+from sqlalchemy import Integer, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db import Base
+from app.inbound.models import Payload
 
 
 class ApiKey(Base):
@@ -26,6 +27,7 @@ class ApiKey(Base):
 class IdempotencyKey(Base):
     """One request of one partner: the same key and body get the same answer for as long as the row is kept.
 
+    `key` is the SHA-256 of what the partner sent: upper and lower case stay apart in any collation.
     `status` is None while the request is in flight; `claimed_until` (real time) ends a claim whose process died.
     """
 
@@ -35,6 +37,6 @@ class IdempotencyKey(Base):
     key: Mapped[str] = mapped_column(String(128), primary_key=True)
     body_hash: Mapped[str] = mapped_column(String(64))
     status: Mapped[int | None] = mapped_column(Integer)
-    response: Mapped[str | None] = mapped_column(Text)
+    response: Mapped[str | None] = mapped_column(Payload)
     claimed_until: Mapped[datetime]
     created_at: Mapped[datetime]

@@ -41,6 +41,7 @@ __all__ = [
     "last_local_date",
     "local_span",
     "print_progress",
+    "source_name",
 ]
 MAX_SHIFT_DAYS = 36_500
 SHOWN_EVERY_S = 1.0
@@ -154,7 +155,9 @@ def _parser() -> argparse.ArgumentParser:
         metavar="CODE",
         help="where rows without a StoreCode happened; several: each member always at the same one",
     )
-    parser.add_argument("--source", default="pos", type=_source, help="which system reports (default: pos)")
+    parser.add_argument(
+        "--source", default="pos", type=source_name, help="which system reports (default: pos)"
+    )
     parser.add_argument(
         "--currency", default="", metavar="GBP", help="of the file's amounts (default: the stores')"
     )
@@ -167,7 +170,8 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _source(text: str) -> str:
+def source_name(text: str) -> str:
+    """The short name of a reporting system, as an argument. Raises `ArgumentTypeError`."""
     if not re.fullmatch(r"[a-z][a-z0-9_-]{0,31}", text) or text in {"internal", "wecom"}:
         raise argparse.ArgumentTypeError(
             "1 to 32 lower-case letters, digits, - or _; neither internal nor wecom"

@@ -1,0 +1,121 @@
+"""From what a partner sent to events, and from what became of them to the answer."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from app.db import Database
+from app.inbound.events import Event, Line, PurchaseReported, RefundReported
+from app.intake.cells import MAX_AMOUNT_FEN, NOON, kind_of
+from app.intake.refusals import Refused, reason_of
+from app.intake.service import EventResult, EventStatus, apply_events
+from app.stores.queries import StoreFacts, stores_by_code
+
+PURCHASES, REFUNDS = "purchases", "refunds"
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    """One purchase or refund as it was sent; `result` is there where it was refused before it became an event."""
+
+    group: str
+    index: int
+    ref: str
+    event: Event | None
+    result: EventResult | None
+
+
+def report(database: Database, source: str, batch: Mapping[str, Any], *, in_chinese: bool) -> dict[str, Any]:
+    """Apply a loaded batch, purchases first; the answer has one result per item in the order they were sent."""
+    with database.reading() as session:
+        stores = stores_by_code(session)
+    items = [
+        _read(group, index, sent, stores)
+        for group in (PURCHASES, REFUNDS)
+        for index, sent in enumerate(batch[group])
+    ]
+    events = [item.event for item in items if item.event is not None]
+    results = iter(apply_events(database, source, events, enrolls=True) if events else ())
+    outcomes = [item.result or next(results) for item in items]
+    return _answer(items, outcomes, in_chinese)
+
+
+def _read(group: str, index: int, sent: Mapping[str, Any], stores: Mapping[str, StoreFacts]) -> _Item:
+    try:
+        event = _event(group, sent, stores)
+    except Refused as refused:
+        return _Item(group, index, sent["ref"], None, EventResult(EventStatus.REFUSED, refused.code))
+    return _Item(group, index, sent["ref"], event, None)
+
+
+def _event(group: str, sent: Mapping[str, Any], stores: Mapping[str, StoreFacts]) -> Event:
+    store = stores.get(sent["store"])
+    if store is None:
+        raise Refused("unknown_store")
+    lines = tuple(_line(line) for line in sent["lines"])
+    shared = {
+        "ref": sent["ref"],
+        "store": store.code,
+        "customer": sent["customer"],
+        "seller": sent["seller"],
+        "currency": sent["currency"],
+        "amount_fen": _amount(sent, lines),
+        "lines": lines,
+        **_moment(sent["occurred_at"], store),
+    }
+    if group == REFUNDS:
+        return RefundReported(**shared, cancels=sent["cancels"])
+    return PurchaseReported(**shared)
+
+
+def _line(sent: Mapping[str, Any]) -> Line:
+    fen = sent["unit_price_fen"]
+    return Line(
+        sku=sent["sku"],
+        description=sent["description"],
+        quantity=sent["quantity"],
+        unit_price=f"{fen // 100}.{fen % 100:02d}",
+        amount_fen=sent["quantity"] * fen,
+        kind=sent.get("kind") or kind_of(sent["sku"]),
+        size=sent["size"],
+    )
+
+
+def _amount(sent: Mapping[str, Any], lines: Sequence[Line]) -> int:
+    """The total: the sum of the lines where there are any; what was sent may only confirm it."""
+    total = sum(line.amount_fen for line in lines)
+    amount_fen: int = sent.get("amount_fen", total)
+    if lines and amount_fen != total:
+        raise Refused("total_differs")
+    if amount_fen > MAX_AMOUNT_FEN:
+        raise Refused("amount_too_large")
+    if amount_fen == 0 and not sent["customer"]:
+        raise Refused("not_a_sale")
+    return amount_fen
+
+
+def _moment(occurred: object, store: StoreFacts) -> dict[str, Any]:
+    if isinstance(occurred, datetime):
+        return {"occurred_at": occurred, "time_known": True}
+    noon = store.hours.at(occurred, NOON)  # type: ignore[arg-type]
+    return {"occurred_at": noon.astimezone(UTC), "time_known": False}
+
+
+def _answer(items: Sequence[_Item], outcomes: Sequence[EventResult], in_chinese: bool) -> dict[str, Any]:
+    counts = Counter(outcome.status for outcome in outcomes)
+    answer: dict[str, Any] = {PURCHASES: [], REFUNDS: []}
+    for item, outcome in zip(items, outcomes, strict=True):
+        answer[item.group].append(_result(item, outcome, in_chinese))
+    return answer | {str(status): counts[status] for status in EventStatus}
+
+
+def _result(item: _Item, outcome: EventResult, in_chinese: bool) -> dict[str, Any]:
+    result: dict[str, Any] = {"index": item.index, "ref": item.ref, "status": str(outcome.status)}
+    if outcome.code:
+        reason = reason_of(outcome.code)
+        result |= {"code": outcome.code, "message": reason.zh if in_chinese else reason.en}
+    return result

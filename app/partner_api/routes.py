@@ -1,0 +1,132 @@
+"""POST /partner/v1/purchases: purchases and refunds from another system, each counted once."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from typing import Any
+
+from flask import Response, current_app, g, request
+from flask_babel import get_locale
+from flask_babel import lazy_gettext as _
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.db import Database
+from app.errors import Invalid
+from app.http import PARTNER, allow, load_query
+from app.http.problems import problem
+from app.partner_api import idempotency
+from app.partner_api.examples import ANSWER, BATCHES
+from app.partner_api.idempotency import Claim, InFlight, StoredAnswer
+from app.partner_api.keys import Partner, find_partner
+from app.partner_api.parsing import StrictBlueprint, typed
+from app.partner_api.reporting import report
+from app.partner_api.schemas import BATCH, AnswerSchema, ProblemSchema
+
+MAX_BODY_BYTES = 5 * 1024 * 1024
+KEY_HEADER = "Idempotency-Key"
+REPLAYED_HEADER = "Idempotency-Replayed"
+MAX_KEY = 128
+PROBLEM = {"schema": ProblemSchema, "content_type": "application/problem+json"}
+HEADERS = [
+    {
+        "in": "header",
+        "name": KEY_HEADER,
+        "required": True,
+        "schema": {"type": "string", "minLength": 1, "maxLength": MAX_KEY},
+        "description": _("Yours to choose, new for every request; repeat a request with the same key."),
+    }
+]
+
+partner = StrictBlueprint("partner_api", __name__, url_prefix="/partner/v1", template_folder="templates")
+
+
+@partner.before_request  # type: ignore[untyped-decorator]
+def identify_partner() -> Response | None:
+    """Before the body is read: whose key this is. 401 for a wrong one."""
+    request.max_content_length = MAX_BODY_BYTES
+    with _database().reading() as session:
+        found = find_partner(session, request.headers.get("Authorization", ""))
+    if found is None:
+        response = problem(401, "wrong_api_key")
+        response.headers["WWW-Authenticate"] = "Bearer"
+        return response
+    g.partner = found
+    return None
+
+
+@typed(partner.route("/purchases", methods=["POST"]))
+@allow(PARTNER)
+@typed(partner.doc(parameters=HEADERS, security=[{"apiKey": []}], summary=_("Report purchases and refunds")))
+@typed(partner.arguments(BATCH, examples=BATCHES))
+@typed(partner.response(200, AnswerSchema, description=_("What became of every item."), example=ANSWER))
+@typed(partner.alt_response(401, **PROBLEM, description=_("The API key is missing, wrong or ended.")))
+@typed(
+    partner.alt_response(
+        409, **PROBLEM, description=_("The same request is being worked on: see Retry-After.")
+    )
+)
+@typed(partner.alt_response(413, **PROBLEM, description=_("More than 5 MB.")))
+@typed(partner.alt_response(415, **PROBLEM, description=_("The body is not application/json.")))
+@typed(
+    partner.alt_response(
+        422, **PROBLEM, description=_("Something in the request is wrong; nothing was applied.")
+    )
+)
+@typed(
+    partner.alt_response(503, **PROBLEM, description=_("The database is busy: see Retry-After, then repeat."))
+)
+def report_purchases(batch: dict[str, Any]) -> Response:
+    """Each item counts once by its number; one that is refused leaves the others alone."""
+    load_query()
+    database, who = _database(), _partner()
+    key, body_hash = idempotency.hash_of(_key()), idempotency.hash_of(request.get_data())
+    claimed = database.in_transaction(lambda session: idempotency.claim(session, who.key_id, key, body_hash))
+    if isinstance(claimed, Claim):
+        answer = _work(database, who, claimed, batch)
+        if answer is not None:
+            return answer
+        # Somebody took over because we were slow; what they answer is the answer.
+        claimed = database.in_transaction(
+            lambda session: idempotency.claim(session, who.key_id, key, body_hash)
+        )
+    return _repeat(claimed)
+
+
+def _work(database: Database, who: Partner, mine: Claim, batch: dict[str, Any]) -> Response | None:
+    try:
+        answer = report(database, who.source, batch, in_chinese=str(get_locale()) != "en")
+    except SQLAlchemyError:
+        with suppress(SQLAlchemyError), database.transaction() as session:
+            idempotency.release(session, mine)
+        raise
+    body = json.dumps(answer, ensure_ascii=False)
+    kept = database.in_transaction(lambda session: idempotency.record(session, mine, 200, body))
+    return Response(body, 200, mimetype="application/json") if kept else None
+
+
+def _repeat(found: StoredAnswer | InFlight | Claim) -> Response:
+    if isinstance(found, StoredAnswer):
+        return Response(
+            found.body, found.status, mimetype="application/json", headers={REPLAYED_HEADER: "true"}
+        )
+    response = problem(409, "in_flight", place=KEY_HEADER)
+    response.headers["Retry-After"] = str(found.retry_after_s if isinstance(found, InFlight) else 1)
+    return response
+
+
+def _key() -> bytes:
+    key = request.headers.get(KEY_HEADER, "")
+    if not 1 <= len(key) <= MAX_KEY or not key.isascii() or not key.isprintable():
+        raise Invalid("idempotency_key", place=KEY_HEADER)
+    return key.encode()
+
+
+def _partner() -> Partner:
+    who: Partner = g.partner
+    return who
+
+
+def _database() -> Database:
+    database: Database = current_app.extensions["database"]
+    return database

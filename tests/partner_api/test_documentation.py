@@ -1,0 +1,112 @@
+"""The documentation says what holds: its examples work, its codes exist, its page is readable."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
+from flask import Flask
+from werkzeug.serving import make_server
+
+from app.intake.refusals import reasons
+from app.partner_api.documentation import CODES
+from app.partner_api.examples import BATCHES
+from tests.partner_api.conftest import Till
+
+DOCS = "/partner/v1/docs"
+RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+
+
+def test_every_example_can_be_sent(till: Till):
+    for name, example in BATCHES.items():
+        body = {
+            group: [
+                item | {"store": "S1", "occurred_at": item["occurred_at"].replace("2026-03", "2026-02")}
+                for item in items
+            ]
+            for group, items in example["value"].items()
+        }
+        answer = till.report(body)
+        assert answer["applied"] == 1, name
+
+
+def test_every_documented_code_is_described():
+    assert set(CODES) <= set(reasons())
+
+
+def test_openapi_describes_the_route(app: Flask):
+    spec = app.test_client().get("/partner/v1/openapi.json").get_json()
+    assert spec["openapi"] == "3.1.0"
+    operation = spec["paths"]["/partner/v1/purchases"]["post"]
+    assert operation["requestBody"]["content"]["application/json"]["schema"] == {
+        "$ref": "#/components/schemas/Batch"
+    }
+    assert {"200", "401", "409", "413", "415", "422", "503"} <= set(operation["responses"])
+    assert "application/problem+json" in operation["responses"]["422"]["content"]
+    assert [one["name"] for one in operation["parameters"]] == ["Idempotency-Key"]
+    assert operation["security"] == [{"apiKey": []}]
+    assert spec["components"]["securitySchemes"]["apiKey"]["scheme"] == "bearer"
+    refund = spec["components"]["schemas"]["Refund"]
+    assert refund["additionalProperties"] is False
+    assert "cancels" in refund["properties"]
+    references(spec, spec)
+
+
+def references(part: object, spec: dict[str, object]) -> None:
+    """Every $ref leads somewhere."""
+    if isinstance(part, dict):
+        if "$ref" in part:
+            found: object = spec
+            for step in part["$ref"].removeprefix("#/").split("/"):
+                assert isinstance(found, dict)
+                found = found[step]
+        for inner in part.values():
+            references(inner, spec)
+    elif isinstance(part, list):
+        for inner in part:
+            references(inner, spec)
+
+
+def test_the_documentation_speaks_the_readers_language(app: Flask):
+    client = app.test_client()
+    assert "没有这家门店" in client.get(DOCS, headers={"Accept-Language": "zh-CN"}).text
+    assert "there is no such store" in client.get(DOCS, headers={"Accept-Language": "en"}).text
+
+
+def test_unknown_query_fields_are_refused_here_too(app: Flask):
+    assert app.test_client().get(f"{DOCS}?x=1", headers={"Accept": "application/json"}).status_code == 422
+
+
+@pytest.fixture
+def address(app: Flask) -> Iterator[str]:
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture(scope="session")
+def base_url() -> str:
+    """In place of the plugin's own fixture, which newer pytest warns about."""
+    return ""
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
+def test_the_page_is_readable_narrow_and_wide_light_and_dark(page, address: str):
+    problems: list[str] = []
+    page.on("console", lambda message: problems.append(message.text))
+    page.on("requestfailed", lambda request: problems.append(request.url))
+    page.goto(address + DOCS)
+    for scheme, width in (("light", 360), ("dark", 360), ("light", 1280), ("dark", 1280)):
+        page.emulate_media(color_scheme=scheme)
+        page.set_viewport_size({"width": width, "height": 900})
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        found = Axe().run(page, options=RULES)
+        assert found.violations_count == 0, found.generate_report()
+    assert problems == []
