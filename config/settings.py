@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
@@ -29,25 +29,25 @@ class Settings:
     """Everything that differs between installations."""
 
     mode: Mode
-    database_url: str
-    redis_url: str
-    secret_key: str
+    database_url: str = field(repr=False)
+    redis_url: str = field(repr=False)
+    secret_key: str = field(repr=False)
     public_url: str
     wecom_corp_id: str
     wecom_agent_id: int
-    wecom_secret: str
+    wecom_secret: str = field(repr=False)
     wecom_api_url: str
     wecom_oauth_url: str
     wecom_login_url: str
     wecom_jssdk_url: str
-    travel_key: str
+    travel_key: str = field(repr=False)
     failpoints: str
     log_level: str
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> Settings:
         """Read and check all settings. Raises `SettingsError` listing every problem."""
-        mode = Mode(environ.get("DIANBAN_MODE", Mode.SANDBOX))
+        mode = _mode(environ.get("DIANBAN_MODE") or Mode.SANDBOX)
         defaults = _sandbox_defaults() if mode is Mode.SANDBOX else _production_defaults()
         values = {name: environ.get(name) or default for name, default in defaults.items()}
         problems = [f"{name} is not set" for name, value in values.items() if value is None]
@@ -57,6 +57,12 @@ class Settings:
         known = {name.lower(): value or "" for name, value in values.items()}
         agent_id = int(known.pop("wecom_agent_id"))
         return cls(mode=mode, wecom_agent_id=agent_id, **known)
+
+
+def _mode(text: str) -> Mode:
+    if text not in set(Mode):
+        raise SettingsError(f"DIANBAN_MODE is {text!r}, not one of {', '.join(Mode)}")
+    return Mode(text)
 
 
 def _sandbox_defaults() -> dict[str, str | None]:
@@ -103,12 +109,19 @@ def _weaknesses(mode: Mode, values: Mapping[str, str | None]) -> list[str]:
     agent_id = values["WECOM_AGENT_ID"]
     if agent_id is not None and not agent_id.isdigit():
         problems.append("WECOM_AGENT_ID is not a number")
-    secret = values["SECRET_KEY"]
-    if mode is Mode.PRODUCTION and secret is not None:
-        if secret == SANDBOX_SECRET_KEY or len(secret) < MIN_SECRET_LENGTH:
-            problems.append(f"SECRET_KEY is the sandbox's or shorter than {MIN_SECRET_LENGTH} characters")
-        if values["TRAVEL_KEY"]:
-            problems.append("TRAVEL_KEY is set: production has no fast-forward")
-        if values["FAILPOINTS"]:
-            problems.append("FAILPOINTS is set: production does not kill itself")
+    return problems + (_unfit_for_production(values) if mode is Mode.PRODUCTION else [])
+
+
+def _unfit_for_production(values: Mapping[str, str | None]) -> list[str]:
+    problems = []
+    known = _sandbox_defaults()
+    for name in ("SECRET_KEY", "WECOM_CORP_ID", "WECOM_SECRET"):
+        if values[name] == known[name]:
+            problems.append(f"{name} is the sandbox's")
+    if len(values["SECRET_KEY"] or "") < MIN_SECRET_LENGTH:
+        problems.append(f"SECRET_KEY is shorter than {MIN_SECRET_LENGTH} characters")
+    if values["TRAVEL_KEY"]:
+        problems.append("TRAVEL_KEY is set: production has no fast-forward")
+    if values["FAILPOINTS"]:
+        problems.append("FAILPOINTS is set: production does not kill itself")
     return problems

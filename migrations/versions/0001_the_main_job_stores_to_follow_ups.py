@@ -517,95 +517,34 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_table("id_nodes")
     op.drop_table("plan_steps")
-    with op.batch_alter_table("associates", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_associates_store_id_role"))
-
     op.drop_table("associates")
-    with op.batch_alter_table("stores", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_stores_branch_id"))
-
     op.drop_table("stores")
     op.drop_table("plan_versions")
-    with op.batch_alter_table("work_items", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_work_items_store_id_state_due_at"))
-        batch_op.drop_index(batch_op.f("ix_work_items_member_id_state"))
-        batch_op.drop_index(batch_op.f("ix_work_items_assignee_id_state_due_at"))
-
     op.drop_table("work_items")
-    with op.batch_alter_table("web_sessions", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_web_sessions_expires_at"))
-        batch_op.drop_index(batch_op.f("ix_web_sessions_associate_id"))
-
     op.drop_table("web_sessions")
     op.drop_table("timers")
     op.drop_table("step_records")
     op.drop_table("sales_scripts")
-    with op.batch_alter_table("refunds", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_refunds_source_cancels"))
-
     op.drop_table("refunds")
-    with op.batch_alter_table("refund_lines", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_refund_lines_order_id"))
-
     op.drop_table("refund_lines")
-    with op.batch_alter_table("purchase_imports", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_purchase_imports_source_file_hash"))
-
     op.drop_table("purchase_imports")
     op.drop_table("products")
-    with op.batch_alter_table("outbound_messages", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_outbound_messages_state"))
-        batch_op.drop_index(batch_op.f("ix_outbound_messages_associate_id_enqueued_at"))
-
     op.drop_table("outbound_messages")
-    with op.batch_alter_table("orders", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_orders_member_id_purchased_on"))
-
     op.drop_table("orders")
     op.drop_table("order_lines")
-    with op.batch_alter_table("notices", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_notices_message_id"))
-        batch_op.drop_index(batch_op.f("ix_notices_associate_id_state"))
-
     op.drop_table("notices")
-    with op.batch_alter_table("members", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_members_store_id"))
-        batch_op.drop_index(batch_op.f("ix_members_owner_id"))
-
     op.drop_table("members")
     op.drop_table("member_purchases")
-    with op.batch_alter_table("member_identities", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_member_identities_member_id"))
-
     op.drop_table("member_identities")
     op.drop_table("member_care")
-    with op.batch_alter_table("login_states", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_login_states_expires_at"))
-
     op.drop_table("login_states")
-    with op.batch_alter_table("inbound", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_inbound_state_id"))
-
     op.drop_table("inbound")
     op.drop_table("idempotency_keys")
-    with op.batch_alter_table("follow_up_tasks", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_follow_up_tasks_work_item_id"))
-        batch_op.drop_index(batch_op.f("ix_follow_up_tasks_enrollment_id_step_no"))
-
     op.drop_table("follow_up_tasks")
     op.drop_table("follow_up_plans")
-    with op.batch_alter_table("external_contacts", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_external_contacts_member_id"))
-
     op.drop_table("external_contacts")
-    with op.batch_alter_table("enrollments", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_enrollments_plan_version_id_state"))
-
     op.drop_table("enrollments")
     op.drop_table("digest_schedules")
-    with op.batch_alter_table("contact_bindings", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_contact_bindings_associate_id"))
-
     op.drop_table("contact_bindings")
     op.drop_table("clock_offset")
     op.drop_table("branches")
