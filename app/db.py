@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import random
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -91,6 +92,7 @@ class Database:
         self.engine = _make_engine(url)
         self.is_sqlite = self.engine.dialect.name == "sqlite"
         self.ids = IdSource()
+        self._lease_turn = threading.Lock()
         self._memory: dict[str, Any] = {}
         self._lock_path = _lock_path(self.engine) if self.is_sqlite else None
 
@@ -98,9 +100,7 @@ class Database:
     def transaction(self) -> Iterator[Session]:
         """Write: commits on success, rolls back on any error. Writers of one SQLite file queue up here."""
         with self._writer_turn():
-            if self.ids.is_running_out():
-                with self._session("BEGIN IMMEDIATE") as session, session.begin():
-                    self.ids.lease(session.connection())
+            self._lease_ids()
             with self._session("BEGIN IMMEDIATE") as session, session.begin():
                 yield session
 
@@ -128,6 +128,15 @@ class Database:
     def close(self) -> None:
         """Close every pooled connection."""
         self.engine.dispose()
+
+    def _lease_ids(self) -> None:
+        """One thread leases for all: the others would find the process's own node locked and give up."""
+        if not self.ids.is_running_out():
+            return
+        with self._lease_turn:
+            if self.ids.is_running_out():
+                with self._session("BEGIN IMMEDIATE") as session, session.begin():
+                    self.ids.lease(session.connection())
 
     def _session(self, begin: str) -> Session:
         session = Session(self.engine.execution_options(begin=begin), expire_on_commit=False)
