@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+MAX_DETAIL = 200
 TEXTS = Path(__file__).with_name("refusals.toml")
 
 
@@ -31,12 +32,13 @@ class Refused(Exception):
 
 
 class UnreadableFile(Exception):
-    """Nothing of the file can be read; `detail` names the column or what was found instead."""
+    """Nothing of the file can be read; `detail` names the column or what was found instead, safe for a terminal."""
 
     def __init__(self, code: str, detail: str = "") -> None:
-        super().__init__(f"{code}: {detail}" if detail else code)
+        shown = "".join(letter if letter.isprintable() else "·" for letter in detail[:MAX_DETAIL])
+        super().__init__(f"{code}: {shown}" if shown else code)
         self.code = code
-        self.detail = detail
+        self.detail = shown
 
 
 @lru_cache(maxsize=1)

@@ -1,4 +1,7 @@
-"""The report of refused rows: a CSV file a spreadsheet opens, with row, column, reason and the row itself."""
+"""The report of refused rows: a CSV file a spreadsheet opens, with row, column, reason and the row itself.
+
+It lists the first 200,000; a last line says where there are more.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +13,12 @@ from typing import IO
 from app.intake.reading import RefusedRow
 from app.intake.refusals import reason_of
 
-HEADER = ("Row", "InvoiceNo", "Column", "Code", "原因", "Reason", "Raw")
-MAX_RAW = 1_000
-# A spreadsheet runs cells that begin with these (OWASP, CSV injection).
-DANGEROUS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+HEADER = ("Row", "InvoiceNo", "Column", "Code", "Reason", "ReasonEn", "Raw")
+MAX_RAW = 500
+# A gigabyte of garbage is not copied into a report; the run counts all of it.
+MAX_ROWS = 200_000
+# A spreadsheet runs cells that begin with these, in full width too (OWASP, CSV injection).
+DANGEROUS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
 class RefusalReport:
@@ -34,11 +39,12 @@ class RefusalReport:
     def write(self, ref: str, rows: Iterable[RefusedRow]) -> None:
         """Add the refused rows of one invoice."""
         rows = tuple(rows)
+        listed = rows[: max(MAX_ROWS - self.rows, 0)]
         self.rows += len(rows)
         if self._path is None:
             return
         writer = csv.writer(self._opened(self._path))
-        for row in rows:
+        for row in listed:
             reason = reason_of(row.code)
             zh, en = (text.format(cause=row.cause) for text in (reason.zh, reason.en))
             cells = (ref, row.column, row.code, zh, en, row.raw.rstrip("\r\n")[:MAX_RAW])
@@ -51,8 +57,12 @@ class RefusalReport:
 
     def close(self) -> None:
         """Nothing can be written afterwards."""
-        if self._file is not None:
-            self._file.close()
+        if self._file is None:
+            return
+        if self.rows > MAX_ROWS:
+            more = reason_of("more")
+            csv.writer(self._file).writerow(("", "", "", "more", more.zh, more.en, self.rows - MAX_ROWS))
+        self._file.close()
 
     def _opened(self, path: Path) -> IO[str]:
         if self._file is None:

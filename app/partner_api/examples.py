@@ -6,6 +6,7 @@ from typing import Any
 
 from flask_babel import lazy_gettext as _
 
+DESCRIPTION = "亚麻衬衫"
 PURCHASE: dict[str, Any] = {
     "purchases": [
         {
@@ -16,7 +17,13 @@ PURCHASE: dict[str, Any] = {
             "occurred_at": "2026-03-01T18:30:00+08:00",
             "currency": "CNY",
             "lines": [
-                {"sku": "LS-2107-NV", "size": "175/92A", "quantity": 1, "unit_price_fen": 59900},
+                {
+                    "sku": "LS-2107-NV",
+                    "description": DESCRIPTION,
+                    "size": "175/92A",
+                    "quantity": 1,
+                    "unit_price_fen": 59900,
+                },
                 {"sku": "TS-1150-WH", "quantity": 2, "unit_price_fen": 19900},
             ],
         }

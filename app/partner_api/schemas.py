@@ -10,6 +10,7 @@ from marshmallow import INCLUDE, Schema, ValidationError, fields, validate, vali
 from app.inbound.events import LineKind
 from app.intake.cells import MAX_AMOUNT_FEN, MAX_QUANTITY
 from app.intake.service import MAX_BATCH, EventStatus
+from app.partner_api.examples import DESCRIPTION
 from app.partner_api.fields import Code, InstantOrDay, Words
 
 MAX_LINES = 1_000
@@ -27,7 +28,7 @@ class LineSchema(Schema):
     description = Words(
         255,
         load_default="",
-        metadata=_about(_("What the receipt says; cut after 255 characters."), "亚麻衬衫"),
+        metadata=_about(_("What the receipt says; cut after 255 characters."), DESCRIPTION),
     )
     size = Code(16, shortest=0, load_default="", metadata=_about(_("Size, where there is one."), "175/92A"))
     quantity = fields.Integer(

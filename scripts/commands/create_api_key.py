@@ -8,6 +8,8 @@ from __future__ import annotations
 import argparse
 import sys
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from app.db import Database
 from app.partner_api.keys import create_key, end_keys
 from config.settings import Settings, SettingsError
@@ -21,9 +23,16 @@ def main() -> int:
     arguments = _parser().parse_args()
     try:
         database = Database(Settings.from_env().database_url)
+        return _change_keys(database, arguments)
     except SettingsError as error:
         sys.stderr.write(f"{error}\n")
         return 2
+    except SQLAlchemyError as error:
+        sys.stderr.write(f"database: {getattr(error, 'orig', None) or error}\n")
+        return 1
+
+
+def _change_keys(database: Database, arguments: argparse.Namespace) -> int:
     with database.transaction() as session:
         if arguments.end:
             print(f"{end_keys(session, arguments.name)} keys ended")

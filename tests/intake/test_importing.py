@@ -17,6 +17,7 @@ from app.db import Base, Database, table_of
 from app.errors import NotFound
 from app.follow_ups.models import Enrollment, StepRecord
 from app.inbound.models import Inbound
+from app.intake import report as report_module
 from app.intake.importing import ImportOptions, file_hash, import_file, last_local_date
 from app.intake.imports import find_import
 from app.intake.models import PurchaseImport
@@ -109,8 +110,20 @@ def test_refused_rows_are_reported_so_that_a_spreadsheet_can_open_them(chain: Da
     ]
     assert reported[0]["InvoiceNo"] == "'=1+1"
     assert reported[0]["Raw"].startswith("'=1+1,A,")
-    assert "第 5 行" in reported[1]["原因"]
+    assert "第 5 行" in reported[1]["Reason"]
     assert (summary.counts.applied, summary.counts.refused, summary.refused_rows) == (1, 2, 3)
+
+
+def test_a_report_ends_where_a_spreadsheet_would(
+    chain: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(report_module, "MAX_ROWS", 2)
+    rows = [line(ref=str(number), at="2026-02-01", price="x") for number in range(5)]
+    written = tmp_path / "refused.csv"
+    assert run(chain, write_file(tmp_path, *rows), report=written).refused_rows == 5
+    with written.open(encoding="utf-8-sig", newline="") as file:
+        reported = list(csv.DictReader(file))
+    assert [(row["Code"], row["Raw"]) for row in reported[2:]] == [("more", "3")]
 
 
 def test_nothing_refused_leaves_no_report(chain: Database, tmp_path: Path):
