@@ -11,6 +11,7 @@ from flask import Flask
 from app import clock, console, h5, partner_api, sandbox_clock, welcome
 from app.assets import Assets
 from app.db import Database
+from app.http.compression import install_compression
 from app.http.headers import PagePolicy, install_headers
 from app.http.policy import refuse_undeclared
 from app.http.problems import install_problems
@@ -43,6 +44,7 @@ def create_app(settings: Settings, *, wecom: WeComPort | None = None) -> Flask:
         public_ids=PublicIds(settings.secret_key),
     )
     install_headers(app, _page_policy(settings))
+    install_compression(app)
     app.before_request(refuse_undeclared)
     install_sessions(app)
     install_pages(app, assets)

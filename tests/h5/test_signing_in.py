@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from flask import Flask
 from sqlalchemy import update
 
 from app.associates.models import Associate
-from app.clock import real_now
+from app.clock import ClockOffset, real_now
 from app.db import Database
 from app.sessions.models import LoginState, WebSession
 from app.wecom.errors import WeComRetryable
-from tests.faces.chain import Chain
+from tests.faces.chain import Chain, noon_today
 from tests.faces.web import JSON, PAGE, KnownCodes, come_back, make_app, post_json, sign_in, start_login
 
 
@@ -105,7 +105,7 @@ def test_someone_who_left_loses_access_with_the_next_request(app: Flask, databas
     assert client.get("/h5/worklist", headers=PAGE).status_code == 200
     with database.transaction() as session:
         session.execute(
-            update(Associate).where(Associate.wecom_userid == "lina").values(ended_at=datetime.now(UTC))
+            update(Associate).where(Associate.wecom_userid == "lina").values(ended_at=noon_today())
         )
     assert client.get("/h5/worklist", headers=PAGE).status_code == 302
     assert client.get("/h5/api/signature", headers=JSON).status_code == 401
@@ -147,10 +147,7 @@ def test_production_cookies_travel_only_over_https_and_only_to_the_public_addres
         "WECOM_SECRET": "s" * 43,
     }
     with database.transaction() as session:
-        from_clock = {"offset_us": 0, "target_at": None}
-        from app.clock import ClockOffset  # noqa: PLC0415
-
-        session.execute(update(ClockOffset).values(**from_clock))
+        session.execute(update(ClockOffset).values(offset_us=0, target_at=None))
     app = make_app(database, wecom, **production)
     client = app.test_client()
     answer = client.get("/h5/", headers={**PAGE, "Host": "evil.example"})

@@ -1,0 +1,109 @@
+"""Every page fits, weighs little, can be tapped with a thumb, and axe finds nothing, in light and in dark."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
+from playwright.sync_api import Frame, Page
+
+from tests.browser.phone import FakePhone
+from tests.browser.test_console import sign_in
+from tests.faces.chain import Chain
+
+WIDTHS = [300, 360, 390]
+SCHEMES = ["light", "dark"]
+RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+MOST_BYTES = 30_000
+# What the phone shows: path, chat, where it was opened.
+H5_PAGES = {
+    "member": ("/h5/", "wmXiaowen", "single_chat_tools"),
+    "nothing_due": ("/h5/", "wmChen", "single_chat_tools"),
+    "not_a_member": ("/h5/", "wmNobody", "single_chat_tools"),
+    "not_mine": ("/h5/", "wmStranger", "single_chat_tools"),
+    "group": ("/h5/", "wmXiaowen", "group_chat_tools"),
+    "worklist": ("/h5/worklist", "wmXiaowen", "normal"),
+}
+CONSOLE_PAGES: dict[str, Callable[[Page], None]] = {
+    "today": lambda page: None,
+    "store": lambda page: page.get_by_role("link", name="深圳万象城店").click(),
+    "imports": lambda page: page.get_by_role("link", name="导入").click(),
+    "quarantine": lambda page: page.get_by_role("link", name="隔离区").click(),
+}
+SMALL_TARGETS = """size => [...document.querySelectorAll("button, a.button, nav a, summary")]
+  .filter(item => item.offsetParent && !item.disabled && (item.offsetHeight < size || item.offsetWidth < size))
+  .map(item => item.outerHTML.slice(0, 90))"""
+
+
+def show(phone: FakePhone, name: str, width: int, scheme: str = "light") -> Frame:
+    path, contact, entry = H5_PAGES[name]
+    phone.page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+    phone.page.set_viewport_size({"width": width, "height": 780})
+    phone.open(path, contact=contact, entry=entry)
+    return phone.ready()
+
+
+def complaints_of_axe(page: Page | Frame) -> str:
+    found = Axe().run(page, options=RULES)
+    return found.generate_report() if found.violations_count else ""
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("name", H5_PAGES)
+def test_toolbar_pages_fit_and_axe_finds_nothing(
+    phone: FakePhone, chain: Chain, name: str, width: int, scheme: str
+):
+    frame = show(phone, name, width, scheme)
+    assert frame.evaluate("document.documentElement.scrollWidth") <= width
+    assert frame.evaluate(SMALL_TARGETS, 32) == []
+    assert complaints_of_axe(frame) == ""
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_main_actions_are_44_px_and_in_the_lower_half(phone: FakePhone, chain: Chain, width: int):
+    phone.page.set_viewport_size({"width": width, "height": 780})
+    phone.open()
+    button = phone.ready().locator("[data-send]").first
+    box = button.bounding_box()
+    assert box
+    assert box["height"] >= 44
+    assert box["y"] + box["height"] >= 780 / 2
+    assert box["y"] + box["height"] <= 780 - 56
+
+
+@pytest.mark.parametrize("name", ["member", "worklist"])
+def test_a_page_weighs_at_most_30_kb(phone: FakePhone, chain: Chain, name: str):
+    """On the wire, with nothing cached: page, styles, scripts, the part about the member, the signature."""
+    devtools = phone.page.context.new_cdp_session(phone.page)
+    devtools.send(
+        "Target.setAutoAttach", {"autoAttach": False, "waitForDebuggerOnStart": False, "flatten": True}
+    )
+    devtools.send("Network.enable")
+    sizes: list[int] = []
+    devtools.on("Network.loadingFinished", lambda event: sizes.append(int(event["encodedDataLength"])))
+    show(phone, name, 390)
+    phone.page.wait_for_timeout(200)
+    assert sum(sizes) > 5_000, "nothing was counted"
+    assert sum(sizes) <= MOST_BYTES
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("name", CONSOLE_PAGES)
+def test_console_pages_fit_and_axe_finds_nothing(
+    page: Page, console_url: str, chain: Chain, name: str, width: int, scheme: str
+):
+    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+    page.set_viewport_size({"width": width, "height": 800})
+    sign_in(page, console_url)
+    CONSOLE_PAGES[name](page)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert complaints_of_axe(page) == ""
+
+
+@pytest.mark.parametrize("path", ["", "no-such-page"])
+def test_the_welcome_and_the_error_page_are_clean(page: Page, console_url: str, chain: Chain, path: str):
+    page.goto(console_url.replace("console/", path))
+    assert complaints_of_axe(page) == ""

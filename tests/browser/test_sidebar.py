@@ -1,0 +1,114 @@
+"""What the sidebar shows when all is well, when nothing is due, and when WeCom is not there."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from app.clock import jump_to, now
+from app.db import Database
+from tests.browser.phone import FakePhone
+from tests.faces.chain import Chain
+
+
+def test_the_first_screen_says_who_what_now_and_which_words(phone: FakePhone, chain: Chain):
+    phone.open()
+    frame = phone.ready()
+    for text in ("林晓雯", "购后致谢", "趁热道个谢", "谢谢您今天过来", "发送"):
+        expect(frame.get_by_text(text).first).to_be_in_viewport()
+
+
+def test_steps_to_come_and_what_became_of_each_step(phone: FakePhone, chain: Chain):
+    phone.open()
+    frame = phone.ready()
+    expect(frame.get_by_role("heading", name="接下来")).to_be_visible()
+    expect(frame.get_by_text("只知道购买日期，不知道具体时间")).to_be_visible()
+    frame.get_by_text("更早的记录").click()
+    expect(frame.get_by_text("这笔购买已退货，跟进停止")).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    ("contact", "says"),
+    [
+        ("wmChen", "这位客户现在没有待办"),
+        ("wmNobody", "这位客户还不是会员"),
+        ("wmStranger", "这不是你的客户"),
+        ("wmOther", "这不是你的客户"),
+    ],
+)
+def test_empty_states_say_what_is_the_matter(phone: FakePhone, chain: Chain, contact: str, says: str):
+    phone.open(contact=contact)
+    frame = phone.ready()
+    expect(frame.get_by_text(says)).to_be_visible()
+    expect(frame.locator("[data-send]")).to_have_count(0)
+
+
+def test_opened_from_the_workbench_it_becomes_the_worklist(phone: FakePhone, chain: Chain):
+    phone.open(entry="normal")
+    phone.page.wait_for_timeout(100)
+    expect(phone.page.frame_locator("iframe").get_by_role("heading", name="我的任务")).to_be_visible()
+
+
+def test_a_group_chat_is_explained(phone: FakePhone, chain: Chain):
+    phone.open(entry="group_chat_tools")
+    expect(phone.ready().get_by_text("这是群聊")).to_be_visible()
+
+
+def test_a_silent_client_is_told_within_its_time_limit(phone: FakePhone, chain: Chain):
+    phone.open(answers={"agentConfig": "silent"})
+    frame = phone.ready()
+    expect(frame.get_by_text("企业微信没有响应")).to_be_visible()
+    expect(frame.locator("#main").get_by_role("link", name="我的任务")).to_be_visible()
+
+
+def test_after_silence_it_can_be_tried_again(phone: FakePhone, chain: Chain):
+    phone.open(answers={"getContext": "silent"})
+    frame = phone.ready()
+    phone.change(answers={})
+    frame.get_by_role("button", name="重试").click()
+    expect(frame.get_by_role("heading", name="林晓雯")).to_be_visible()
+
+
+def test_a_client_that_falls_silent_later_leaves_the_page_readable(phone: FakePhone, chain: Chain):
+    phone.open()
+    frame = phone.ready()
+    phone.change(answers={"getContext": "silent"})
+    frame.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    expect(frame.locator("#environment")).to_contain_text("仍可查看和复制", timeout=15_000)
+    expect(frame.get_by_role("heading", name="林晓雯")).to_be_visible()
+
+
+def test_a_refused_signature_is_told(phone: FakePhone, chain: Chain):
+    phone.open(answers={"agentConfig": "fail invalid signature"})
+    expect(phone.ready().get_by_text("页面授权没有通过")).to_be_visible()
+
+
+def test_an_ordinary_browser_is_told_where_to_open_it(page: Page, console_url: str, chain: Chain):
+    page.goto(console_url.replace("localhost", "lina.localhost").replace("/console/", "/h5/"))
+    expect(page.get_by_text("请在企业微信的客户聊天侧边栏中打开")).to_be_visible()
+    page.locator("#main").get_by_role("link", name="我的任务").click()
+    expect(page.get_by_role("heading", name="我的任务")).to_be_visible()
+
+
+def test_coming_back_to_the_page_shows_the_chat_that_is_open_now(phone: FakePhone, chain: Chain):
+    phone.open()
+    frame = phone.ready()
+    phone.change(contact="wmChen")
+    frame.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    expect(frame.get_by_role("heading", name="陈国强")).to_be_visible()
+
+
+def test_coming_back_shows_what_changed_meanwhile(phone: FakePhone, chain: Chain, database: Database):
+    phone.open()
+    frame = phone.ready()
+    with database.transaction() as session:
+        jump_to(session, now(session).replace(hour=15, minute=0))  # 23:00 in Shanghai
+    frame.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    expect(frame.locator("[data-now]")).to_be_visible()
+
+
+def test_a_fresh_page_shows_its_skeleton_before_wecom_answers(phone: FakePhone, chain: Chain):
+    phone.open(slow={"getContext": 3000})
+    phone.frame.wait_for_selector(".skeleton", timeout=10_000)
+    expect(phone.frame.locator("#member")).to_have_attribute("aria-busy", "true")
+    expect(phone.ready().get_by_role("heading", name="林晓雯")).to_be_visible()
