@@ -136,7 +136,8 @@ class Database:
         with self._lease_turn:
             if self.ids.is_running_out():
                 with self._session("BEGIN IMMEDIATE") as session, session.begin():
-                    self.ids.lease(session.connection())
+                    lease = self.ids.lease(session.connection())
+                self.ids.adopt(lease)
 
     def _session(self, begin: str) -> Session:
         session = Session(self.engine.execution_options(begin=begin), expire_on_commit=False)

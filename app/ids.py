@@ -6,11 +6,12 @@ The layout is Snowflake's; the lease replaces its hand-configured worker number.
 
 from __future__ import annotations
 
+import random
 import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from sqlalchemy import BigInteger, Column, Connection, Integer, MetaData, Table, select, update
+from sqlalchemy import BigInteger, Column, Connection, Integer, MetaData, Table, Update, select, update
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -28,6 +29,13 @@ nodes = Table(
     Column("node", Integer, primary_key=True, autoincrement=False),
     Column("leased_until_s", BigInteger, nullable=False),
 )
+
+
+class Lease(NamedTuple):
+    """A node that is ours until `good_until` on this process's monotonic clock."""
+
+    node: int
+    good_until: float
 
 
 class NoNodeFree(Exception):
@@ -48,18 +56,27 @@ class IdSource:
         """True when the node should be leased (again) before the next transaction."""
         return time.monotonic() > self._good_until - RENEW_S
 
-    def lease(self, connection: Connection) -> None:
-        """Lease this process's node again, or a free one, for an hour of real time."""
+    def lease(self, connection: Connection) -> Lease:
+        """Lease this process's node again, or a free one, for an hour of real time; `adopt` it once committed.
+
+        Candidates are looked at without locks and taken by key, so that processes starting together do not take each
+        other's locks for nodes in use. Raises `NoNodeFree`.
+        """
         now = int(time.time())
         asked_at = time.monotonic()
-        mine = self._node if asked_at < self._good_until else -1
-        wanted = nodes.c.node == mine if mine >= 0 else nodes.c.leased_until_s < now
-        query = select(nodes.c.node).where(wanted).order_by(nodes.c.leased_until_s, nodes.c.node).limit(1)
-        node = connection.execute(query.with_for_update(skip_locked=True)).scalar()
-        if node is None:
-            raise NoNodeFree
-        connection.execute(update(nodes).where(nodes.c.node == node).values(leased_until_s=now + LEASE_S))
-        self._node, self._good_until = node, asked_at + LEASE_S
+        if asked_at < self._good_until:
+            connection.execute(_lease_of(self._node, now))
+            return Lease(self._node, asked_at + LEASE_S)
+        free = list(connection.scalars(select(nodes.c.node).where(nodes.c.leased_until_s < now)))
+        for node in random.sample(free, len(free)):
+            if connection.execute(_lease_of(node, now).where(nodes.c.leased_until_s < now)).rowcount:
+                return Lease(node, asked_at + LEASE_S)
+        raise NoNodeFree
+
+    def adopt(self, lease: Lease) -> None:
+        """Hand out ids of this node from now on. Only a committed lease is one: otherwise others may take the node."""
+        with self._guard:
+            self._node, self._good_until = lease
 
     def take(self, count: int) -> list[int]:
         """`count` new ids, ascending. Raises `NoNodeFree` when the lease ran out."""
@@ -77,6 +94,10 @@ class IdSource:
         else:  # sequence used up, or the wall clock stepped back: borrow the next millisecond
             self._last_ms, self._sequence = self._last_ms + 1, 0
         return (self._last_ms << 22) | (self._node << 12) | self._sequence
+
+
+def _lease_of(node: int, now_s: int) -> Update:
+    return update(nodes).where(nodes.c.node == node).values(leased_until_s=now_s + LEASE_S)
 
 
 def new_ids(session: Session, count: int) -> list[int]:
