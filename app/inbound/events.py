@@ -1,8 +1,9 @@
-"""What the outside world reports, as plain values: the one shape that files, the partner API and WeCom are read into."""
+"""What the outside world reports, as plain values: the one shape into which files and the partner API are read."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 from datetime import datetime
 from enum import StrEnum
 
@@ -31,8 +32,11 @@ class Line(msgspec.Struct, frozen=True):
     size: str = ""
 
 
-class PurchaseReported(msgspec.Struct, frozen=True, tag="purchase"):
-    """A purchase (`customer` empty: anonymous). Without lines only its total is known."""
+class _Reported(msgspec.Struct, frozen=True):
+    """What purchases and refunds have in common. Without lines only the total is known; no `customer`: anonymous.
+
+    `time_known` False: only the day is known, and `occurred_at` is that day's noon.
+    """
 
     ref: str
     store: str
@@ -43,6 +47,10 @@ class PurchaseReported(msgspec.Struct, frozen=True, tag="purchase"):
     currency: str
     amount_fen: int
     lines: tuple[Line, ...] = ()
+
+
+class PurchaseReported(_Reported, frozen=True, tag="purchase"):
+    """A purchase."""
 
     @property
     def event_key(self) -> str:
@@ -57,18 +65,9 @@ class PurchaseReported(msgspec.Struct, frozen=True, tag="purchase"):
         return sum(line.amount_fen for line in self.lines if line.kind is LineKind.GOODS)
 
 
-class RefundReported(msgspec.Struct, frozen=True, tag="refund"):
+class RefundReported(_Reported, frozen=True, tag="refund"):
     """A cancellation of lines; `cancels` names the purchase where the POS knows it, otherwise it is searched."""
 
-    ref: str
-    store: str
-    customer: str
-    seller: str
-    occurred_at: datetime
-    time_known: bool
-    currency: str
-    amount_fen: int
-    lines: tuple[Line, ...] = ()
     cancels: str = ""
 
     @property
@@ -80,17 +79,14 @@ class RefundReported(msgspec.Struct, frozen=True, tag="refund"):
 Event = PurchaseReported | RefundReported
 
 _encoder = msgspec.json.Encoder()
-_decoder = msgspec.json.Decoder(Event)
 
 
 def encode(event: Event) -> bytes:
     """The event as canonical JSON: the same event always gives the same bytes."""
-    return _encoder.encode(event)
-
-
-def decode(payload: str) -> Event:
-    """The event that `encode` wrote."""
-    return _decoder.decode(payload)
+    try:
+        return _encoder.encode(event)
+    except UnicodeEncodeError:  # half a character: nobody can store it, but what was sent can be kept escaped
+        return json.dumps(msgspec.to_builtins(event)).encode()
 
 
 def content_hash(encoded: bytes) -> str:
