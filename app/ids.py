@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
 EPOCH_MS = 1_767_225_600_000
-NODES = 1024
 SEQUENCES = 4096
 LEASE_S = 3600
 RENEW_S = 1800

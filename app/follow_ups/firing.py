@@ -10,9 +10,12 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
-from sqlalchemy import select
+import structlog
+from sqlalchemy import select, update
+from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.orm import Session
 
 from app import clock
@@ -21,7 +24,7 @@ from app.failpoints import failpoint
 from app.follow_ups.models import Enrollment, StepRecord
 from app.follow_ups.opening import Opening, open_tasks
 from app.follow_ups.plans import Version, versions
-from app.follow_ups.records import anchor_of, next_waiting, step_record
+from app.follow_ups.records import Waiting, anchor_of, next_waiting, step_record
 from app.follow_ups.rules import (
     Anchor,
     Relative,
@@ -41,17 +44,33 @@ from app.timers import Lane, Timer, TimerKey, clear_timers, set_timers
 BATCH = 200
 # SQLite's other writers wait for the whole transaction: keep it near 20 ms.
 SQLITE_BATCH = 40
+# What one row can bring about by what it says; anything else is not that row's fault.
+UNFIRABLE = (LookupError, ValueError, TypeError, ArithmeticError, DataError, IntegrityError)
+
+log = structlog.get_logger(__name__)
 
 
 def fire_due(database: Database, lane: Lane, deadline: Deadline) -> Progress:
-    """Fire what is due in a lane until nothing is or the time is up; safe in any number of processes."""
-    size = SQLITE_BATCH if database.is_sqlite else BATCH
+    """Fire what is due in a lane until nothing is or the time is up; safe in any number of processes.
+
+    A batch that fails is taken in smaller bites down to the one enrollment that cannot be fired, which is
+    quarantined with its reason; the others go on. Raises `DBAPIError` where the database is the trouble.
+    """
+    full = size = SQLITE_BATCH if database.is_sqlite else BATCH
     done = 0
     while not deadline.has_passed():
-        fired = database.in_transaction(lambda session: fire_batch(session, lane, size))
+        work = (
+            partial(fire_batch, lane=lane, size=size) if size > 1 else partial(fire_or_quarantine, lane=lane)
+        )
+        try:
+            fired = database.in_transaction(work)
+        except UNFIRABLE:
+            size //= 2
+            continue
         done += fired
         if fired < size:
             return Progress(done, more=False)
+        size = min(full, size * 2)
     return Progress(done, more=True)
 
 
@@ -66,6 +85,28 @@ def fire_batch(session: Session, lane: Lane, size: int) -> int:
     if fired:
         _fire(session, fired, now)
     return len(due)
+
+
+def fire_or_quarantine(session: Session, lane: Lane) -> int:
+    """Fire the first due timer, or set its enrollment aside: state and reason say so, no timer is left."""
+    now = clock.now(session)
+    due = _take_due(session, lane, 1, now)
+    if not due:
+        return 0
+    clear_timers(session, due)
+    try:
+        with session.begin_nested():
+            _fire(session, _current(session, due), now)
+    except UNFIRABLE as error:
+        (key,) = due
+        aside = Waiting(None, None, None).columns() | {
+            "state": EnrollmentState.QUARANTINED,
+            "ended_reason": type(error).__name__[:32],
+        }
+        table = table_of(Enrollment)
+        session.connection().execute(update(table).where(table.c.id == key.subject_id).values(**aside))
+        log.error("enrollment_quarantined", enrollment_id=key.subject_id, error=type(error).__name__)
+    return 1
 
 
 def _take_due(session: Session, lane: Lane, size: int, now: datetime) -> list[TimerKey]:

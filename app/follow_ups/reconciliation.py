@@ -1,6 +1,7 @@
 """Holding what was done against what was owed: every owed step is accounted for, or it is missing by name.
 
-owed = done + open + expired task + cancelled task + skipped + merged + cancelled + expired + pending + missing.
+owed = tasks done, open, expired or cancelled + steps merged, skipped, cancelled or expired + pending + quarantined
++ missing.
 """
 
 from __future__ import annotations
@@ -124,7 +125,11 @@ class _Books:
                 )
 
     def _settle_pending(self, owed: Owed, row: Any, report: Report) -> None:
-        if row.state != EnrollmentState.ACTIVE or row.next_step_no is None or row.next_step_no > owed.step_no:
+        if row.state == EnrollmentState.QUARANTINED:
+            report.settled[owed.step_no, f"quarantined: {row.ended_reason}"] += 1
+        elif (
+            row.state != EnrollmentState.ACTIVE or row.next_step_no is None or row.next_step_no > owed.step_no
+        ):
             self._miss(owed, "no record", report)
         elif (row.next_lane, row.next_due_at, row.id) not in self._timers:
             self._miss(owed, "no timer", report)

@@ -18,6 +18,7 @@ class EnrollmentState(StrEnum):
     ACTIVE = "active"
     FINISHED = "finished"
     CANCELLED = "cancelled"
+    QUARANTINED = "quarantined"  # a step could not be fired; set aside so that it holds nobody else up
 
 
 class StepOutcome(StrEnum):

@@ -9,7 +9,6 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.errors import NotFound
 from app.stores.models import Store
 from app.stores.rules import StoreHours
 
@@ -50,11 +49,3 @@ def stores_by_code(session: Session) -> dict[str, StoreFacts]:
 def stores_by_id(session: Session) -> dict[int, StoreFacts]:
     """Every store, ended ones too (their follow-ups still run out), by id."""
     return {store.id: _facts(store) for store in session.scalars(select(Store))}
-
-
-def get_store(session: Session, code: str) -> StoreFacts:
-    """The store with this code. Raises `NotFound` naming it."""
-    store = session.scalar(select(Store).where(Store.code == code, Store.ended_at.is_(None)))
-    if store is None:
-        raise NotFound("unknown_store", place=code)
-    return _facts(store)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from sqlalchemy import select
 
 from app.associates.models import Associate
 from app.clock import now
 from app.db import Database
 from app.errors import Forbidden, Invalid, NotFound
-from app.follow_ups.models import FollowUpTask
+from app.follow_ups.models import Enrollment, FollowUpTask
 from app.follow_ups.reconciliation import reconcile
 from app.follow_ups.service import complete_task
 from app.follow_ups.states import Evidence
@@ -230,6 +231,28 @@ def test_facts_only_enrolls_nobody(world: World) -> None:
     world.report(purchase("r1", "c1", at("2026-03-01 13:00")), enrolls=False)
     assert world.steps("c1") == {}
     assert_balanced(world)
+
+
+def test_one_enrollment_that_cannot_be_fired_holds_up_nobody_else(world: World) -> None:
+    codes = [f"c{number}" for number in range(9)]
+    for code in codes:
+        world.member(code)
+    world.live_until("2026-03-01 14:00")
+    for code in codes:
+        world.buy(code, "2026-03-01 14:00")
+    with world.database.transaction() as session:
+        poison = session.scalars(select(Enrollment).order_by(Enrollment.id)).all()[4]
+        poison.next_step_no = 99
+    world.live_until("2026-03-01 14:30")
+    assert sum(len(world.items(code)) for code in codes) == 8
+    with world.database.reading() as session:
+        states = [row.state for row in session.scalars(select(Enrollment).order_by(Enrollment.id))]
+        report = reconcile(session)
+    assert states[4] == "quarantined"
+    assert states.count("active") == 8
+    assert report.settled[1, "quarantined: IndexError"] == 1
+    assert report.balances
+    world.assert_timers_are_their_owners()
 
 
 class TestCompleting:
