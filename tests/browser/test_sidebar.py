@@ -5,8 +5,12 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Page, expect
 
-from app.clock import jump_to, now
+from app.clock import now
 from app.db import Database
+from app.follow_ups.models import FollowUpTask
+from app.members.models import Member
+from app.worklist.models import WorkState
+from app.worklist.service import close_items
 from tests.browser.phone import FakePhone
 from tests.faces.chain import Chain
 
@@ -101,10 +105,32 @@ def test_coming_back_to_the_page_shows_the_chat_that_is_open_now(phone: FakePhon
 def test_coming_back_shows_what_changed_meanwhile(phone: FakePhone, chain: Chain, database: Database):
     phone.open()
     frame = phone.ready()
+    frame.get_by_text("更早的记录").click()
     with database.transaction() as session:
-        jump_to(session, now(session).replace(hour=15, minute=0))  # 23:00 in Shanghai
+        item_id = session.get_one(FollowUpTask, chain.tasks["thanks"]).work_item_id
+        close_items(session, [item_id], WorkState.CANCELLED, "refunded", now(session))
     frame.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
-    expect(frame.locator("[data-now]")).to_be_visible()
+    expect(frame.get_by_role("heading", name="刚刚完成")).to_be_visible()
+    expect(frame.get_by_text("购买已退货", exact=True)).to_be_visible()
+    expect(frame.locator("details")).to_have_attribute("open", "")
+
+
+def test_a_tap_is_not_lost_when_the_page_refreshes_under_the_thumb(
+    phone: FakePhone, chain: Chain, database: Database
+):
+    phone.open()
+    frame = phone.ready()
+    with database.transaction() as session:
+        session.get_one(Member, chain.members["xiaowen"]).name = "林晓雯（新）"
+    box = frame.locator("[data-send]").first.bounding_box()
+    assert box
+    phone.page.mouse.move(box["x"] + 20, box["y"] + 20)
+    phone.page.mouse.down()
+    frame.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    phone.page.wait_for_timeout(800)
+    phone.page.mouse.up()
+    expect(frame.get_by_role("button", name="已发送")).to_be_visible()
+    assert len(phone.calls("sendChatMessage")) == 1
 
 
 def test_a_fresh_page_shows_its_skeleton_before_wecom_answers(phone: FakePhone, chain: Chain):

@@ -39,7 +39,7 @@ def test_two_taps_from_the_worklist_to_sent(page: Page, sandbox_url: str, chain:
     expect(frame.get_by_role("heading", name="陈国强")).to_be_visible(timeout=15_000)
     frame.get_by_role("link", name="我的任务").click()
     frame.get_by_role("button", name="去聊天").first.click()
-    expect(frame.get_by_role("heading", name="林晓雯")).to_be_visible(timeout=15_000)
+    expect(frame.get_by_role("heading", name="林晓雯", level=1)).to_be_visible(timeout=15_000)
     frame.get_by_role("button", name="发送").first.click()
     expect(frame.get_by_role("button", name="已发送")).to_be_visible()
     until(page, lambda: is_done(database, chain))

@@ -3,7 +3,7 @@ import { one, onClick, toast } from '../lib/dom.js';
 import { say } from '../lib/words.js';
 import { getPart } from '../lib/api.js';
 import { whereAmI } from '../lib/wecom.js';
-import { explain, startPage, stopExplaining } from './page.js';
+import { explain, startPage, stopExplaining, untilReleased } from './page.js';
 import { isSending, showWaiting, startCopying, startSending } from './send.js';
 
 const REFRESH_MS = 60000;
@@ -12,15 +12,22 @@ let shown = null; // the external_userid whose member is on the page
 let canSend = false;
 let asking = 0;
 let lastAt = 0;
+let lastContent = '';
 
 async function show(contact) {
   const mine = ++asking;
   if (contact !== shown) box.setAttribute('aria-busy', 'true');
   const part = await getPart(`/h5/member?contact=${encodeURIComponent(contact)}`);
+  await untilReleased();
   if (mine !== asking || isSending()) return; // a newer chat won, or a message is on its way
-  box.innerHTML = part;
-  shown = contact;
   lastAt = Date.now();
+  const content = part.replace(/ data-now="\d+"/, '');
+  if (contact === shown && content === lastContent) return;
+  const wasOpen = Boolean(one('details[open]', box));
+  box.innerHTML = part;
+  if (wasOpen && contact === shown && one('details', box)) one('details', box).open = true;
+  shown = contact;
+  lastContent = content;
   box.removeAttribute('aria-busy');
   await showWaiting();
   document.documentElement.dataset.ready = '1';

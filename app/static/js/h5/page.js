@@ -12,6 +12,19 @@ export function startPage() {
   deliver();
 }
 
+// A button that is exchanged between press and release never hears of the tap: wait until nothing is pressed.
+let pressed = false;
+let released = [];
+document.addEventListener('pointerdown', () => { pressed = true; }, true);
+for (const name of ['pointerup', 'pointercancel']) {
+  document.addEventListener(name, () => {
+    pressed = false;
+    setTimeout(() => { released.forEach(go => go()); released = []; }, 50); // after the click that follows
+  }, true);
+}
+
+export const untilReleased = () => (pressed ? new Promise(go => { released.push(go); }) : Promise.resolve());
+
 // Says above the page why sending is not possible here; reading and copying is.
 export function explain(error) {
   const bar = one('#environment');

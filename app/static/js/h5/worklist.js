@@ -3,7 +3,9 @@ import { one, onClick } from '../lib/dom.js';
 import { say } from '../lib/words.js';
 import { openChat } from '../lib/wecom.js';
 import { copy, startPage } from './page.js';
-import { showWaiting, startCopying, startInvitations } from './send.js';
+import { isSending, showWaiting, startCopying, startInvitations } from './send.js';
+
+const STALE_MS = 30000;
 
 onClick('[data-chat]', async button => {
   const card = button.closest('[data-task]');
@@ -24,6 +26,14 @@ async function tellHow(card, line, error) {
   const copied = await copy(one('[data-say]', card).textContent.trim());
   line.textContent = `${say('chat_failed', { reason })} ${copied ? say('copied') : ''}`;
 }
+
+// What fell due or was done meanwhile shows when the page comes back.
+let hiddenAt = 0;
+document.addEventListener('visibilitychange', () => {
+  if (document.hidden) hiddenAt = Date.now();
+  else if (Date.now() - hiddenAt > STALE_MS && !isSending()) location.reload();
+});
+addEventListener('pageshow', event => { if (event.persisted) location.reload(); });
 
 startPage();
 startCopying();

@@ -8,12 +8,13 @@ const ASK_MS = 8000;
 const SEND_MS = 60000; // the person may be looking at WeCom's own confirmation
 const CAN_SEND = ['single_chat_tools', 'single_kf_tools', 'chat_attachment'];
 const HAS_CONTACT = ['single_chat_tools', 'single_kf_tools', 'contact_profile'];
+// The SDK drops underscores from WeCom's texts, so words may stand together.
 const KINDS = [
   [/cancel/i, 'cancel'],
-  [/without[ _]context/i, 'no_context'],
-  [/invalid[ _]signature|40093|42012/i, 'signature'],
-  [/no[ _]permission|permission[ _]denied|not[ _]in[ _]allow/i, 'no_permission'],
-  [/not[ _]exist|not[ _]support|no such|not_exist/i, 'unsupported'],
+  [/without[ _]?context/i, 'no_context'],
+  [/invalid[ _]?signature|40093|42012/i, 'signature'],
+  [/no[ _]?permission|permission[ _]?denied|not[ _]?in[ _]?allow/i, 'no_permission'],
+  [/not[ _]?exist|not[ _]?support|no[ _]?such/i, 'unsupported'],
   [/network/i, 'network'],
 ];
 const page = document.body.dataset;
