@@ -6,6 +6,7 @@ stands alone; that one is quarantined with its reason, everything else is applie
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -30,12 +31,17 @@ from app.inbound.events import Event, PurchaseReported, RefundReported, content_
 from app.inbound.models import Inbound, InboundState
 from app.members.service import NewMember, lock_members, register_members
 from app.orders.facts import Return, Sale
+from app.orders.queries import buyers_of
 from app.orders.service import record
 from app.stores.queries import StoreFacts, stores_by_code
 
 MAX_BATCH = 500
 # Clocks of tills run ahead a little; what lies further in the future is a mistake.
 CLOCK_SKEW = timedelta(minutes=10)
+LONGEST_KEY = 190
+SURROGATES = re.compile(
+    "[\ud800-\udfff]"
+)  # halves of characters, which JSON can escape and UTF-8 cannot hold
 
 log = structlog.get_logger(__name__)
 
@@ -114,17 +120,16 @@ def _apply(session: Session, source: str, batch: Sequence[_Fresh], enrolls: bool
 def _sift(
     session: Session, source: str, batch: Sequence[_Fresh], now: datetime
 ) -> tuple[dict[int, EventResult], list[_Fresh]]:
-    """Tell repeats and refusals from what is new; of the same key twice in a batch the first counts."""
-    keys = sorted({item.event.event_key for item in batch})
-    query = select(Inbound.event_key, Inbound.content_hash).where(
-        Inbound.source == source, Inbound.event_key.in_(keys)
-    )
-    seen = dict(session.execute(query).all())
+    """Tell repeats and refusals from what is new; of the same key twice in a batch the first counts.
+
+    What was quarantined is judged anew: the cause may be gone, or the report may have been corrected.
+    """
+    seen, quarantined = _seen(session, source, [_key(item) for item in batch])
     stores = stores_by_code(session)
     results: dict[int, EventResult] = {}
     fresh = []
     for item in batch:
-        known = seen.get(item.event.event_key)
+        known = seen.get(_key(item))
         if known is not None:
             results[item.position] = (
                 EventResult(EventStatus.REPEATED)
@@ -134,23 +139,26 @@ def _sift(
             continue
         results[item.position] = _judge(item.event, stores, now)
         if results[item.position].status is EventStatus.APPLIED:
-            seen[item.event.event_key] = item.digest
+            seen[_key(item)] = item.digest
             fresh.append(item)
+    _release(session, source, [key for key in map(_key, fresh) if key in quarantined])
     return results, fresh
 
 
-def _seen(session: Session, source: str, event_keys: Sequence[str]) -> dict[str, str]:
-    """Content hashes of the events that were applied, by key."""
-    query = select(Inbound.event_key, Inbound.content_hash).where(
-        Inbound.source == source,
-        Inbound.event_key.in_(sorted(set(event_keys))),
-        Inbound.state == InboundState.APPLIED,
+def _seen(session: Session, source: str, event_keys: Sequence[str]) -> tuple[dict[str, str], set[str]]:
+    """Content hashes of those events that were applied, by key, and the keys of those in quarantine."""
+    query = select(Inbound.event_key, Inbound.content_hash, Inbound.state).where(
+        Inbound.source == source, Inbound.event_key.in_(sorted(set(event_keys)))
     )
-    return dict(session.execute(query).all())
+    rows = session.execute(query).all()
+    applied = {row.event_key: row.content_hash for row in rows if row.state == InboundState.APPLIED}
+    return applied, {row.event_key for row in rows} - applied.keys()
 
 
 def _release(session: Session, source: str, event_keys: Sequence[str]) -> None:
-    """Forget that these events were quarantined: they are about to be judged anew."""
+    """Forget that these events were quarantined: they are about to be applied, or quarantined anew."""
+    if not event_keys:
+        return
     quarantined = delete(Inbound).where(
         Inbound.source == source, Inbound.event_key.in_(event_keys), Inbound.state == InboundState.QUARANTINED
     )
@@ -184,7 +192,8 @@ def _store(session: Session, source: str, fresh: Sequence[_Fresh], enrolls: bool
         [_inbound_row(*pair, source, enrolls, now) for pair in zip(ids, ordered, strict=True)],
     )
     members = _members_of(session, [item.event for item in ordered], stores, people, now)
-    lock_members(session, members.values())
+    cancelled = {item.event.cancels for item in ordered if isinstance(item.event, RefundReported)} - {""}
+    lock_members(session, {*members.values(), *buyers_of(session, source, cancelled)})
     sales, returns = [], []
     for event_id, item in zip(ids, ordered, strict=True):
         event, store, member_id = item.event, stores[item.event.store], members.get(item.event.customer)
@@ -231,11 +240,17 @@ def _members_of(
     return register_members(session, newcomers)
 
 
+def _key(item: _Fresh) -> str:
+    """The event's key, or its fingerprint where no database could store the key itself."""
+    key = item.event.event_key
+    return key if len(key) <= LONGEST_KEY and not SURROGATES.search(key) else f"unstorable:{item.digest}"
+
+
 def _inbound_row(event_id: int, item: _Fresh, source: str, enrolls: bool, now: datetime) -> dict[str, Any]:
     return {
         "id": event_id,
         "source": source,
-        "event_key": item.event.event_key,
+        "event_key": _key(item),
         "content_hash": item.digest,
         "payload": item.payload.decode(),
         "state": InboundState.APPLIED,
@@ -249,11 +264,12 @@ def _quarantine(
     database: Database, source: str, item: _Fresh, enrolls: bool, error: Exception
 ) -> EventResult:
     reason = f"{type(error).__name__}: {getattr(error, 'orig', None) or error}"[:255]
-    log.warning(
-        "event_quarantined", source=source, event_key=item.event.event_key, error=type(error).__name__
-    )
-    with database.transaction() as session:
-        _release(session, source, [item.event.event_key])
+    log.warning("event_quarantined", source=source, event_key=_key(item), error=type(error).__name__)
+
+    def keep(session: Session) -> None:
+        _release(session, source, [_key(item)])
         row = _inbound_row(new_id(session), item, source, enrolls, clock.now(session))
         insert_rows(session, Inbound, [row | {"state": InboundState.QUARANTINED, "reason": reason}])
+
+    database.in_transaction(keep)
     return EventResult(EventStatus.QUARANTINED, "not_applicable", item.event.ref)

@@ -80,6 +80,16 @@ def main_articles(session: Session, anchors: Collection[tuple[int, date]]) -> di
     return {(member_id, on): name for member_id, on, name in session.execute(query) if member_id is not None}
 
 
+def buyers_of(session: Session, source: str, refs: Collection[str]) -> set[int]:
+    """The members whose purchases these are: whoever cancels one must hold its buyer's `member_care` row."""
+    if not refs:
+        return set()
+    query = select(Order.member_id).where(
+        Order.source == source, Order.ref.in_(sorted(refs)), Order.member_id.is_not(None)
+    )
+    return {member_id for member_id in session.scalars(query) if member_id is not None}
+
+
 def _items_of(session: Session, order_ids: list[int]) -> dict[int, list[str]]:
     items: dict[int, list[str]] = defaultdict(list)
     query = (

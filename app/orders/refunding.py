@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from app.db import insert_rows, table_of
 from app.inbound.events import Line, LineKind
+from app.members.service import lock_members
 from app.orders.facts import Return
 from app.orders.models import Order, OrderLine, Refund, RefundLine
 from app.orders.rules import ReturnedPart, SoldLine, allocate, is_wholly_refunded
@@ -25,7 +26,10 @@ from app.orders.rules import ReturnedPart, SoldLine, allocate, is_wholly_refunde
 def apply_refunds(
     session: Session, source: str, rows: list[dict[str, Any]], returns: Sequence[Return]
 ) -> set[int]:
-    """Store refunds with what they cancel; returns the ids of the orders that changed."""
+    """Store refunds with what they cancel; returns the ids of the orders that changed.
+
+    Locks the purchases named, and their buyers where the caller did not yet know of the purchase.
+    """
     insert_rows(session, Refund, rows)
     if not returns:
         return set()
@@ -48,6 +52,9 @@ def apply_waiting_refunds(session: Session, source: str, orders: Mapping[str, in
     query = select(Refund.id, Refund.cancels).where(
         Refund.source == source, Refund.cancels.in_(sorted(orders))
     )
+    query = (
+        query.with_for_update()
+    )  # waits for a refund that is just being stored, and would miss the purchase
     waiting = {refund_id: orders[cancels] for refund_id, cancels in session.execute(query) if cancels}
     if not waiting:
         return set()
@@ -125,8 +132,13 @@ class _SoldBook:
 def _orders_by_ref(session: Session, source: str, refs: set[str]) -> dict[str, int]:
     if not refs:
         return {}
-    query = select(Order.ref, Order.id).where(Order.source == source, Order.ref.in_(sorted(refs)))
-    return dict(session.execute(query).all())
+    query = select(Order.ref, Order.id, Order.member_id).where(
+        Order.source == source, Order.ref.in_(sorted(refs))
+    )
+    # Waits for a purchase that is just being stored, and would miss the refund; keeps others from the same purchase.
+    found = session.execute(query.order_by(Order.source, Order.ref).with_for_update()).all()
+    lock_members(session, {member_id for _, _, member_id in found if member_id is not None})
+    return {ref: order_id for ref, order_id, _ in found}
 
 
 def _lines_of(item: Return) -> Sequence[Line]:

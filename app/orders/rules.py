@@ -60,8 +60,7 @@ def allocate(returned: Sequence[Line], sold: Sequence[SoldLine]) -> list[Returne
 
 
 def is_wholly_refunded(lines: Iterable[SoldLine], amount_fen: int, refunded_fen: int) -> bool:
-    """True when every article came back (postage and fees may stay), or all the money where no lines are known."""
+    """True when every article came back (postage and fees may stay), or all the money was paid back."""
     goods = [line for line in lines if line.kind == LineKind.GOODS]
-    if goods:
-        return all(line.left == 0 for line in goods)
-    return amount_fen > 0 and refunded_fen >= amount_fen
+    has_come_back = bool(goods) and all(line.left == 0 for line in goods)
+    return has_come_back or 0 < amount_fen <= refunded_fen

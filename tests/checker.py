@@ -1,0 +1,283 @@
+"""What must hold of the tables whatever happened: read plainly, by code that shares nothing with what wrote them.
+
+Rows are read whole: meant for a few thousand members at most.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Hashable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.db import Base, Database, table_of
+from app.follow_ups.models import Enrollment, FollowUpTask, PlanStep, StepRecord
+from app.follow_ups.reconciliation import Report, reconcile
+from app.follow_ups.states import EnrollmentState
+from app.inbound.models import Inbound, InboundState
+from app.messaging.models import DigestSchedule, MessageState, Notice, NoticeState, OutboundMessage
+from app.orders.models import MemberPurchases, Order, OrderLine, Refund, RefundLine
+from app.timers import Lane, Timer
+from app.worklist.models import WorkItem, WorkState
+
+# What is decided on firing, so never before the step is due.
+DECIDED_WHEN_DUE = {"due", "late", "too_late", "new_purchase", "kept_earlier", "nobody_to_ask"}
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One consistent picture of the tables, and what the second opinion on firing says of it."""
+
+    tables: Tables
+    balance: Report
+
+    def violations(self) -> list[str]:
+        """Everything that breaks a guarantee, in words."""
+        found = [problem for check in CHECKS for problem in check(self.tables)]
+        for one in self.balance.missing + self.balance.unexplained:
+            found.append(f"owed {one.on} step {one.step_no}: {one.what}")
+        if not found and not self.balance.balances:
+            found.append(f"owed {self.balance.owed}, settled {self.balance.settled.total()}")
+        return found
+
+    def final_facts(self) -> dict[Hashable, Hashable]:
+        """What may never change again: ended series, step records, closed work items, evidence, sent messages."""
+        tables = self.tables
+        facts: dict[Hashable, Hashable] = {}
+        for row in tables.enrollments:
+            if row.state != EnrollmentState.ACTIVE:
+                facts["enrollment", row.id] = (row.state, row.ended_reason, row.anchor_at)
+        for record in tables.records:
+            facts["record", record.enrollment_id, record.step_no] = tuple(record)
+        for item in tables.items:
+            if item.state != WorkState.OPEN:
+                facts["work item", item.id] = (item.state, item.close_reason, item.closed_at)
+        for task in tables.tasks:
+            if task.evidence is not None:
+                facts["evidence", task.id] = (task.evidence, task.sent_text, task.completed_by)
+        for message in tables.messages:
+            if message.state != MessageState.ENQUEUED:
+                facts["message", message.id] = (message.state, message.wecom_msgid, message.body)
+        return facts
+
+
+def look(database: Database) -> Picture:
+    """The picture as it is now; others may write meanwhile."""
+    with database.reading() as session:
+        return Picture(Tables(session), reconcile(session))
+
+
+def violations(database: Database) -> list[str]:
+    """Everything in the database that breaks a guarantee, in words; an empty list is the proof."""
+    return look(database).violations()
+
+
+class Tables:
+    """All rows that matter."""
+
+    def __init__(self, session: Session) -> None:
+        def rows(model: type[Base]) -> list[Any]:
+            return list(session.execute(select(table_of(model))))
+
+        self.enrollments = rows(Enrollment)
+        self.records = rows(StepRecord)
+        self.steps: Counter[int] = Counter(step.plan_version_id for step in rows(PlanStep))
+        self.tasks, self.items = rows(FollowUpTask), rows(WorkItem)
+        self.timers = rows(Timer)
+        self.notices, self.schedules = rows(Notice), rows(DigestSchedule)
+        self.messages = rows(OutboundMessage)
+        self.orders, self.order_lines = rows(Order), rows(OrderLine)
+        self.refunds, self.refund_lines = rows(Refund), rows(RefundLine)
+        self.totals = rows(MemberPurchases)
+        self.inbound = rows(Inbound)
+
+
+def _series(tables: Tables) -> Iterator[str]:
+    """At most one record per step, exactly one of each once a series ended; one live series per member and day."""
+    recorded = defaultdict(list)
+    for record in tables.records:
+        recorded[record.enrollment_id].append(record.step_no)
+    for row in tables.enrollments:
+        steps = tables.steps[row.plan_version_id]
+        passed = row.next_step_no - 1 if row.next_step_no else steps
+        if sorted(recorded.pop(row.id, [])) != list(range(1, passed + 1)):
+            yield f"enrollment {row.id} ({row.state}): records of its first {passed} steps expected"
+        waits = [value is not None for value in (row.next_step_no, row.next_lane, row.next_due_at)]
+        if waits != [row.state == EnrollmentState.ACTIVE] * 3:
+            yield f"enrollment {row.id} is {row.state} and waits for {row.next_step_no}"
+    yield from (f"records of no enrollment: {enrollment_id}" for enrollment_id in recorded)
+    live = [
+        (row.plan_id, row.member_id, row.anchor_on)
+        for row in tables.enrollments
+        if row.state != EnrollmentState.CANCELLED
+    ]
+    yield from _doubled("live series of (plan, member, day)", live)
+
+
+def _records(tables: Tables) -> Iterator[str]:
+    """Each with a reason, none before it was due, opened ones with the task that serves them."""
+    served = {task.id: (task.enrollment_id, task.step_no) for task in tables.tasks}
+    for record in tables.records:
+        its = (record.enrollment_id, record.step_no)
+        if not record.reason:
+            yield f"record {its} has no reason"
+        if record.reason in DECIDED_WHEN_DUE and record.recorded_at < record.due_at:
+            yield f"record {its} was decided before it was due"
+        if (record.outcome == "opened") != (record.task_id is not None):
+            yield f"record {its} is {record.outcome} with task {record.task_id}"
+        if record.task_id is not None and served.get(record.task_id) != its:
+            yield f"record {its} names a task that is not its own"
+    named = {record.task_id for record in tables.records}
+    yield from (f"task {task.id} is in no record" for task in tables.tasks if task.id not in named)
+    yield from _doubled("tasks of (enrollment, step)", served.values())
+
+
+def _work(tables: Tables) -> Iterator[str]:
+    """Each task has its own work item and each of them one notice; a closed one says when and why."""
+    yield from _differs(
+        "work items and tasks", (item.id for item in tables.items), _work_item_ids(tables.tasks)
+    )
+    yield from _differs(
+        "work items and notices", (item.id for item in tables.items), _work_item_ids(tables.notices)
+    )
+    for item in tables.items:
+        is_open = item.state == WorkState.OPEN
+        if is_open != (item.closed_at is None) or is_open != (not item.close_reason):
+            yield f"work item {item.id} is {item.state} with {item.closed_at} {item.close_reason!r}"
+        if item.opened_at < item.due_at:
+            yield f"work item {item.id} was opened before it was due"
+        if item.state == WorkState.EXPIRED and item.closed_at < item.valid_until:
+            yield f"work item {item.id} expired before its validity ended"
+
+
+def _refunded(tables: Tables) -> Iterator[str]:
+    """Of a day of which nothing bought is left, nothing is asked any more."""
+    kept = {
+        (order.member_id, order.purchased_on)
+        for order in tables.orders
+        if order.goods_fen > 0 and order.enrolls and not order.wholly_refunded
+    }
+    gone = {row.id for row in tables.enrollments if (row.member_id, row.anchor_on) not in kept}
+    for row in tables.enrollments:
+        if row.id in gone and row.state == EnrollmentState.ACTIVE:
+            yield f"enrollment {row.id} goes on though everything was returned"
+    open_items = {item.id for item in tables.items if item.state == WorkState.OPEN}
+    for task in tables.tasks:
+        if task.enrollment_id in gone and task.work_item_id in open_items:
+            yield f"task {task.id} is open though everything was returned"
+
+
+def _timers(tables: Tables) -> Iterator[str]:
+    """The timers table equals its rebuild from the rows that own timers."""
+    timers = [(timer.lane, timer.due_at, timer.subject_id, timer.member_id) for timer in tables.timers]
+    owners: list[tuple[Any, ...]] = [
+        (row.next_lane, row.next_due_at, row.id, row.member_id)
+        for row in tables.enrollments
+        if row.state == EnrollmentState.ACTIVE
+    ]
+    owners += [
+        (str(Lane.EXPIRY), item.valid_until, item.id, item.member_id)
+        for item in tables.items
+        if item.state == WorkState.OPEN
+    ]
+    owners += [
+        (str(Lane.DIGEST), row.next_due_at, row.associate_id, None)
+        for row in tables.schedules
+        if row.next_due_at is not None
+    ]
+    owners += [
+        (str(Lane.PUSH), message.next_due_at, message.id, None)
+        for message in tables.messages
+        if message.state == MessageState.ENQUEUED
+    ]
+    yield from _differs("timers and their owners", timers, owners)
+
+
+def _messages(tables: Tables) -> Iterator[str]:
+    """A gathered notice is in one message, of its associate; a waiting one has a digest coming."""
+    receiver = {message.id: message.associate_id for message in tables.messages}
+    scheduled = {row.associate_id for row in tables.schedules if row.next_due_at is not None}
+    for notice in tables.notices:
+        if (notice.state == NoticeState.GATHERED) != (notice.message_id is not None):
+            yield f"notice {notice.id} is {notice.state} with message {notice.message_id}"
+        if notice.message_id is not None and receiver.get(notice.message_id) != notice.associate_id:
+            yield f"notice {notice.id} is in a message of somebody else"
+        if notice.state == NoticeState.WAITING and notice.associate_id not in scheduled:
+            yield f"notice {notice.id} waits for no digest"
+    empty = set(receiver) - {notice.message_id for notice in tables.notices}
+    yield from (f"message {message_id} tells of nothing" for message_id in empty)
+
+
+def _orders(tables: Tables) -> Iterator[str]:
+    """What came back of each purchase equals the refund lines, and is never more than was bought."""
+    fen: Counter[int] = Counter()
+    pieces: Counter[tuple[int, int]] = Counter()
+    of_refund: Counter[int] = Counter()
+    for part in tables.refund_lines:
+        of_refund[part.refund_id] += part.amount_fen
+        if part.order_id is not None:
+            fen[part.order_id] += part.amount_fen
+        if part.order_line_no is not None:
+            pieces[part.order_id, part.order_line_no] += part.quantity
+    for order in tables.orders:
+        if order.refunded_fen != fen[order.id]:
+            yield f"order {order.ref}: {order.refunded_fen} refunded, its refund lines say {fen[order.id]}"
+    for line in tables.order_lines:
+        if not line.refunded_quantity == pieces[line.order_id, line.line_no] <= line.quantity:
+            yield f"order line {line.order_id}/{line.line_no}: {line.refunded_quantity} of {line.quantity} came back"
+    for refund in tables.refunds:
+        if of_refund[refund.id] != refund.amount_fen:
+            yield f"refund {refund.ref}: {refund.amount_fen}, its lines say {of_refund[refund.id]}"
+
+
+def _totals(tables: Tables) -> Iterator[str]:
+    """Per-member totals equal a recount of orders and refunds."""
+    bought, returned = defaultdict(list), defaultdict(list)
+    for order in tables.orders:
+        bought[order.member_id].append(order)
+    for refund in tables.refunds:
+        returned[refund.member_id].append(refund)
+    members = (bought.keys() | returned.keys()) - {None}
+    kept = {row.member_id: row for row in tables.totals}
+    yield from _differs("members with totals and with purchases", kept, members)
+    for member_id in members & kept.keys():
+        row, instants = kept[member_id], [order.purchased_at for order in bought[member_id]]
+        recount = (
+            len(bought[member_id]),
+            sum(order.amount_fen for order in bought[member_id]),
+            sum(refund.amount_fen for refund in returned[member_id]),
+            min(instants, default=None),
+            max(instants, default=None),
+        )
+        stored = (row.orders, row.amount_fen, row.refunded_fen, row.first_purchased_at, row.last_purchased_at)
+        if stored != recount:
+            yield f"totals of member {member_id}: {stored}, recounted {recount}"
+
+
+def _inbox(tables: Tables) -> Iterator[str]:
+    """Every applied event became its order or refund, and none came from nowhere."""
+    applied = [(row.source, row.event_key) for row in tables.inbound if row.state == InboundState.APPLIED]
+    facts = [(order.source, f"purchase:{order.ref}") for order in tables.orders]
+    facts += [(refund.source, f"refund:{refund.ref}") for refund in tables.refunds]
+    yield from _differs("applied events and facts", applied, facts)
+
+
+CHECKS = (_series, _records, _work, _refunded, _timers, _messages, _orders, _totals, _inbox)
+
+
+def _work_item_ids(rows: Iterable[Any]) -> Iterator[int]:
+    return (row.work_item_id for row in rows)
+
+
+def _doubled(what: str, keys: Iterable[Hashable]) -> Iterator[str]:
+    return (f"{what}: {count} of {key}" for key, count in Counter(keys).items() if count > 1)
+
+
+def _differs(what: str, these: Iterable[Hashable], those: Iterable[Hashable]) -> Iterator[str]:
+    """Compared as multisets, so that a double is found as well."""
+    left, right = Counter(iter(these)), Counter(iter(those))
+    yield from (f"{what}: {key} stands on the left only" for key in left - right)
+    yield from (f"{what}: {key} stands on the right only" for key in right - left)
