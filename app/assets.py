@@ -24,9 +24,7 @@ class Assets:
     def __init__(self, source: Path, cache: Path, without: frozenset[str] = frozenset()) -> None:
         self._files = _files(source, without)
         self.prefix = f"/static/{_digest(self._files)}"
-        self._folder = cache / self.prefix.rpartition("/")[2]
-        if not self._folder.is_dir():
-            _compress(self._files, self._folder)
+        self._folder = _kept(self._files, cache / self.prefix.rpartition("/")[2])
 
     def url(self, name: str) -> str:
         """The address of a file. Raises `KeyError` for one that does not exist."""
@@ -63,6 +61,17 @@ def _digest(files: dict[str, bytes]) -> str:
         digest.update(f"{name}:{len(content)}:".encode())
         digest.update(content)
     return digest.hexdigest()
+
+
+def _kept(files: dict[str, bytes], folder: Path) -> Path:
+    """The folder with the files and their compressed twins; a temporary one where nothing may be written beside us."""
+    if not folder.is_dir():
+        try:
+            _compress(files, folder)
+        except PermissionError:
+            folder = Path(tempfile.mkdtemp()) / folder.name
+            _compress(files, folder)
+    return folder
 
 
 def _compress(files: dict[str, bytes], folder: Path) -> None:

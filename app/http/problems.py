@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import structlog
-from flask import Flask, Response, current_app, jsonify, make_response, render_template, request
+from flask import Flask, Response, jsonify, make_response, render_template, request
 from marshmallow import ValidationError
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
@@ -93,8 +93,9 @@ def _http(error: HTTPException) -> Response:
     return response
 
 
-def _overloaded(error: Exception) -> Response:
-    log.error("database_unavailable", path=_route(), reason=type(error).__name__, app=current_app.name)
+def _overloaded(error: SQLAlchemyError) -> Response:
+    reason = getattr(error, "orig", None) or error  # without the statement: its values are people's
+    log.error("database_unavailable", route=_route(), reason=str(reason)[:200])
     response = problem(503, "overloaded")
     response.headers["Retry-After"] = RETRY_AFTER_S
     return response

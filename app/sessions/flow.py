@@ -134,8 +134,9 @@ def _sign_in(face: Face) -> Response:
 def go_to_login(face: Face, next_path: str) -> Response:
     """Begin a sign-in of this browser and go to WeCom's page for it."""
     browser = request.cookies.get(face.login_cookie) or service.new_token()
-    with _database().transaction() as session:
-        state = service.begin_login(session, face.name, browser, next_path)
+    state = _database().in_transaction(
+        lambda session: service.begin_login(session, face.name, browser, next_path)
+    )
     response = redirect(face.enter(own_origin() + face.callback_path, state))
     _set_cookie(response, face.login_cookie, browser, face.path, LOGIN_LIFE_S)
     return response

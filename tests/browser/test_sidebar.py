@@ -12,6 +12,7 @@ from app.members.models import Member
 from app.worklist.models import WorkState
 from app.worklist.service import close_items
 from tests.browser.phone import FakePhone
+from tests.browser.test_sending import until
 from tests.faces.chain import Chain
 
 
@@ -58,15 +59,28 @@ def test_a_group_chat_is_explained(phone: FakePhone, chain: Chain):
     expect(phone.ready().get_by_text("这是群聊")).to_be_visible()
 
 
+LIMIT_MS = 8_000
+
+
+def let_it_run_out(phone: FakePhone, api: str, calls: int = 1) -> None:
+    """Move the page's clock past the time limit of a call that is never answered."""
+    until(phone.page, lambda: len(phone.calls(api)) >= calls)
+    phone.page.clock.run_for(LIMIT_MS)
+
+
 def test_a_silent_client_is_told_within_its_time_limit(phone: FakePhone, chain: Chain):
+    phone.page.clock.install()
     phone.open(answers={"agentConfig": "silent"})
+    let_it_run_out(phone, "agentConfig")
     frame = phone.ready()
     expect(frame.get_by_text("企业微信没有响应")).to_be_visible()
     expect(frame.locator("#main").get_by_role("link", name="我的任务")).to_be_visible()
 
 
 def test_after_silence_it_can_be_tried_again(phone: FakePhone, chain: Chain):
+    phone.page.clock.install()
     phone.open(answers={"getContext": "silent"})
+    let_it_run_out(phone, "getContext")
     frame = phone.ready()
     phone.change(answers={})
     frame.get_by_role("button", name="重试").click()
@@ -74,11 +88,13 @@ def test_after_silence_it_can_be_tried_again(phone: FakePhone, chain: Chain):
 
 
 def test_a_client_that_falls_silent_later_leaves_the_page_readable(phone: FakePhone, chain: Chain):
+    phone.page.clock.install()
     phone.open()
     frame = phone.ready()
     phone.change(answers={"getContext": "silent"})
     frame.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
-    expect(frame.locator("#environment")).to_contain_text("仍可查看和复制", timeout=15_000)
+    let_it_run_out(phone, "getContext", calls=2)
+    expect(frame.locator("#environment")).to_contain_text("仍可查看和复制")
     expect(frame.get_by_role("heading", name="林晓雯")).to_be_visible()
 
 
@@ -110,7 +126,7 @@ def test_coming_back_shows_what_changed_meanwhile(phone: FakePhone, chain: Chain
         item_id = session.get_one(FollowUpTask, chain.tasks["thanks"]).work_item_id
         close_items(session, [item_id], WorkState.CANCELLED, "refunded", now(session))
     frame.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
-    expect(frame.get_by_role("heading", name="刚刚完成")).to_be_visible()
+    expect(frame.get_by_role("heading", name="刚刚结束")).to_be_visible()
     expect(frame.get_by_text("购买已退货", exact=True)).to_be_visible()
     expect(frame.locator("details")).to_have_attribute("open", "")
 
@@ -134,7 +150,7 @@ def test_a_tap_is_not_lost_when_the_page_refreshes_under_the_thumb(
 
 
 def test_a_fresh_page_shows_its_skeleton_before_wecom_answers(phone: FakePhone, chain: Chain):
-    phone.open(slow={"getContext": 3000})
+    phone.open(slow={"getContext": 1500})
     phone.frame.wait_for_selector(".skeleton", timeout=10_000)
     expect(phone.frame.locator("#member")).to_have_attribute("aria-busy", "true")
     expect(phone.ready().get_by_role("heading", name="林晓雯")).to_be_visible()
