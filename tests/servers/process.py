@@ -79,6 +79,10 @@ class ServerProcess:
                 raise RuntimeError(f"{self._popen.args!r} did not become ready:\n{end_of_log}")
             time.sleep(0.02)
 
+    def wait(self, within_s: float) -> int:
+        """Its exit code once it has ended by itself; -9 where it was killed."""
+        return self._popen.wait(within_s)
+
     def stop(self) -> None:
         """Asks it to end, and insists if it does not."""
         self._end(signal.SIGTERM)

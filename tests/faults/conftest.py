@@ -1,0 +1,36 @@
+"""A sandbox that knows the chain's associates, and crews whose processes end with the test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from app.wecom.sandbox_control import SandboxControl
+from tests.faults.chain import userids
+from tests.faults.crew import Crew
+from tests.wecom.local_sandbox import LocalSandbox
+
+
+@pytest.fixture(scope="session")
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalSandbox]:
+    server = LocalSandbox(tmp_path_factory.mktemp("sandbox"))
+    server.start()
+    SandboxControl(server.url).put_people([{"userid": userid, "name": userid} for userid in userids()])
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def crew_on(tmp_path: Path) -> Iterator[Callable[..., Crew]]:
+    """Crews by database URL, and the WeCom they send to."""
+    crews: list[Crew] = []
+
+    def engage(database_url: str, api_url: str = "http://127.0.0.1:9") -> Crew:
+        crews.append(Crew(tmp_path / f"crew{len(crews)}", database_url, api_url))
+        return crews[-1]
+
+    yield engage
+    for crew in crews:
+        crew.dismiss()
