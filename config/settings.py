@@ -97,7 +97,7 @@ def _production_defaults() -> dict[str, str | None]:
         "WECOM_API_URL": "https://qyapi.weixin.qq.com",
         "WECOM_OAUTH_URL": "https://open.weixin.qq.com",
         "WECOM_LOGIN_URL": "https://login.work.weixin.qq.com",
-        "WECOM_JSSDK_URL": "https://wwcdn.weixin.qq.com/node/open/js/wecom-jssdk-2.0.2.js",
+        "WECOM_JSSDK_URL": None,
         "TRAVEL_KEY": "",
         "FAILPOINTS": "",
         "LOG_LEVEL": "INFO",

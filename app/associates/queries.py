@@ -57,7 +57,7 @@ def managers_by_store(session: Session, store_ids: Iterable[int]) -> dict[int, i
 def ids_by_userid(session: Session) -> dict[str, int]:
     """Ids of all active people by their WeCom account."""
     query = select(Associate.wecom_userid, Associate.id).where(Associate.ended_at.is_(None))
-    return {userid: person_id for userid, person_id in session.execute(query)}
+    return dict(session.execute(query).all())
 
 
 def _actor(person: Associate) -> Actor:

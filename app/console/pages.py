@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, current_app, render_template
+from flask import Blueprint, render_template
 from flask.typing import ResponseReturnValue
 from marshmallow import Schema, fields, validate
 
 from app.associates.models import Role
 from app.console import queries
 from app.console.views import read_day, total
-from app.db import Database
 from app.follow_ups.progress import progress_by_associate, progress_by_store
 from app.http import NO_FIELDS, allow, load_query
-from app.public_ids import PublicIds
+from app.http.parts import current_database, current_public_ids
 from app.sessions import current_actor
 
 pages = Blueprint("console", __name__, url_prefix="/console", template_folder="templates")
@@ -40,7 +39,7 @@ DAY, TODAY = DaySchema(), TodaySchema()
 def today() -> ResponseReturnValue:
     """Follow-ups of a day by store, worst first."""
     asked = load_query(TODAY)
-    with _database().reading() as session:
+    with current_database().reading() as session:
         day = read_day(session, asked["day"])
         rows = progress_by_store(session, *day.bounds)
     branches = sorted({row.branch_name for row in rows} | ({asked["branch"]} - {""}))
@@ -52,8 +51,8 @@ def today() -> ResponseReturnValue:
 @allow(Role.HQ)
 def store(ref: str) -> ResponseReturnValue:
     """The people of a store on a day, worst first."""
-    asked, store_id = load_query(DAY), _ids().decode("store", ref)
-    with _database().reading() as session:
+    asked, store_id = load_query(DAY), current_public_ids().decode("store", ref)
+    with current_database().reading() as session:
         shop = queries.get_store_by_id(session, store_id)
         day = read_day(session, asked["day"])
         rows = progress_by_associate(session, store_id, *day.bounds)
@@ -65,12 +64,13 @@ def store(ref: str) -> ResponseReturnValue:
 def person(ref: str, person_ref: str) -> ResponseReturnValue:
     """What one person had to do on a day, what is still open first."""
     asked = load_query(DAY)
-    store_id, associate_id = _ids().decode("store", ref), _ids().decode("associate", person_ref)
-    with _database().reading() as session:
-        shop, associate = (
-            queries.get_store_by_id(session, store_id),
-            queries.get_person(session, associate_id),
-        )
+    store_id, associate_id = (
+        current_public_ids().decode("store", ref),
+        current_public_ids().decode("associate", person_ref),
+    )
+    with current_database().reading() as session:
+        shop = queries.get_store_by_id(session, store_id)
+        associate = queries.get_person(session, associate_id)
         day = read_day(session, asked["day"])
         rows = queries.tasks_of_person(session, store_id, associate_id, *day.bounds)
     return _render("person", day=day, store=shop, person=associate, rows=rows)
@@ -81,7 +81,7 @@ def person(ref: str, person_ref: str) -> ResponseReturnValue:
 def imports() -> ResponseReturnValue:
     """Import runs: how far each came and what it refused."""
     load_query(NO_FIELDS)
-    with _database().reading() as session:
+    with current_database().reading() as session:
         day = read_day(session, None)
         rows = queries.latest_imports(session)
     return _render("imports", day=day, rows=rows)
@@ -101,8 +101,8 @@ QUARANTINE = QuarantineSchema()
 def quarantine() -> ResponseReturnValue:
     """Events that could not be applied, each with its reason."""
     asked = load_query(QUARANTINE)
-    before = _ids().decode("inbound", asked["before"]) if asked["before"] else None
-    with _database().reading() as session:
+    before = current_public_ids().decode("inbound", asked["before"]) if asked["before"] else None
+    with current_database().reading() as session:
         day = read_day(session, None)
         rows, further = queries.quarantined(session, before)
     return _render("quarantine", day=day, rows=rows, further=further, paged=before is not None)
@@ -110,15 +110,5 @@ def quarantine() -> ResponseReturnValue:
 
 def _render(page: str, **values: Any) -> str:
     return render_template(
-        f"console/{page}.html", page=page, actor=current_actor(), ref_of=_ids().encode, **values
+        f"console/{page}.html", page=page, actor=current_actor(), ref_of=current_public_ids().encode, **values
     )
-
-
-def _ids() -> PublicIds:
-    ids: PublicIds = current_app.extensions["public_ids"]
-    return ids
-
-
-def _database() -> Database:
-    database: Database = current_app.extensions["database"]
-    return database

@@ -58,13 +58,15 @@ class UpcomingStep:
 
 @dataclass(frozen=True, slots=True)
 class StepView:
-    """What became of a step."""
+    """What became of a step; of an opened one also where its task stands and how that is proven."""
 
     title: str
     outcome: StepOutcome
     reason: StepReason
     due_at: datetime
     anchor_on: date
+    task_state: WorkState | None
+    evidence: Evidence | None
 
 
 def get_task(session: Session, actor: Actor, task_id: int) -> TaskView:
@@ -116,14 +118,22 @@ def upcoming_steps(session: Session, member_id: int) -> list[UpcomingStep]:
 def step_history(session: Session, member_id: int, limit: int = 20) -> list[StepView]:
     """What became of the member's latest steps, each with its reason, newest first."""
     query = (
-        select(StepRecord, Enrollment.plan_version_id, Enrollment.anchor_on)
+        select(
+            StepRecord,
+            Enrollment.plan_version_id,
+            Enrollment.anchor_on,
+            WorkItem.state,
+            FollowUpTask.evidence,
+        )
         .join(Enrollment, Enrollment.id == StepRecord.enrollment_id)
+        .outerjoin(FollowUpTask, FollowUpTask.id == StepRecord.task_id)
+        .outerjoin(WorkItem, WorkItem.id == FollowUpTask.work_item_id)
         .where(Enrollment.member_id == member_id)
         .order_by(StepRecord.recorded_at.desc(), StepRecord.due_at.desc())
         .limit(limit)
     )
     rows = session.execute(query).all()
-    known = versions(session, {version_id for _, version_id, _ in rows})
+    known = versions(session, {version_id for _, version_id, *_ in rows})
     return [
         StepView(
             known[version_id].step(record.step_no).title,
@@ -131,8 +141,10 @@ def step_history(session: Session, member_id: int, limit: int = 20) -> list[Step
             StepReason(record.reason),
             record.due_at,
             anchor_on,
+            WorkState(task_state) if task_state else None,
+            Evidence(evidence) if evidence else None,
         )
-        for record, version_id, anchor_on in rows
+        for record, version_id, anchor_on, task_state, evidence in rows
     ]
 
 

@@ -7,13 +7,12 @@ from flask.typing import ResponseReturnValue
 from marshmallow import Schema, fields, validate
 
 from app import clock
-from app.db import Database
 from app.errors import Forbidden
 from app.follow_ups.service import complete_task
 from app.follow_ups.states import Evidence
 from app.h5.pages import AT_WORK
 from app.http import allow, load_json, load_query
-from app.public_ids import PublicIds
+from app.http.parts import current_database, current_public_ids
 from app.sessions import current_actor, own_origin
 from app.wecom.jssdk import sign
 from app.wecom.port import WeComPort
@@ -49,7 +48,7 @@ def sign_page() -> ResponseReturnValue:
         raise Forbidden("not_our_page", place="url")
     wecom: WeComPort = current_app.extensions["wecom"]
     ticket = wecom.agent_ticket() if page["kind"] == "agent" else wecom.corp_ticket()
-    with _database().reading() as session:
+    with current_database().reading() as session:
         now_s = int(clock.real_now(session).timestamp())
     return jsonify(SIGNATURE.dump(sign(ticket, page["url"], now_s)))
 
@@ -82,10 +81,10 @@ def mark_done(ref: str) -> ResponseReturnValue:
     A page cannot claim WeCom's own confirmation: `complete_task` takes only what fits the task's channel.
     """
     done = load_json(DONE)
-    ids: PublicIds = current_app.extensions["public_ids"]
+    ids = current_public_ids()
     task_id = ids.decode("task", ref)
     actor = current_actor()
-    task = _database().in_transaction(
+    task = current_database().in_transaction(
         lambda session: complete_task(
             session,
             actor,
@@ -96,8 +95,3 @@ def mark_done(ref: str) -> ResponseReturnValue:
         )
     )
     return jsonify(TASK_DONE.dump(task))
-
-
-def _database() -> Database:
-    database: Database = current_app.extensions["database"]
-    return database

@@ -9,11 +9,10 @@ from flask.typing import ResponseReturnValue
 from marshmallow import Schema, fields, validate
 
 from app.associates.models import Role
-from app.db import Database
 from app.h5 import views
 from app.h5.words import IN_SCRIPTS
 from app.http import allow, load_query
-from app.public_ids import PublicIds
+from app.http.parts import current_database, current_public_ids
 from app.sessions import current_actor
 
 pages = Blueprint("h5", __name__, url_prefix="/h5", template_folder="templates")
@@ -43,7 +42,7 @@ def member() -> ResponseReturnValue:
     """The part of the page about the member behind a chat."""
     query = load_query(CHAT)
     actor, contact = current_actor(), query["contact"]
-    with _database().reading() as session:
+    with current_database().reading() as session:
         view = views.see_member(session, actor, contact)
         known = view is not None or views.is_known_contact(session, actor, contact)
     if view is None:
@@ -56,7 +55,7 @@ def member() -> ResponseReturnValue:
 def worklist() -> ResponseReturnValue:
     """My tasks: what the pushed message opens."""
     load_query()
-    with _database().reading() as session:
+    with current_database().reading() as session:
         view = views.see_worklist(session, current_actor())
     return _render("h5/worklist.html", view=view)
 
@@ -64,7 +63,7 @@ def worklist() -> ResponseReturnValue:
 def _render(template: str, **values: Any) -> str:
     """With what the scripts need: WeCom's ids, the SDK's address and the words they say."""
     settings = current_app.extensions["settings"]
-    ids: PublicIds = current_app.extensions["public_ids"]
+    ids = current_public_ids()
     actor = current_actor()
     return render_template(
         template,
@@ -76,8 +75,3 @@ def _render(template: str, **values: Any) -> str:
         script_words={name: str(text) for name, text in IN_SCRIPTS.items()},
         **values,
     )
-
-
-def _database() -> Database:
-    database: Database = current_app.extensions["database"]
-    return database

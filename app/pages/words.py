@@ -22,7 +22,9 @@ OUTCOME = {
 }
 REASON = {
     StepReason.DUE: _("Opened as a task when it fell due"),
-    StepReason.LATE: _("Opened late: the system was not running when it fell due"),
+    StepReason.LATE: _(
+        "Opened late: when it fell due the purchase was not known here, or the system was not running"
+    ),
     StepReason.BEFORE_START: _("Its time was over before this purchase was known here"),
     StepReason.TOO_LATE: _("Its time ran out while the system was not running"),
     StepReason.TIME_UNKNOWN: _("Only the day of the purchase is known, not the time"),
@@ -39,5 +41,5 @@ EVIDENCE = {
 CLOSE_REASON = {
     "refunded": _("The purchase was refunded"),
     "new_purchase": _("There was a newer purchase"),
-    "expired": _("Its time ran out"),
+    "validity_ended": _("Its time ran out"),
 }

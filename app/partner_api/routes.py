@@ -6,7 +6,7 @@ import json
 from contextlib import suppress
 from typing import Any
 
-from flask import Response, current_app, g, request
+from flask import Response, g, request
 from flask_babel import get_locale
 from flask_babel import lazy_gettext as _
 from sqlalchemy.exc import SQLAlchemyError
@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.db import Database
 from app.errors import Invalid
 from app.http import PARTNER, allow, load_query
+from app.http.parts import current_database
 from app.http.problems import problem
 from app.partner_api import idempotency
 from app.partner_api.examples import ANSWER, BATCHES
@@ -45,7 +46,7 @@ partner = StrictBlueprint("partner_api", __name__, url_prefix="/partner/v1", tem
 def identify_partner() -> Response | None:
     """Before the body is read: whose key this is. 401 for a wrong one."""
     request.max_content_length = MAX_BODY_BYTES
-    with _database().reading() as session:
+    with current_database().reading() as session:
         found = find_partner(session, request.headers.get("Authorization", ""))
     if found is None:
         response = problem(401, "wrong_api_key")
@@ -79,7 +80,7 @@ def identify_partner() -> Response | None:
 def report_purchases(batch: dict[str, Any]) -> Response:
     """Each item counts once by its number; one that is refused leaves the others alone."""
     load_query()
-    database, who = _database(), _partner()
+    database, who = current_database(), _partner()
     key, body_hash = idempotency.hash_of(_key()), idempotency.hash_of(request.get_data())
     claimed = database.in_transaction(lambda session: idempotency.claim(session, who.key_id, key, body_hash))
     if isinstance(claimed, Claim):
@@ -125,8 +126,3 @@ def _key() -> bytes:
 def _partner() -> Partner:
     who: Partner = g.partner
     return who
-
-
-def _database() -> Database:
-    database: Database = current_app.extensions["database"]
-    return database

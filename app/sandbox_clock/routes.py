@@ -12,9 +12,9 @@ from marshmallow import Schema, fields, validate
 from sqlalchemy.orm import Session
 
 from app import clock
-from app.db import Database
 from app.errors import Conflict, Forbidden, Invalid
 from app.http import TRAVEL_KEY, allow, load_json, load_query
+from app.http.parts import current_database
 from app.timers import REAL_TIME_LANES, Lane, next_due
 
 LONGEST_JOURNEY_S = 366 * 86_400
@@ -49,7 +49,7 @@ def start_journey() -> ResponseReturnValue:
     wish = load_json(JOURNEY)
     if len(wish) != 1:
         raise Invalid("seconds_or_to")
-    with _database().transaction() as session:
+    with current_database().transaction() as session:
         target = _target(session, wish)
         clock.set_target(session, target)
     return jsonify(target_at=target.isoformat()), 202
@@ -60,7 +60,7 @@ def start_journey() -> ResponseReturnValue:
 def follow_journey() -> ResponseReturnValue:
     """Business time of every process, and whether the journey is over."""
     load_query()
-    with _database().reading() as session:
+    with current_database().reading() as session:
         moment = clock.moment(session)
     return jsonify(
         now=moment.business.isoformat(),
@@ -78,8 +78,3 @@ def _target(session: Session, wish: dict[str, Any]) -> datetime:
     if due is None:
         raise Conflict("nothing_due")
     return max(due, now)
-
-
-def _database() -> Database:
-    database: Database = current_app.extensions["database"]
-    return database

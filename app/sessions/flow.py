@@ -18,9 +18,9 @@ from werkzeug.wrappers import Response
 
 from app.associates.models import Role
 from app.associates.queries import Actor, find_actor_by_userid
-from app.db import Database
 from app.errors import Forbidden
 from app.http import ANYONE, allow, allowed
+from app.http.parts import current_database
 from app.http.problems import problem, wants_page
 from app.sessions import service
 from app.sessions.callback import CALLBACK
@@ -111,7 +111,7 @@ def identify() -> Response | None:
     if not roles:
         return None
     face = _face()
-    with _database().reading() as session:
+    with current_database().reading() as session:
         actor = service.find_signed_in(session, face.name, request.cookies.get(face.cookie, ""))
     if actor is None:
         return _sign_in(face)
@@ -134,7 +134,7 @@ def _sign_in(face: Face) -> Response:
 def go_to_login(face: Face, next_path: str) -> Response:
     """Begin a sign-in of this browser and go to WeCom's page for it."""
     browser = request.cookies.get(face.login_cookie) or service.new_token()
-    state = _database().in_transaction(
+    state = current_database().in_transaction(
         lambda session: service.begin_login(session, face.name, browser, next_path)
     )
     response = redirect(face.enter(own_origin() + face.callback_path, state))
@@ -148,7 +148,7 @@ def _login_view(face: Face) -> Callable[[], Response]:
         """Back from WeCom: the state is used up first, then the code is exchanged, then a new session begins."""
         came = CALLBACK.load(request.args.to_dict())
         browser = request.cookies.get(face.login_cookie, "")
-        database = _database()
+        database = current_database()
         with database.transaction() as session:
             next_path = service.use_state(session, face.name, browser, came["state"])
         userid = _userid_of(came["code"])
@@ -170,7 +170,7 @@ def _login_view(face: Face) -> Callable[[], Response]:
 def _logout_view(face: Face) -> Callable[[], Response]:
     @allow(*Role)
     def sign_out() -> Response:
-        with _database().transaction() as session:
+        with current_database().transaction() as session:
             service.end_session(session, request.cookies.get(face.cookie, ""))
         response = redirect("/")
         response.delete_cookie(face.cookie, path=face.path)
@@ -225,8 +225,3 @@ def _set_cookie(response: Response, name: str, value: str, path: str, max_age: i
 def _face() -> Face:
     """The face of this request, by its path; a route whose policy names roles belongs to one."""
     return next(face for face in FACES.values() if request.path.startswith(face.path + "/"))
-
-
-def _database() -> Database:
-    database: Database = current_app.extensions["database"]
-    return database

@@ -23,6 +23,7 @@ PRODUCTION = {
     "WECOM_CORP_ID": "ww1234567890abcdef",
     "WECOM_AGENT_ID": "1000007",
     "WECOM_SECRET": "s" * 43,
+    "WECOM_JSSDK_URL": "https://static.example/wecom-jssdk.js",
 }
 
 
