@@ -124,9 +124,7 @@ def main() -> None:
     )
     parser.add_argument("file", type=Path)
     parser.add_argument("--days-after", type=int, default=95)
-    parser.add_argument(
-        "--chain", type=Path, default=DEMO, help="folder with a chain.json"
-    )
+    parser.add_argument("--chain", type=Path, default=DEMO, help="folder with a chain.json")
     parser.add_argument("--fresh", action="store_true", help="forget an earlier replay")
     arguments = parser.parse_args()
     LOCAL.mkdir(exist_ok=True)
