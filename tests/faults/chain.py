@@ -144,9 +144,16 @@ def purchases(count: int) -> list[PurchaseReported]:
     ]
 
 
-def wait_until(condition: Callable[[], bool], within_s: float = 60.0) -> None:
-    """Until another process has come so far."""
+def comes_true(condition: Callable[[], bool], within_s: float) -> bool:
+    """True as soon as it is, False where another process does not come so far in time."""
     give_up_at = time.monotonic() + within_s
     while not condition():
-        assert time.monotonic() < give_up_at, "the other process did not come so far"
+        if time.monotonic() > give_up_at:
+            return False
         time.sleep(POLL_S)
+    return True
+
+
+def wait_until(condition: Callable[[], bool], within_s: float = 60.0) -> None:
+    """Until another process has come so far."""
+    assert comes_true(condition, within_s), "the other process did not come so far"

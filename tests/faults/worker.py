@@ -37,6 +37,7 @@ from tests.faults.chain import purchases
 from tests.world import SOURCE, purchase, refund
 
 IDLE_S = 0.01
+RACING_MEMBERS = 40
 SENDER = DigestSender(1000002, "http://localhost:8000/h5/worklist", open_items)
 
 
@@ -112,8 +113,9 @@ class Worker:
         raise SystemExit(0)
 
     def _some_members(self, most: int) -> list[str]:
-        count = int(os.environ.get("MEMBERS", "100"))
-        return [f"m{number}" for number in self.dice.sample(range(count), self.dice.randint(1, most))]
+        return [
+            f"m{number}" for number in self.dice.sample(range(RACING_MEMBERS), self.dice.randint(1, most))
+        ]
 
     def _ref(self, prefix: str) -> str:
         self.told += 1
