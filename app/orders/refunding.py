@@ -6,7 +6,7 @@ is searched. What finds no purchase is stored all the same, without an order: th
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -52,10 +52,9 @@ def apply_waiting_refunds(session: Session, source: str, orders: Mapping[str, in
     query = select(Refund.id, Refund.cancels).where(
         Refund.source == source, Refund.cancels.in_(sorted(orders))
     )
-    query = (
-        query.with_for_update()
-    )  # waits for a refund that is just being stored, and would miss the purchase
-    waiting = {refund_id: orders[cancels] for refund_id, cancels in session.execute(query) if cancels}
+    # The lock waits for a refund that is just being stored, and would miss the purchase.
+    found_refunds = session.execute(query.with_for_update())
+    waiting = {refund_id: orders[cancels] for refund_id, cancels in found_refunds if cancels}
     if not waiting:
         return set()
     lines = table_of(RefundLine)
@@ -75,6 +74,29 @@ def apply_waiting_refunds(session: Session, source: str, orders: Mapping[str, in
     for refund_id, order_id in sorted(waiting.items()):
         written += _part_rows(refund_id, order_id, allocate(by_refund[refund_id], book.of_order(order_id)))
     return _write(session, book, written)
+
+
+def adopt_refunds(session: Session, order_ids: set[int]) -> Counter[int]:
+    """Give refunds that were brought without a card to the buyer of what they cancel; returns the fen per member."""
+    if not order_ids:
+        return Counter()
+    query = (
+        select(Refund.id, Refund.amount_fen, Order.member_id)
+        .join(RefundLine, RefundLine.refund_id == Refund.id)
+        .join(Order, Order.id == RefundLine.order_id)
+        .where(Order.id.in_(sorted(order_ids)), Refund.member_id.is_(None), Order.member_id.is_not(None))
+    )
+    adopted: Counter[int] = Counter()
+    changes = []
+    for refund_id, fen, member_id in session.execute(query.distinct().order_by(Refund.id)):
+        assert member_id is not None
+        adopted[member_id] += fen
+        changes.append({"refund": refund_id, "member": member_id})
+    if changes:
+        table = table_of(Refund)
+        statement = update(table).where(table.c.id == bindparam("refund"))
+        session.connection().execute(statement.values(member_id=bindparam("member")), changes)
+    return adopted
 
 
 @dataclass

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -35,9 +35,14 @@ class _Totals:
         return {name: getattr(self, name) for name in self.__slots__}
 
 
-def add(session: Session, sales: Sequence[Sale], returns: Sequence[Return]) -> None:
-    """Add purchases and refunds to their members' totals; the members are locked by the caller."""
-    members = {sale.member_id for sale in sales} | {refund.member_id for refund in returns}
+def add(
+    session: Session, sales: Sequence[Sale], returns: Sequence[Return], adopted: Mapping[int, int]
+) -> None:
+    """Add purchases and refunds to their members' totals; the members are locked by the caller.
+
+    `adopted`: fen per member of refunds that were theirs though nobody said so.
+    """
+    members = {sale.member_id for sale in sales} | {refund.member_id for refund in returns} | adopted.keys()
     members.discard(None)
     if not members:
         return
@@ -51,4 +56,6 @@ def add(session: Session, sales: Sequence[Sale], returns: Sequence[Return]) -> N
         if refund.member_id is not None:
             totals = known.setdefault(refund.member_id, _Totals(refund.member_id))
             totals.refunded_fen += refund.event.amount_fen
+    for member_id, fen in adopted.items():
+        known.setdefault(member_id, _Totals(member_id)).refunded_fen += fen
     upsert_rows(session, MemberPurchases, [known[member_id].as_row() for member_id in sorted(known)])

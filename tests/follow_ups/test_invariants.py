@@ -11,6 +11,7 @@ from datetime import timedelta
 from itertools import count
 from typing import Any
 
+import msgspec
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -53,6 +54,8 @@ class Lives(RuleBasedStateMachine):
     """A few members and everything that happens to them."""
 
     new_url: Callable[[], str]
+    # False: every purchase is told at once and nobody is ever down. Then what became of each step is exactly the plan.
+    is_untidy = True
 
     def __init__(self) -> None:
         super().__init__()
@@ -116,6 +119,8 @@ class Lives(RuleBasedStateMachine):
     @rule()
     def tell_the_purchase_after_its_refund(self) -> None:
         bought = self.yet_to_come.pop(0)
+        if not self.is_untidy:
+            bought = msgspec.structs.replace(bought, occurred_at=self.now())
         self.bought.append(bought)
         self.tell(bought)
 
@@ -132,6 +137,8 @@ class Lives(RuleBasedStateMachine):
 
     @rule(by=ahead, back_at_work=st.booleans())
     def be_down(self, by: timedelta, back_at_work: bool) -> None:
+        if not self.is_untidy:
+            return
         with self.database.transaction() as session:
             clock.jump_to(session, clock.now(session) + by)
         if back_at_work:
@@ -160,6 +167,7 @@ class Lives(RuleBasedStateMachine):
     def every_guarantee_holds_and_what_is_final_stays(self) -> None:
         picture = look(self.database)
         assert picture.violations() == []
+        assert self.is_untidy or not picture.balance.differs
         final = picture.final_facts()
         assert not {key: (fact, final.get(key)) for key, fact in self.final.items() if final.get(key) != fact}
         self.final = final
@@ -172,9 +180,8 @@ class Lives(RuleBasedStateMachine):
     def a_purchase(
         self, code: str, before: timedelta, quantity: int = 1, time_known: bool = True
     ) -> PurchaseReported:
-        bought = purchase(
-            f"r{next(self.numbers)}", code, self.now() - before, time_known=time_known, quantity=quantity
-        )
+        when = self.now() - before if self.is_untidy else self.now()
+        bought = purchase(f"r{next(self.numbers)}", code, when, time_known=time_known, quantity=quantity)
         self.bought.append(bought)
         return bought
 
@@ -203,12 +210,12 @@ class Lives(RuleBasedStateMachine):
             ]
 
 
-def test_guarantees_hold_whatever_happens(new_database_url: Callable[[], str], database_kind: str):
-    machine = type("LivesHere", (Lives,), {"new_url": staticmethod(new_database_url)})
+def live_them(new_url: Callable[[], str], is_untidy: bool, examples: int) -> None:
+    machine = type("LivesHere", (Lives,), {"new_url": staticmethod(new_url), "is_untidy": is_untidy})
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=30 if database_kind == "sqlite" else 10,
+            max_examples=examples,
             stateful_step_count=20,
             deadline=None,
             derandomize=True,
@@ -216,3 +223,13 @@ def test_guarantees_hold_whatever_happens(new_database_url: Callable[[], str], d
             suppress_health_check=list(HealthCheck),
         ),
     )
+
+
+def test_guarantees_hold_whatever_happens(new_database_url: Callable[[], str], database_kind: str):
+    live_them(new_database_url, is_untidy=True, examples=30 if database_kind == "sqlite" else 10)
+
+
+def test_told_at_once_and_never_down_each_step_ends_as_the_second_opinion_says(
+    new_database_url: Callable[[], str], database_kind: str
+):
+    live_them(new_database_url, is_untidy=False, examples=15 if database_kind == "sqlite" else 5)

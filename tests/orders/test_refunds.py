@@ -109,6 +109,22 @@ def test_what_was_never_bought_is_kept_as_money_that_went_back(world: World):
     assert violations(world.database) == []
 
 
+@pytest.mark.parametrize("told", ["before", "with", "after"])
+def test_a_refund_brought_without_a_card_counts_for_the_buyer(world: World, told: str):
+    bought, back = purchase("r1", "c1", MORNING, quantity=2), refund("C1", "", MORNING, cancels="r1")
+    batches: dict[str, list[list[Event]]] = {
+        "before": [[back], [bought]],
+        "with": [[bought, back]],
+        "after": [[bought], [back]],
+    }
+    for batch in batches[told]:
+        world.report(*batch)
+    with world.database.reading() as session:
+        totals = session.scalars(select(MemberPurchases)).one()
+    assert (totals.orders, totals.amount_fen, totals.refunded_fen) == (1, 20_000, 10_000)
+    assert violations(world.database) == []
+
+
 def test_named_refunds_and_purchases_end_the_same_in_any_order(world: World):
     ends = set()
     for number, order_told in enumerate(list(permutations(range(5)))[::11]):
