@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import signal
 from collections.abc import Callable
@@ -11,12 +12,13 @@ import pytest
 from app import failpoints
 from app.db import Database
 from app.inbound.models import Inbound
-from app.messaging.models import MessageState
+from app.messaging.models import MessageState, OutboundMessage
 from tests.checker import violations
 from tests.faults.chain import DIGEST_WITHIN, Chain, userids, wait_until
 from tests.faults.crew import Crew, said, stop_cleanly
 from tests.wecom.local_sandbox import LocalSandbox
 
+SLOW_S = 2.0
 PLACES_OF_A_DIGEST = ("gather.rendered", "push.claimed", "push.called", "push.recorded")
 
 
@@ -36,6 +38,10 @@ def wait_for_opened(chain: Chain, steps: int) -> None:
 
 def wait_for_shown(chain: Chain, sandbox: LocalSandbox, messages: int) -> None:
     wait_until(lambda: shown(sandbox) >= messages or chain.is_idle())
+
+
+def final(message: OutboundMessage) -> tuple[object, ...]:
+    return (message.id, message.state, message.fence, message.wecom_msgid, message.delivered_at)
 
 
 def finish(chain: Chain, crew: Crew, clocks: int = 1) -> None:
@@ -105,6 +111,31 @@ def test_a_clock_killed_while_it_sends_sends_each_digest_once(
         clock.kill()
         chain.end_leases()
     finish(chain, crew)
+    chain.assert_everything_opened_once()
+    assert_each_digest_is_shown_once(chain, sandbox, before)
+
+
+def test_a_clock_that_stalls_beyond_its_lease_is_overtaken_and_its_late_word_ignored(
+    database: Database, crew: Crew, sandbox: LocalSandbox
+):
+    before = shown(sandbox)
+    chain = Chain(database, 20)
+    chain.fall_due()
+    chain.world.run_lanes()
+    chain.jump(DIGEST_WITHIN)
+    sandbox.plant("message/send", "delay", times=None, value=SLOW_S)
+    stalled = crew.clock()
+    wait_until(lambda: any(message.fence for message in chain.messages()))
+    os.kill(stalled.pid, signal.SIGSTOP)
+    sandbox.forget()
+    chain.end_leases()
+    overtaking = crew.clock()
+    wait_until(chain.is_idle)
+    recorded = chain.messages()
+    os.kill(stalled.pid, signal.SIGCONT)
+    stop_cleanly(stalled, overtaking)
+    assert {message.fence for message in recorded} == {2}
+    assert [final(message) for message in chain.messages()] == [final(message) for message in recorded]
     chain.assert_everything_opened_once()
     assert_each_digest_is_shown_once(chain, sandbox, before)
 

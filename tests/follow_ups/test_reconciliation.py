@@ -18,6 +18,7 @@ from app.orders import refunding
 from app.timers import Timer
 from app.worklist.models import WorkItem
 from tests.checker import look, violations
+from tests.conftest import FAST
 from tests.world import World, at, purchase
 
 SERIES = "SELECT id FROM enrollments WHERE state = 'active' ORDER BY id DESC LIMIT 1"
@@ -188,6 +189,7 @@ def test_what_is_final_is_told_apart_from_what_may_change(world: World):
     assert len(after) > len(before)
 
 
+@pytest.mark.skipif(FAST, reason="needs MariaDB: left out of scripts/test --fast")
 class TestWithoutTheMutex:
     """Two purchases of one member at the same moment: with the member's row locked all is well, without it not."""
 
