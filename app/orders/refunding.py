@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, delete, func, select, update
+from sqlalchemy import bindparam, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.db import insert_rows, table_of
@@ -41,7 +41,7 @@ def apply_refunds(
     for item in sorted(returns, key=lambda one: (one.event.occurred_at, one.event.ref)):
         order_id = named.get(item.event.cancels)
         sold = book.of_order(order_id) if item.event.cancels else book.of_member(item)
-        written += _part_rows(item.id, order_id, allocate(_lines_of(item), sold))
+        written += _part_rows(item.id, book.bounded(allocate(_lines_of(item), sold), order_id))
     return _write(session, book, written)
 
 
@@ -72,31 +72,39 @@ def apply_waiting_refunds(session: Session, source: str, orders: Mapping[str, in
     book.load_orders(session, waiting.values())
     written: list[dict[str, Any]] = []
     for refund_id, order_id in sorted(waiting.items()):
-        written += _part_rows(refund_id, order_id, allocate(by_refund[refund_id], book.of_order(order_id)))
+        parts = allocate(by_refund[refund_id], book.of_order(order_id))
+        written += _part_rows(refund_id, book.bounded(parts, order_id))
     return _write(session, book, written)
 
 
-def adopt_refunds(session: Session, order_ids: set[int]) -> Counter[int]:
-    """Give refunds that were brought without a card to the buyer of what they cancel; returns the fen per member."""
+def give_to_buyers(session: Session, order_ids: set[int]) -> Counter[int]:
+    """Book refunds to the buyer of what they cancel, whoever brought it back; returns the change in fen per member."""
     if not order_ids:
         return Counter()
     query = (
-        select(Refund.id, Refund.amount_fen, Order.member_id)
+        select(Refund.id, Refund.amount_fen, Refund.member_id, Order.member_id)
         .join(RefundLine, RefundLine.refund_id == Refund.id)
         .join(Order, Order.id == RefundLine.order_id)
-        .where(Order.id.in_(sorted(order_ids)), Refund.member_id.is_(None), Order.member_id.is_not(None))
+        .where(
+            Order.id.in_(sorted(order_ids)),
+            Order.member_id.is_not(None),
+            or_(Refund.member_id.is_(None), Refund.member_id != Order.member_id),
+        )
     )
-    adopted: Counter[int] = Counter()
+    moved: Counter[int] = Counter()
     changes = []
-    for refund_id, fen, member_id in session.execute(query.distinct().order_by(Refund.id)):
-        assert member_id is not None
-        adopted[member_id] += fen
-        changes.append({"refund": refund_id, "member": member_id})
+    for refund_id, fen, bringer, buyer in session.execute(query.distinct().order_by(Refund.id)):
+        assert buyer is not None
+        moved[buyer] += fen
+        if bringer is not None:
+            moved[bringer] -= fen
+        changes.append({"refund": refund_id, "member": buyer})
     if changes:
+        lock_members(session, moved)
         table = table_of(Refund)
         statement = update(table).where(table.c.id == bindparam("refund"))
         session.connection().execute(statement.values(member_id=bindparam("member")), changes)
-    return adopted
+    return moved
 
 
 @dataclass
@@ -106,15 +114,41 @@ class _SoldBook:
     lines: dict[tuple[int, int], SoldLine] = field(default_factory=dict)
     purchased_at: dict[int, datetime] = field(default_factory=dict)
     member_of: dict[int, int] = field(default_factory=dict)
+    unreturned_fen: dict[int, int] = field(default_factory=dict)
 
     def load_orders(self, session: Session, order_ids: Iterable[int]) -> None:
-        self._add(session, Order.id.in_(sorted(order_ids)))
+        wanted = sorted(order_ids)
+        self._add(session, Order.id.in_(wanted))
+        left = select(Order.id, Order.amount_fen - Order.refunded_fen).where(Order.id.in_(wanted))
+        self.unreturned_fen.update(session.execute(left).all())
 
     def load_members(self, session: Session, returns: Sequence[Return]) -> None:
         members = {item.member_id for item in returns if item.member_id is not None}
         skus = {line.sku for item in returns for line in item.event.lines}
         if members and skus:
             self._add(session, Order.member_id.in_(sorted(members)) & OrderLine.sku.in_(sorted(skus)))
+
+    def bounded(
+        self, parts: Sequence[ReturnedPart], named: int | None
+    ) -> list[tuple[ReturnedPart, int | None]]:
+        """Each part with the order it is booked to: never more money than was paid for it and is not back yet.
+
+        Money without article counts for the purchase that is named; what exceeds it is kept without an order.
+        """
+        booked: list[tuple[ReturnedPart, int | None]] = []
+        for part in parts:
+            has_article = bool(part.line.sku)
+            order_id = part.sold.order_id if part.sold else named
+            if part.sold is None and has_article and self.of_order(named):
+                order_id = None  # not an article of that purchase
+            fits = min(part.amount_fen, self.unreturned_fen.get(order_id, 0)) if order_id is not None else 0
+            if order_id is not None:
+                self.unreturned_fen[order_id] = self.unreturned_fen.get(order_id, 0) - fits
+                booked.append((replace(part, amount_fen=fits), order_id))
+            if part.amount_fen > fits:
+                rest = replace(part, amount_fen=part.amount_fen - fits, sold=None)
+                booked.append((replace(rest, quantity=0) if order_id is not None else rest, None))
+        return booked
 
     def of_order(self, order_id: int | None) -> list[SoldLine]:
         return [line for line in self.lines.values() if line.order_id == order_id]
@@ -142,11 +176,13 @@ class _SoldBook:
             OrderLine.refunded_quantity,
             Order.purchased_at,
             Order.member_id,
+            (Order.amount_fen - Order.refunded_fen).label("unreturned_fen"),
         ).join(Order, Order.id == OrderLine.order_id)
         for row in session.execute(query.where(condition)):
             line = SoldLine(*row[:7])
             self.lines.setdefault((line.order_id, line.line_no), line)
             self.purchased_at[line.order_id] = row.purchased_at
+            self.unreturned_fen[line.order_id] = row.unreturned_fen
             if row.member_id is not None:
                 self.member_of[line.order_id] = row.member_id
 
@@ -168,10 +204,8 @@ def _lines_of(item: Return) -> Sequence[Line]:
     return item.event.lines or (Line("", "", 1, "0", item.event.amount_fen),)
 
 
-def _part_rows(
-    refund_id: int, order_id: int | None, parts: Sequence[ReturnedPart]
-) -> Iterable[dict[str, Any]]:
-    for line_no, part in enumerate(parts, start=1):
+def _part_rows(refund_id: int, parts: Sequence[tuple[ReturnedPart, int | None]]) -> Iterable[dict[str, Any]]:
+    for line_no, (part, order_id) in enumerate(parts, start=1):
         yield {
             "refund_id": refund_id,
             "line_no": line_no,
@@ -180,7 +214,7 @@ def _part_rows(
             "kind": part.line.kind.value,
             "quantity": part.quantity,
             "amount_fen": part.amount_fen,
-            "order_id": part.sold.order_id if part.sold else order_id,
+            "order_id": order_id,
             "order_line_no": part.sold.line_no if part.sold else None,
         }
 

@@ -17,7 +17,7 @@ from app.db import insert_rows
 from app.orders import totals
 from app.orders.facts import Return, Sale
 from app.orders.models import Order, OrderLine
-from app.orders.refunding import adopt_refunds, apply_refunds, apply_waiting_refunds
+from app.orders.refunding import apply_refunds, apply_waiting_refunds, give_to_buyers
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ def record(
     insert_rows(session, OrderLine, [row for sale in sales for row in _line_rows(sale)])
     touched = apply_waiting_refunds(session, source, {sale.event.ref: sale.id for sale in sales})
     touched |= apply_refunds(session, source, [_refund_row(source, item, now) for item in returns], returns)
-    totals.add(session, sales, returns, adopt_refunds(session, touched))
+    totals.add(session, sales, returns, give_to_buyers(session, touched))
     return _wholly_refunded(session, touched)
 
 

@@ -31,24 +31,28 @@ class _Totals:
         self.first_purchased_at = min(self.first_purchased_at or at, at)
         self.last_purchased_at = max(self.last_purchased_at or at, at)
 
+    @property
+    def says_something(self) -> bool:
+        """False for who only brought back what somebody else had bought."""
+        return bool(self.orders or self.refunded_fen or self.first_purchased_at)
+
     def as_row(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in self.__slots__}
 
 
-def add(
-    session: Session, sales: Sequence[Sale], returns: Sequence[Return], adopted: Mapping[int, int]
-) -> None:
+def add(session: Session, sales: Sequence[Sale], returns: Sequence[Return], moved: Mapping[int, int]) -> None:
     """Add purchases and refunds to their members' totals; the members are locked by the caller.
 
-    `adopted`: fen per member of refunds that were theirs though nobody said so.
+    `moved`: change in fen per member of refunds that count for the buyer, not for who brought the goods back.
     """
-    members = {sale.member_id for sale in sales} | {refund.member_id for refund in returns} | adopted.keys()
+    members = {sale.member_id for sale in sales} | {refund.member_id for refund in returns} | moved.keys()
     members.discard(None)
     if not members:
         return
     table = table_of(MemberPurchases)
     found = session.execute(select(table).where(table.c.member_id.in_(members)))
     known: dict[int, _Totals] = {row[0]: _Totals(*row) for row in found}
+    stored = set(known)
     for sale in sales:
         if sale.member_id is not None:
             known.setdefault(sale.member_id, _Totals(sale.member_id)).add_sale(sale)
@@ -56,6 +60,8 @@ def add(
         if refund.member_id is not None:
             totals = known.setdefault(refund.member_id, _Totals(refund.member_id))
             totals.refunded_fen += refund.event.amount_fen
-    for member_id, fen in adopted.items():
+    for member_id, fen in moved.items():
         known.setdefault(member_id, _Totals(member_id)).refunded_fen += fen
-    upsert_rows(session, MemberPurchases, [known[member_id].as_row() for member_id in sorted(known)])
+    told = [key for key in sorted(known) if key in stored or known[key].says_something]
+    rows = [known[key].as_row() for key in told]
+    upsert_rows(session, MemberPurchases, rows)

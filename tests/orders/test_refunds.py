@@ -13,7 +13,7 @@ from sqlalchemy import select
 from app.db import Database
 from app.inbound.events import Event, Line, LineKind, PurchaseReported, RefundReported
 from app.intake import service as intake
-from app.members.service import lock_members
+from app.members.service import lock_members, members_by_code
 from app.orders.models import MemberPurchases, Order, OrderLine, RefundLine
 from tests.checker import violations
 from tests.world import World, at, purchase, refund
@@ -77,11 +77,33 @@ def test_all_the_money_back_is_a_whole_refund_though_no_article_was_named(world:
     assert violations(world.database) == []
 
 
-def test_what_is_brought_back_twice_counts_as_money_and_as_no_more_pieces(world: World):
+def test_what_is_brought_back_twice_counts_once_for_the_purchase(world: World):
     world.report(receipt("r1", SUIT, SHIRTS))
     world.report(returned("C1", "r1", SUIT), returned("C2", "r1", SUIT))
     assert came_back(world, "r1") == [("SUIT", 1), ("SHIRT", 0)]
-    assert order(world, "r1").refunded_fen == 20_000
+    assert order(world, "r1").refunded_fen == 10_000
+    assert violations(world.database) == []
+
+
+def test_more_money_than_was_paid_is_kept_without_the_purchase(world: World):
+    world.report(receipt("r1", SUIT))
+    assert [
+        result.status for result in world.report(refund("C1", "c1", MORNING, price=99_900, cancels="r1"))
+    ] == ["applied"]
+    found = order(world, "r1")
+    assert found.refunded_fen <= found.amount_fen
+    assert violations(world.database) == []
+
+
+def test_a_refund_counts_for_the_buyer_whoever_brings_it(world: World):
+    """Told by the friend's card: the buyer's totals and series change, the friend's do not."""
+    world.report(purchase("r1", "buyer", MORNING - timedelta(days=1)))
+    world.report(refund("C1", "friend", MORNING, cancels="r1"))
+    with world.database.reading() as session:
+        ids = members_by_code(session, ["buyer", "friend"])
+        rows = {row.member_id: row.refunded_fen for row in session.scalars(select(MemberPurchases))}
+    assert rows == {ids["buyer"]: 10_000}
+    assert set(world.steps("buyer").values()) >= {"cancelled refunded"}
     assert violations(world.database) == []
 
 
@@ -141,7 +163,7 @@ def test_named_refunds_and_purchases_end_the_same_in_any_order(world: World):
         for position in order_told:
             world.report(events[position])
         ends.add(tuple(_end(world, f"{tag}r{n}") for n in (1, 2)))
-    assert ends == {((18_000, True, 1, 3), (2_000, False, 0, 1))}
+    assert ends == {((16_000, True, 1, 3), (2_000, False, 0, 1))}
     assert violations(world.database) == []
 
 
