@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 import signal
 import threading
-from types import FrameType
 
 import structlog
 from apscheduler.executors.pool import ThreadPoolExecutor
@@ -34,12 +33,12 @@ def main() -> None:
     """Ring until SIGINT or SIGTERM; work in progress is finished first."""
     settings = Settings.from_env()
     configure_logging(settings.log_level)
-    logging.getLogger("apscheduler").setLevel(logging.WARNING)  # or each ring would be three lines
+    logging.getLogger("apscheduler").setLevel(logging.ERROR)  # or each ring would be three lines
     failpoints.arm(settings.failpoints.split(","), is_sandbox=settings.mode is Mode.SANDBOX)
     hands = hands_of(settings)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda _number, _frame: _stop(stop, _frame))
+        signal.signal(number, lambda *_: stop.set())
     scheduler = _scheduler(hands)
     if settings.mode is Mode.PRODUCTION:
         with hands.database.reading() as session:
@@ -84,10 +83,6 @@ def _travel(hands: Hands, control: SandboxControl) -> None:
     with hands.database.transaction() as session:
         clock.clear_target(session, target)
     log.info("travelled", target=target.isoformat())
-
-
-def _stop(stop: threading.Event, _frame: FrameType | None) -> None:
-    stop.set()
 
 
 if __name__ == "__main__":

@@ -1,7 +1,5 @@
 """Fill an empty installation for scripts/run: a chain, people in the sandbox, real purchases that end today.
 
-Usage: python -m scripts.commands.prepare_demo [--purchases FILE]
-
 Repeating it loads nothing twice; an interrupted load is finished with the same shift of days.
 """
 
@@ -14,12 +12,15 @@ from datetime import UTC, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from sqlalchemy import select
+
 from app import clock
 from app.db import Database
 from app.intake.importing import ImportOptions, file_hash, import_file, local_span
 from app.intake.imports import find_import
+from app.intake.models import PurchaseImport
 from app.intake.reading import LocalSpan
-from app.intake.refusals import UnreadableFile
+from app.intake.refusals import UnreadableFile, reason_of
 from app.wecom.sandbox_control import SandboxControl
 from config.settings import ROOT, Settings
 from scripts.commands.demo_members import demo_members
@@ -33,6 +34,9 @@ SOURCE = "pos"
 
 def prepare(database: Database, control: SandboxControl, purchases: Path) -> None:
     """Load the demo chain and the purchases, and let business time stand after the last of them."""
+    span = local_span(purchases)
+    if span is None:
+        raise UnreadableFile("empty_file")
     chain = json.loads((DEMO / "chain.json").read_text(encoding="utf-8"))
     load_chain(database, DEMO)
     members = list(demo_members(purchases, chain))
@@ -44,20 +48,22 @@ def prepare(database: Database, control: SandboxControl, purchases: Path) -> Non
     ]
     control.put_people(people)
     control.put_contacts(contacts_of(members))
-    _load_purchases(database, control, purchases, ZoneInfo(chain["time_zone"]), sorted(names))
+    _load_purchases(database, control, purchases, span, ZoneInfo(chain["time_zone"]), sorted(names))
 
 
 def _load_purchases(
-    database: Database, control: SandboxControl, purchases: Path, zone: ZoneInfo, stores: list[str]
+    database: Database,
+    control: SandboxControl,
+    purchases: Path,
+    span: LocalSpan,
+    zone: ZoneInfo,
+    stores: list[str],
 ) -> None:
     with database.reading() as session:
         known = find_import(session, SOURCE, file_hash(purchases))
         now = clock.now(session)
     if known is not None and known.finished_at is not None:
         return
-    span = local_span(purchases)
-    if span is None:
-        sys.exit(f"{purchases}: no purchases in it")
     shift = known.shift_days if known else (now.astimezone(zone).date() - span.last.date()).days
     _pass_last_purchase(database, control, span, shift, zone)
     options = ImportOptions(
@@ -82,16 +88,32 @@ def _pass_last_purchase(
 
 
 def main() -> None:
-    """Entry, called by scripts/run; exit code 2 for a file that is no purchase file."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--purchases", type=Path, default=EXCERPT)
+    """Entry, called by scripts/run; exit code 2 for a file that is no purchase file.
+
+    Without a file the small excerpt is loaded, but only into a database that has no purchases yet.
+    """
+    parser = argparse.ArgumentParser(prog="scripts/run")
+    parser.add_argument("--purchases", type=Path)
     arguments = parser.parse_args()
     settings = Settings.from_env()
+    database = Database(settings.database_url)
+    if arguments.purchases is None and _has_purchases(database):
+        return
+    purchases: Path = arguments.purchases or EXCERPT
     try:
-        prepare(Database(settings.database_url), SandboxControl(settings.wecom_api_url), arguments.purchases)
-    except (UnreadableFile, OSError) as problem:
-        sys.stderr.write(f"{arguments.purchases}: {problem}\n")
+        prepare(database, SandboxControl(settings.wecom_api_url), purchases)
+    except UnreadableFile as problem:
+        reason = reason_of(problem.code)
+        sys.stderr.write(f"{purchases}: {reason.zh} / {reason.en}\n")
         sys.exit(2)
+
+
+def _has_purchases(database: Database) -> bool:
+    with database.reading() as session:
+        return (
+            session.scalar(select(PurchaseImport.id).where(PurchaseImport.finished_at.is_not(None)).limit(1))
+            is not None
+        )
 
 
 if __name__ == "__main__":
