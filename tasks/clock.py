@@ -25,6 +25,7 @@ from tasks.travel import live_until
 
 RING_S = 20.0
 TRAVEL_EVERY_S = 0.2
+LISTEN_EVERY_S = 0.5
 
 log = structlog.get_logger(__name__)
 
@@ -48,7 +49,8 @@ def main() -> None:
         scheduler.add_job(_travel, "interval", args=[hands, control], seconds=TRAVEL_EVERY_S, id="travel")
     scheduler.start()
     log.info("clock_started", lanes=[bell.lane.value for bell in TIMETABLE])
-    stop.wait()
+    while not stop.wait(LISTEN_EVERY_S):
+        pass  # a signal that the kernel gave to another thread is heard only when this one runs again
     scheduler.shutdown(wait=True)
     hands.database.close()
     log.info("clock_stopped")
