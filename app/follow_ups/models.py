@@ -95,6 +95,7 @@ class StepRecord(Base):
     """What became of one step of one enrollment (每步的记录); at most one each, never changed."""
 
     __tablename__ = "step_records"
+    __table_args__ = (Index(None, "outcome", "reason", "due_at"),)
 
     enrollment_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     step_no: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
@@ -106,7 +107,10 @@ class StepRecord(Base):
 
 
 class FollowUpTask(Base):
-    """A follow-up task (跟进任务); its work item holds assignee, state and due."""
+    """A follow-up task (跟进任务); its work item holds assignee, state and due.
+
+    Whoever is about to send holds it as `claimed_by` until `claimed_until`, in real time: advice to other pages only.
+    """
 
     __tablename__ = "follow_up_tasks"
     __table_args__ = (Index(None, "work_item_id", unique=True), Index(None, "enrollment_id", "step_no"))
@@ -121,3 +125,5 @@ class FollowUpTask(Base):
     evidence: Mapped[str | None] = mapped_column(String(24))
     sent_text: Mapped[str | None] = mapped_column(Text)
     completed_by: Mapped[int | None]
+    claimed_by: Mapped[str | None] = mapped_column(String(64))
+    claimed_until: Mapped[datetime | None]

@@ -73,7 +73,7 @@ def get_task(session: Session, actor: Actor, task_id: int) -> TaskView:
     """A task the actor may see. Raises `NotFound` otherwise, whether or not there is one."""
     row = session.execute(_tasks(actor).where(FollowUpTask.id == task_id)).first()
     if row is None:
-        raise NotFound("unknown_task", place=str(task_id))
+        raise NotFound("unknown_task", place="task")
     return _view(row)
 
 

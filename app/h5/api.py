@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from flask import Blueprint, current_app, jsonify
 from flask.typing import ResponseReturnValue
 from marshmallow import Schema, fields, validate
 
 from app import clock
 from app.errors import Forbidden
-from app.follow_ups.service import complete_task
+from app.follow_ups.service import claim_sending, complete_task, release_claim
 from app.follow_ups.states import Evidence
 from app.h5.pages import AT_WORK
 from app.http import allow, load_json, load_query
-from app.http.parts import current_database, current_public_ids
+from app.http.parts import current_database
+from app.http.refs import read_ref
 from app.sessions import current_actor, own_origin
 from app.wecom.jssdk import sign
 from app.wecom.port import WeComPort
 
 api = Blueprint("h5_api", __name__, url_prefix="/h5/api")
 LONGEST_TEXT = 4000
+OLDEST_RECORD = timedelta(days=7)
 
 
 class PageToSignSchema(Schema):
@@ -53,10 +57,48 @@ def sign_page() -> ResponseReturnValue:
     return jsonify(SIGNATURE.dump(sign(ticket, page["url"], now_s)))
 
 
-class DoneSchema(Schema):
-    """What the page saw or the associate says. `key` names this record: the outbox may deliver it more than once."""
+class KeySchema(Schema):
+    """`key` names one sending by one page: its claim, its release and its record."""
 
     key = fields.String(required=True, validate=validate.Length(8, 64))
+
+
+class ClaimSchema(Schema):
+    """`claimed_until` is real time; nobody else should send before."""
+
+    claimed_until = fields.AwareDateTime(format="iso")
+
+
+KEY, CLAIM = KeySchema(), ClaimSchema()
+
+
+@api.post("/tasks/<ref>/claim")
+@allow(*AT_WORK)
+def claim(ref: str) -> ResponseReturnValue:
+    """Ask before a send: is the task still open, and is no other page sending it? Advice; nothing depends on it."""
+    key, task_id, actor = load_json(KEY)["key"], read_ref("task", ref), current_actor()
+    until = current_database().in_transaction(lambda session: claim_sending(session, actor, task_id, key))
+    return jsonify(CLAIM.dump({"claimed_until": until}))
+
+
+@api.post("/tasks/<ref>/release")
+@allow(*AT_WORK)
+def release(ref: str) -> ResponseReturnValue:
+    """Nothing was sent: others need not wait until the claim runs out."""
+    key, task_id, actor = load_json(KEY)["key"], read_ref("task", ref), current_actor()
+    current_database().in_transaction(lambda session: release_claim(session, actor, task_id, key))
+    return jsonify(released=True)
+
+
+class DoneSchema(KeySchema):
+    """What the page saw or the associate says, `age_s` seconds ago by the device's own clock.
+
+    The outbox may deliver a record more than once.
+    """
+
+    age_s = fields.Integer(
+        strict=True, load_default=0, validate=validate.Range(0, int(OLDEST_RECORD.total_seconds()))
+    )
     evidence = fields.Enum(Evidence, by_value=True, required=True)
     external_userid = fields.String(allow_none=True, load_default=None, validate=validate.Length(1, 64))
     sent_text = fields.String(allow_none=True, load_default=None, validate=validate.Length(1, LONGEST_TEXT))
@@ -81,9 +123,7 @@ def mark_done(ref: str) -> ResponseReturnValue:
     A page cannot claim WeCom's own confirmation: `complete_task` takes only what fits the task's channel.
     """
     done = load_json(DONE)
-    ids = current_public_ids()
-    task_id = ids.decode("task", ref)
-    actor = current_actor()
+    task_id, actor = read_ref("task", ref), current_actor()
     task = current_database().in_transaction(
         lambda session: complete_task(
             session,
@@ -92,6 +132,7 @@ def mark_done(ref: str) -> ResponseReturnValue:
             external_userid=done["external_userid"],
             evidence=done["evidence"],
             sent_text=done["sent_text"],
+            age=timedelta(seconds=done["age_s"]),
         )
     )
     return jsonify(TASK_DONE.dump(task))

@@ -10,6 +10,8 @@ IN_SCRIPTS = {
     "sending": _("Sending…"),
     "sent": _("Sent"),
     "sent_at": _("Sent at {time}"),
+    "invited_at": _("Invited at {time}"),
+    "elsewhere": _("This is being sent in another window or on another device."),
     "again": _("Send again"),
     "copy": _("Copy the text"),
     "copied": _("Copied. Paste it into the chat."),

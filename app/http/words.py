@@ -16,6 +16,7 @@ BY_CODE = {
     "not_for_this_role": _("This page is not for your role."),
     "wecom_unavailable": _("WeCom does not answer at the moment. Please try again in a minute."),
     "task_closed": _("This task is already closed."),
+    "sending_elsewhere": _("This is being sent in another window or on another device."),
     "not_your_task": _("Somebody else is to do this task."),
     "unknown_task": _("There is no such task, or it is not yours to see."),
     "not_this_members_chat": _("This chat is not with the member of this task."),

@@ -124,6 +124,8 @@ def upgrade() -> None:
         sa.Column("evidence", sa.String(length=24), nullable=True),
         sa.Column("sent_text", sa.Text(), nullable=True),
         sa.Column("completed_by", ID, nullable=True),
+        sa.Column("claimed_by", sa.String(length=64), nullable=True),
+        sa.Column("claimed_until", INSTANT, nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_follow_up_tasks")),
     )
     with op.batch_alter_table("follow_up_tasks", schema=None) as batch_op:
@@ -379,6 +381,11 @@ def upgrade() -> None:
         sa.Column("task_id", ID, nullable=True),
         sa.PrimaryKeyConstraint("enrollment_id", "step_no", name=op.f("pk_step_records")),
     )
+    with op.batch_alter_table("step_records", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_step_records_outcome_reason_due_at"), ["outcome", "reason", "due_at"], unique=False
+        )
+
     op.create_table(
         "timers",
         sa.Column("lane", sa.String(length=16), nullable=False),

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 import requests
-from playwright.sync_api import BrowserContext, Frame, Locator, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Frame, Locator, Page, expect
 from sqlalchemy import select
 
 from app.db import Database
@@ -167,7 +167,7 @@ def test_a_record_made_offline_is_delivered_once_the_network_is_back(
 def test_a_waiting_record_survives_a_reload_and_the_task_does_not_look_unsent(
     phone: FakePhone, chain: Chain, database: Database
 ):
-    pattern = re.compile(r".*/h5/api/tasks/.*")
+    pattern = re.compile(r".*/h5/api/tasks/.*/done")
     phone.page.route(pattern, lambda route: route.abort())
     phone.open()
     send_button(phone.ready()).tap()
@@ -194,7 +194,7 @@ def test_a_lost_answer_is_delivered_again_and_counts_once(phone: FakePhone, chai
         else:
             route.fulfill(response=response)
 
-    phone.page.route(re.compile(r".*/h5/api/tasks/.*"), lose_the_first)
+    phone.page.route(re.compile(r".*/h5/api/tasks/.*/done"), lose_the_first)
     phone.open()
     send_button(phone.ready()).tap()
     until(phone.page, lambda: len(answers) >= 2)
@@ -207,12 +207,125 @@ def test_a_record_the_server_refuses_is_said(phone: FakePhone, chain: Chain):
         problem = '{"title": "这个任务由别人负责。", "status": 403, "code": "not_your_task"}'
         route.fulfill(status=403, content_type="application/problem+json", body=problem)
 
-    phone.page.route(re.compile(r".*/h5/api/tasks/.*"), refuse)
+    phone.page.route(re.compile(r".*/h5/api/tasks/.*/done"), refuse)
     phone.open()
     send_button(phone.ready()).tap()
     expect(task(phone.frame).locator("[data-result]")).to_contain_text(
         "已发送，但没有记录：这个任务由别人负责。"
     )
+
+
+@pytest.fixture
+def second(context: BrowserContext, sandbox_url: str, web: tuple[object, str], chain: Chain) -> FakePhone:
+    """Another tab of the same device: it shares cookies and storage."""
+    return FakePhone(context.new_page(), sandbox_url, web[1])
+
+
+@pytest.fixture
+def computer(
+    browser: Browser, sandbox_url: str, web: tuple[object, str], chain: Chain
+) -> Iterator[FakePhone]:
+    """Another device of the same person: it shares nothing."""
+    elsewhere = browser.new_context(locale="zh-CN", has_touch=True)
+    yield FakePhone(elsewhere.new_page(), sandbox_url, web[1])
+    elsewhere.close()
+
+
+def result(phone: FakePhone) -> Locator:
+    return task(phone.frame).locator("[data-result]")
+
+
+@pytest.mark.parametrize("other", ["second", "computer"])
+def test_while_one_page_sends_the_others_are_told(
+    phone: FakePhone, chain: Chain, database: Database, request: pytest.FixtureRequest, other: str
+):
+    there: FakePhone = request.getfixturevalue(other)
+    phone.open(slow={"sendChatMessage": 3000})
+    there.open()
+    phone.ready()
+    there.ready()
+    send_button(phone.frame).tap()
+    until(phone.page, lambda: len(phone.calls("sendChatMessage")) == 1)
+    send_button(there.frame).tap()
+    expect(result(there)).to_contain_text("正在另一处发送")
+    expect(send_button(there.frame)).to_have_text("发送")
+    until(phone.page, lambda: is_done(database, chain))
+    assert there.calls("sendChatMessage") == []
+
+
+@pytest.mark.parametrize("other", ["second", "computer"])
+def test_a_cancelled_send_frees_the_task_for_the_other_page(
+    phone: FakePhone, chain: Chain, database: Database, request: pytest.FixtureRequest, other: str
+):
+    there: FakePhone = request.getfixturevalue(other)
+    phone.open(answers={"sendChatMessage": "cancel"})
+    there.open()
+    phone.ready()
+    there.ready()
+    send_button(phone.frame).tap()
+    expect(result(phone)).to_contain_text("已取消")
+    phone.page.wait_for_timeout(300)
+    send_button(there.frame).tap()
+    expect(send_button(there.frame)).to_have_text("已发送")
+    until(phone.page, lambda: is_done(database, chain))
+
+
+def test_what_another_device_sent_is_not_sent_again(
+    phone: FakePhone, computer: FakePhone, chain: Chain, database: Database
+):
+    phone.open()
+    computer.open()
+    computer.ready()
+    send_button(phone.ready()).tap()
+    until(phone.page, lambda: is_done(database, chain))
+    send_button(computer.frame).tap()
+    expect(computer.frame.get_by_role("heading", name="刚刚结束")).to_be_visible()
+    expect(send_button(computer.frame)).to_have_count(0)
+    assert computer.calls("sendChatMessage") == []
+
+
+def test_offline_a_second_tab_sees_that_it_was_sent_and_both_see_it_recorded(
+    phone: FakePhone, second: FakePhone, context: BrowserContext, chain: Chain, database: Database
+):
+    phone.open()
+    second.open()
+    phone.ready()
+    second.ready()
+    context.set_offline(True)
+    send_button(phone.frame).tap()
+    for tab in (phone, second):
+        expect(result(tab)).to_contain_text("记录将在联网后提交")
+        expect(send_button(tab.frame)).to_be_disabled()
+    context.set_offline(False)
+    until(phone.page, lambda: is_done(database, chain))
+    for tab in (phone, second):
+        expect(tab.frame.get_by_text("记录将在联网后提交")).to_have_count(0)
+    assert len(phone.calls("sendChatMessage") + second.calls("sendChatMessage")) == 1
+
+
+def test_without_channels_a_tab_finds_out_when_it_is_looked_at(
+    phone: FakePhone, second: FakePhone, context: BrowserContext, chain: Chain, database: Database
+):
+    context.add_init_script("delete window.BroadcastChannel")
+    pattern = re.compile(r".*/h5/api/tasks/.*/done")
+    phone.page.route(pattern, lambda route: route.abort())
+    phone.open()
+    send_button(phone.ready()).tap()
+    expect(result(phone)).to_contain_text("记录将在联网后提交")
+    second.open()
+    until(phone.page, lambda: is_done(database, chain))
+    phone.frame.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    expect(phone.frame.get_by_text("记录将在联网后提交")).to_have_count(0)
+
+
+def test_a_server_that_does_not_answer_the_claim_holds_no_message_up(
+    phone: FakePhone, chain: Chain, database: Database
+):
+    phone.page.route(re.compile(r".*/h5/api/tasks/.*/claim"), lambda route: None)
+    phone.open()
+    send_button(phone.ready()).tap()
+    expect(send_button(phone.frame)).to_have_text("已发送", timeout=8000)
+    until(phone.page, lambda: is_done(database, chain))
 
 
 def test_outside_a_chat_the_text_is_copied_instead(phone: FakePhone, context: BrowserContext, chain: Chain):

@@ -177,7 +177,6 @@ class Writer:
         self._task(
             "fit", fresh, 2, "lina", Channel.CHAT, FIT, "3 天前买了羊毛混纺西装，问问合不合适、满不满意"
         )
-        self._record(fresh, 1, StepOutcome.OPENED, StepReason.DUE, 0)
         older = self._enrollment(member_id, timedelta(days=12), next_step=None)
         for step_no, outcome, reason in (
             (1, StepOutcome.SKIPPED, StepReason.TIME_UNKNOWN),
@@ -221,8 +220,10 @@ class Writer:
             INVITE,
             "今天在深圳万象城店买了真丝衬衫，趁热加上企业微信",
         )
+        lost = self._enrollment(zhoumin, timedelta(days=1, minutes=50), next_step=None)
+        self._record(calm, 1, StepOutcome.SKIPPED, StepReason.TIME_UNKNOWN, 20 * 24)
         self._task(
-            "missed", invited, 1, "hejia", Channel.INVITE, INVITE, "今天买了真丝衬衫", state=WorkState.EXPIRED
+            "missed", lost, 1, "hejia", Channel.INVITE, INVITE, "今天买了真丝衬衫", state=WorkState.EXPIRED
         )
         elsewhere = self._enrollment(
             self.chain.members["other"], timedelta(minutes=55), next_step=2, store="S2"
@@ -254,7 +255,13 @@ class Writer:
         return enrollment_id
 
     def _record(
-        self, enrollment_id: int, step_no: int, outcome: StepOutcome, reason: StepReason, age: int
+        self,
+        enrollment_id: int,
+        step_no: int,
+        outcome: StepOutcome,
+        reason: StepReason,
+        age: float,
+        task_id: int | None = None,
     ) -> None:
         at = self.now - timedelta(hours=age)
         self.add(
@@ -265,7 +272,7 @@ class Writer:
                 reason=reason,
                 due_at=at,
                 recorded_at=at,
-                task_id=None,
+                task_id=task_id,
             )
         )
 
@@ -318,6 +325,7 @@ class Writer:
                 completed_by=self.chain.people[person] if is_done else None,
             )
         )
+        self._record(enrollment_id, step_no, StepOutcome.OPENED, StepReason.DUE, 0.25, self.chain.tasks[key])
         self.session.flush()
 
     def _order(

@@ -4,7 +4,7 @@ import { say } from '../lib/words.js';
 import { getPart } from '../lib/api.js';
 import { whereAmI } from '../lib/wecom.js';
 import { explain, startPage, stopExplaining, untilReleased } from './page.js';
-import { isSending, showWaiting, startCopying, startSending } from './send.js';
+import { isSending, settle, showWaiting, startCopying, startSending } from './send.js';
 
 const REFRESH_MS = 60000;
 const box = one('#member');
@@ -58,8 +58,15 @@ function lose(reason) {
   document.documentElement.dataset.ready = '1';
 }
 
-function lookAgain() {
+async function lookAgain() {
   if (document.hidden || isSending()) return;
+  await settle();
+  look();
+}
+
+// What stands on the page is known to be old: show it again even where the server's answer is the same.
+function lookAnew() {
+  lastContent = '';
   look();
 }
 
@@ -68,11 +75,15 @@ startCopying();
 startSending({
   shown: () => shown,
   canSend: () => canSend,
-  whenChanged: () => { toast(say('chat_changed')); look(); },
+  whenStale: how => { if (how === 'changed') toast(say('chat_changed')); lookAnew(); },
 });
 onClick('[data-again]', look);
 document.addEventListener('visibilitychange', lookAgain);
 addEventListener('focus', () => { if (Date.now() - lastAt > 2000) lookAgain(); });
 addEventListener('pageshow', event => { if (event.persisted) lookAgain(); });
-setInterval(() => { if (Date.now() - lastAt > REFRESH_MS && shown) lookAgain(); }, REFRESH_MS / 4);
+setInterval(async () => {
+  if (document.hidden || isSending()) return;
+  if (await settle()) lookAnew();
+  else if (Date.now() - lastAt > REFRESH_MS && shown) look();
+}, REFRESH_MS / 4);
 look();

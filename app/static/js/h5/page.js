@@ -28,7 +28,7 @@ export const untilReleased = () => (pressed ? new Promise(go => { released.push(
 // Says above the page why sending is not possible here; reading and copying is.
 export function explain(error) {
   const bar = one('#environment');
-  bar.textContent = say(error.kind || 'fail', { reason: error.message });
+  bar.textContent = error.kind ? say(error.kind, { reason: error.message }) : say('load_failed');
   bar.hidden = false;
 }
 

@@ -2,12 +2,15 @@
 import { all, newKey, one, onClick } from '../lib/dom.js';
 import { say } from '../lib/words.js';
 import { currentContact, sendText } from '../lib/wecom.js';
-import { onOutbox, put, waiting } from '../lib/outbox.js';
+import { postAdvice, Refused } from '../lib/api.js';
+import { letGo, onOutbox, put, reserve, waiting } from '../lib/outbox.js';
 import { copy } from './page.js';
 import { timeOf } from './time.js';
 
 const UNFILLED = /\{[a-z_]+\}/g;
+const ADVICE_MS = 3000;
 const underWay = new Set();
+const keys = new Map(); // task → key of its sending by this page, until it is known what became of it
 
 export const isSending = () => underWay.size > 0;
 
@@ -28,19 +31,23 @@ function show(button, state, label) {
   else button.removeAttribute('aria-disabled');
 }
 
-function showSent(card, text) {
+function showDone(card, text) {
   const button = one('[data-send], [data-invited]', card);
   if (button) show(button, 'sent', say(button.hasAttribute('data-invited') ? 'invited' : 'sent'));
   tellResult(card, text, true);
 }
 
-// `shown()` is the chat this page is about; `whenChanged` loads another. Without WeCom the text is copied instead.
-export function startSending({ shown, canSend, whenChanged }) {
-  onClick('[data-send]', button => {
+// `shown()` is the chat this page is about; `whenStale(how)` loads what is true: 'changed' chat, 'closed' task.
+// Without WeCom the text is copied instead.
+export function startSending(page) {
+  onClick('[data-send]', async button => {
     const card = cardOf(button);
-    if (underWay.has(card.dataset.task) || button.dataset.state === 'sent') return;
-    underWay.add(card.dataset.task);
-    send(card, button, { shown, canSend, whenChanged }).finally(() => underWay.delete(card.dataset.task));
+    const { task } = card.dataset;
+    if (underWay.has(task) || button.dataset.state === 'sent') return;
+    underWay.add(task);
+    let stale = '';
+    try { stale = await send(card, button, page); } finally { underWay.delete(task); }
+    if (stale) page.whenStale(stale);
   });
 }
 
@@ -54,63 +61,118 @@ export function startCopying() {
 export function startInvitations() {
   onClick('[data-invited]', async button => {
     const card = cardOf(button);
-    if (underWay.has(card.dataset.task)) return;
-    underWay.add(card.dataset.task);
-    showSent(card, '');
-    await record(card, { evidence: 'self_declared', external_userid: null, sent_text: null });
-    underWay.delete(card.dataset.task);
+    const { task } = card.dataset;
+    if (underWay.has(task)) return;
+    underWay.add(task);
+    showDone(card, '');
+    await record(task, newKey(), 'invited_at', { evidence: 'self_declared', external_userid: null, sent_text: null });
+    underWay.delete(task);
   });
 }
 
-async function send(card, button, { shown, canSend, whenChanged }) {
+// Returns how the page turned out to be stale, or ''.
+async function send(card, button, { shown, canSend }) {
+  const { task } = card.dataset;
   const text = textOf(card);
   const blanks = text.match(UNFILLED);
-  if (blanks) { tellResult(card, say('unfilled', { names: blanks.join(' ') })); return; }
-  if (!canSend()) { await copyInstead(card, text); return; }
+  if (blanks) { tellResult(card, say('unfilled', { names: blanks.join(' ') })); return ''; }
+  if (!canSend()) { await copyInstead(card, text); return ''; }
   show(button, 'sending', say('sending'));
   tellResult(card, '');
   const contact = shown();
+  const key = keys.get(task) || newKey();
+  keys.set(task, key);
+  const taken = await takeTurn(task, key);
+  if (taken) return giveWay(card, button, taken);
   try {
     if ((await currentContact()) !== contact) {
       show(button, 'ready', say('send'));
-      whenChanged();
-      return;
+      endTurn(task, key);
+      return 'changed';
     }
     await sendText(text);
   } catch (error) {
-    show(button, 'ready', say(error.kind === 'timeout' ? 'again' : 'send'));
-    tellResult(card, say(error.kind === 'timeout' ? 'maybe_sent' : error.kind, { reason: error.message }));
-    return;
+    const isUnknown = error.kind === 'timeout';
+    if (!isUnknown) endTurn(task, key);
+    show(button, 'ready', say(isUnknown ? 'again' : 'send'));
+    tellResult(card, say(isUnknown ? 'maybe_sent' : error.kind, { reason: error.message }));
+    return '';
   }
-  showSent(card, say('sent_at', { time: timeOf(Date.now()) }));
-  await record(card, { evidence: 'client_reported', external_userid: contact, sent_text: text });
+  showDone(card, say('sent_at', { time: timeOf(Date.now()) }));
+  keys.delete(task);
+  await record(task, key, 'sent_at', { evidence: 'client_reported', external_userid: contact, sent_text: text });
+  return '';
+}
+
+// Null: go on. Otherwise who was quicker: a tab of this device, or what the server says of others.
+// A server that cannot be reached holds nobody up.
+async function takeTurn(task, key) {
+  const mark = await reserve(task, key);
+  if (mark) return mark;
+  try {
+    await postAdvice(`/h5/api/tasks/${task}/claim`, { key }, ADVICE_MS);
+  } catch (error) {
+    if (error instanceof Refused && !error.isPassing) { await letGo(task, key); return error; }
+  }
+  return null;
+}
+
+function giveWay(card, button, taken) {
+  keys.delete(card.dataset.task);
+  if (taken.isSent) {
+    showDone(card, say('sent_at', { time: timeOf(taken.at) }));
+    return 'closed';
+  }
+  show(button, 'ready', say('send'));
+  tellResult(card, taken instanceof Refused ? taken.message : say('elsewhere'));
+  return taken.code === 'task_closed' ? 'closed' : '';
+}
+
+function endTurn(task, key) {
+  keys.delete(task);
+  letGo(task, key);
+  postAdvice(`/h5/api/tasks/${task}/release`, { key }, ADVICE_MS).catch(() => { /* the claim runs out by itself */ });
 }
 
 async function copyInstead(card, text) {
   tellResult(card, say((await copy(text)) ? 'copied' : 'copy_failed'), true);
 }
 
-async function record(card, what) {
-  const key = newKey();
-  const task = card.dataset.task;
-  await put({ key, task, url: `/h5/api/tasks/${task}/done`, body: { key, ...what } });
+async function record(task, key, said, what) {
+  await put({ key, task, said, url: `/h5/api/tasks/${task}/done`, body: { key, ...what } });
+}
+
+const cardWith = task => all('[data-task]').find(card => card.dataset.task === task);
+const doneAt = entry => say(entry.said || 'sent_at', { time: timeOf(entry.at) });
+
+function showWaitingEntry(entry) {
+  const card = cardWith(entry.task);
+  if (!card) return;
+  showDone(card, `${doneAt(entry)} ${say('waiting')}`);
+  card.dataset.waiting = doneAt(entry);
 }
 
 // A record that still waits belongs to a message that was sent: after a reload it must not look unsent.
 export async function showWaiting() {
-  for (const entry of await waiting()) {
-    const card = cardWith(entry.task);
-    if (card) showSent(card, `${say('sent_at', { time: timeOf(entry.at) })} ${say('waiting')}`);
-  }
+  (await waiting()).forEach(showWaitingEntry);
 }
 
-const cardWith = task => all('[data-task]').find(card => card.dataset.task === task);
+// True where a record shown as waiting is gone: another tab handed it in, so the page may be stale.
+export async function settle() {
+  const still = new Set((await waiting()).map(entry => entry.task));
+  const gone = all('[data-waiting]').filter(card => !still.has(card.dataset.task));
+  for (const card of gone) {
+    tellResult(card, card.dataset.waiting, true);
+    card.removeAttribute('data-waiting');
+  }
+  return gone.length > 0;
+}
 
 onOutbox((entry, state, reason) => {
   const card = cardWith(entry.task);
   if (!card) return;
-  const sentAt = say('sent_at', { time: timeOf(entry.at) });
-  if (state === 'recorded') tellResult(card, sentAt, true);
-  if (state === 'waiting') tellResult(card, `${sentAt} ${say('waiting')}`, true);
+  if (state === 'waiting') { showWaitingEntry(entry); return; }
+  card.removeAttribute('data-waiting');
+  if (state === 'recorded') showDone(card, doneAt(entry));
   if (state === 'refused') tellResult(card, say('not_recorded', { reason }));
 });

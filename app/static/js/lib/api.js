@@ -20,11 +20,11 @@ async function refusalOf(response) {
   return new Refused(response.status, problem.title, problem.code);
 }
 
-async function ask(url, options) {
+async function ask(url, options, isQuiet = false) {
   const response = await fetch(url, { credentials: 'same-origin', cache: 'no-store', ...options });
   if (response.ok) return response;
   const refused = await refusalOf(response);
-  if (refused.status === 401) signInAgain();
+  if (refused.status === 401 && !isQuiet) signInAgain();
   throw refused;
 }
 
@@ -36,9 +36,25 @@ export async function getPart(url) {
   return (await ask(url, { headers: { Accept: 'text/html;q=0.9, application/problem+json' } })).text();
 }
 
+const write = body => ({
+  method: 'POST',
+  headers: { 'Content-Type': 'application/json', Accept: 'application/json', 'X-CSRF-Token': page.csrf },
+  body: JSON.stringify(body),
+});
+
 export async function postJson(url, body) {
-  const headers = { 'Content-Type': 'application/json', Accept: 'application/json', 'X-CSRF-Token': page.csrf };
-  return (await ask(url, { method: 'POST', headers, body: JSON.stringify(body) })).json();
+  return (await ask(url, write(body))).json();
+}
+
+// For advice that nothing may wait for: gives up after `ms` and never leaves the page to sign in.
+export async function postAdvice(url, body, ms) {
+  const giveUp = new AbortController();
+  const timer = setTimeout(() => giveUp.abort(), ms);
+  try {
+    return (await ask(url, { ...write(body), signal: giveUp.signal }, true)).json();
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 // Loading the page signs in silently; not over and over where that does not help.

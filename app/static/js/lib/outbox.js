@@ -5,6 +5,9 @@ import { postJson, Refused } from './api.js';
 const STORE = 'outbox';
 const FIRST_WAIT_MS = 3000;
 const LONGEST_WAIT_MS = 60000;
+const OLDEST_MS = 7 * 86400000;
+const SENDING_MS = 75000; // a little longer than WeCom's own confirmation may stand
+const SENT_MS = 86400000;
 const actor = document.body.dataset.actor;
 const watchers = new Set();
 const kept = new Map(); // where the browser has no IndexedDB: until the page closes
@@ -24,32 +27,92 @@ async function withStore(mode, use) {
   const database = await open();
   return new Promise((done, fail) => {
     const transaction = database.transaction(STORE, mode);
-    const request = use(transaction.objectStore(STORE));
-    transaction.oncomplete = () => done(request.result);
+    let found;
+    use(transaction.objectStore(STORE), value => { found = value; });
+    transaction.oncomplete = () => done(found);
     transaction.onerror = transaction.onabort = () => fail(transaction.error);
   });
 }
 
-async function keep(entry) {
-  try { await withStore('readwrite', store => store.put(entry)); } catch (_) { kept.set(entry.key, entry); }
+// Beside the records: who on this device is sending a task, or has sent it. Tabs share it, and it works offline.
+const markKey = task => `mark:${actor}:${task}`;
+const isLive = mark => Boolean(mark) && Math.abs(Date.now() - mark.at) < mark.life;
+
+function mark(task, by, isSent) {
+  return { key: markKey(task), task, actor, by, isSent, at: Date.now(), life: isSent ? SENT_MS : SENDING_MS };
 }
 
-async function drop(key) {
-  kept.delete(key);
-  try { await withStore('readwrite', store => store.delete(key)); } catch (_) { /* nothing was stored */ }
+// Null: the task is ours to send until we `letGo` or `put` its record. Otherwise the mark of who has it or sent it.
+export async function reserve(task, by) {
+  try {
+    return await withStore('readwrite', (store, give) => {
+      const asked = store.get(markKey(task));
+      asked.onsuccess = () => {
+        const held = isLive(asked.result) && asked.result.by !== by ? asked.result : null;
+        give(held);
+        if (!held) store.put(mark(task, by, false));
+      };
+    });
+  } catch (_) { return null; }
+}
+
+export async function letGo(task, by) {
+  try {
+    await withStore('readwrite', store => {
+      const asked = store.get(markKey(task));
+      asked.onsuccess = () => { if (asked.result && asked.result.by === by) store.delete(markKey(task)); };
+    });
+  } catch (_) { /* nothing was stored */ }
+}
+
+async function keep(entry) {
+  try {
+    await withStore('readwrite', store => { store.put(entry); store.put(mark(entry.task, entry.key, true)); });
+  } catch (_) { kept.set(entry.key, entry); }
+}
+
+async function drop(...keys) {
+  keys.forEach(key => kept.delete(key));
+  try { await withStore('readwrite', store => keys.forEach(key => store.delete(key))); } catch (_) { /* nothing was stored */ }
+}
+
+async function stored() {
+  try {
+    return await withStore('readonly', (store, give) => {
+      const asked = store.getAll();
+      asked.onsuccess = () => give(asked.result);
+    });
+  } catch (_) { return []; }
 }
 
 // What this person has waiting, oldest first.
 export async function waiting() {
-  let stored = [];
-  try { stored = await withStore('readonly', store => store.getAll()); } catch (_) { /* no IndexedDB */ }
-  return [...stored, ...kept.values()].filter(entry => entry.actor === actor).sort((a, b) => a.at - b.at);
+  const records = (await stored()).filter(entry => entry.url);
+  return [...records, ...kept.values()].filter(entry => entry.actor === actor).sort((a, b) => a.at - b.at);
+}
+
+async function sweep() {
+  const old = (await stored()).filter(entry => !entry.url && !isLive(entry));
+  if (old.length) await drop(...old.map(entry => entry.key));
 }
 
 // `watch(entry, state, reason)` hears of "recorded", "waiting" and "refused".
 export const onOutbox = watch => watchers.add(watch);
-const tell = (entry, state, reason = '') => watchers.forEach(watch => watch(entry, state, reason));
+const tellHere = (entry, state, reason) => watchers.forEach(watch => watch(entry, state, reason));
 
+// Other tabs show the same task: they hear what became of it.
+const channel = 'BroadcastChannel' in window ? new BroadcastChannel('dianban-outbox') : null;
+if (channel) {
+  channel.onmessage = ({ data: { entry, state, reason } }) => { if (entry.actor === actor) tellHere(entry, state, reason); };
+}
+
+function tell(entry, state, reason = '') {
+  tellHere(entry, state, reason);
+  const { task, at, said } = entry;
+  if (channel) channel.postMessage({ entry: { task, at, said, actor }, state, reason });
+}
+
+// `said` names the words for what was done; `body` is posted with the record's age.
 export async function put(entry) {
   await keep({ ...entry, actor, at: Date.now() });
   return deliver();
@@ -82,10 +145,13 @@ async function work() {
   wait = isDown ? Math.min(wait * 2, LONGEST_WAIT_MS) : FIRST_WAIT_MS;
 }
 
+// Seconds since it happened, by this device's clock, which may have been set meanwhile.
+const ageOf = entry => Math.round(Math.min(Math.max(Date.now() - entry.at, 0), OLDEST_MS) / 1000);
+
 // True when the server has answered for good.
 async function handIn(entry) {
   try {
-    await postJson(entry.url, entry.body);
+    await postJson(entry.url, { ...entry.body, age_s: ageOf(entry) });
   } catch (error) {
     if (!(error instanceof Refused) || error.isPassing) { tell(entry, 'waiting'); return false; }
     await drop(entry.key);
@@ -97,4 +163,5 @@ async function handIn(entry) {
   return true;
 }
 
+sweep();
 addEventListener('online', () => { wait = FIRST_WAIT_MS; deliver(); });
