@@ -1,7 +1,7 @@
 """Holding what was done against what was owed: every owed step is accounted for, or it is missing by name.
 
 owed = tasks done, open, expired or cancelled + steps merged, skipped, cancelled or expired + pending + quarantined
-+ missing.
++ missing. Beside that account stand the checks of the books (bookkeeping), which know nothing of what is owed.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from sqlalchemy.orm import Session
 
 from app import clock
 from app.db import table_of
+from app.follow_ups.bookkeeping.books import check_books
+from app.follow_ups.bookkeeping.checks import Finding
 from app.follow_ups.models import Enrollment, FollowUpTask, PlanStep, PlanVersion, StepRecord
 from app.follow_ups.owed import Bought, Expected, Owed, Promise, by_member, owed_to
 from app.follow_ups.states import EnrollmentState, OnRepurchase, StepOutcome, StepReason
@@ -45,7 +47,7 @@ class Discrepancy:
 
 @dataclass(slots=True)
 class Report:
-    """The balance. It holds when nothing is missing and `owed` equals the sum of `settled`."""
+    """The balance. It holds when nothing is missing, `owed` equals the sum of `settled`, and no check failed."""
 
     owed: int = 0
     settled: Counter[tuple[int, str]] = field(default_factory=Counter)
@@ -53,15 +55,21 @@ class Report:
     differs: list[Discrepancy] = field(default_factory=list)
     unexplained: list[Discrepancy] = field(default_factory=list)
     quarantined_events: int = 0
+    books: list[Finding] = field(default_factory=list)
 
     @property
-    def balances(self) -> bool:
+    def accounts(self) -> bool:
         """True when every owed step is accounted for and nothing was opened that nobody owed."""
         return not self.missing and not self.unexplained and self.owed == self.settled.total()
 
+    @property
+    def balances(self) -> bool:
+        """True when it accounts for everything owed and every check of the books found nothing."""
+        return self.accounts and not any(finding.count for finding in self.books)
+
 
 def reconcile(session: Session) -> Report:
-    """Recompute everything owed so far and account for it, a thousand members at a time."""
+    """Recompute everything owed so far and account for it, a thousand members at a time; then check the books."""
     report, now = Report(), clock.now(session)
     count = select(func.count()).where(Inbound.state == InboundState.QUARANTINED)
     report.quarantined_events = session.scalar(count) or 0
@@ -69,17 +77,18 @@ def reconcile(session: Session) -> Report:
     stores = {store.id: store for store in session.scalars(select(Store))}
     for member_ids in _member_chunks(session):
         bought = _bought(session, member_ids, stores)
-        books = {plan_id: _Books(session, plan_id, member_ids) for plan_id in promises}
+        written = {plan_id: _Written(session, plan_id, member_ids) for plan_id in promises}
         for plan_id, history in promises.items():
             for purchases in by_member(bought).values():
                 for owed in owed_to(purchases, partial(_in_force, history), now):
                     report.owed += 1
-                    books[plan_id].settle(owed, report)
-            books[plan_id].list_unexplained(report)
+                    written[plan_id].settle(owed, report)
+            written[plan_id].list_unexplained(report)
+    report.books = check_books(session)
     return report
 
 
-class _Books:
+class _Written:
     """What was really written about some members and one plan."""
 
     def __init__(self, session: Session, plan_id: int, member_ids: Sequence[int]) -> None:

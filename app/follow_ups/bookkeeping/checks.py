@@ -1,0 +1,69 @@
+"""What a check is, and walking a table with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, Select, and_, select, true
+from sqlalchemy.orm import Session
+
+# Keys looked at by one query: well within the minute after which a connection gives up.
+SPAN = 50_000
+
+Faults = Select[*tuple[Any, ...]]
+# The condition that a column lies in the span being looked at.
+Within = Callable[[Any], ColumnElement[bool]]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """`faults` selects what is wrong in a span of `key`, an indexed column; `only` leaves rows of its table out."""
+
+    says: str
+    key: Any
+    faults: Callable[[Within], Faults]
+    only: ColumnElement[bool] = field(default_factory=true)
+
+
+@dataclass(slots=True)
+class Finding:
+    """How often a check failed, with the first examples in words."""
+
+    says: str
+    count: int = 0
+    examples: list[str] = field(default_factory=list)
+
+    def add(self, row: Row[Any], most: int) -> None:
+        """Count one fault."""
+        self.count += 1
+        if len(self.examples) < most:
+            self.examples.append(", ".join(f"{name} {value}" for name, value in row._mapping.items()))
+
+
+def run_check(session: Session, check: Check, most: int) -> Finding:
+    """Look at the whole table, span by span; at most so many examples are kept."""
+    finding = Finding(check.says)
+    for within in _spans(session, check):
+        for row in session.execute(check.faults(within)):
+            finding.add(row, most)
+    return finding
+
+
+def _spans(session: Session, check: Check) -> Iterator[Within]:
+    """Spans that hold every key: the first has no lower and the last no upper end."""
+    low: Any = None
+    while True:
+        rest = select(check.key).where(check.only, _within(low, None, check.key))
+        high = session.scalar(rest.order_by(check.key).offset(SPAN - 1).limit(1))
+        yield partial(_within, low, high)
+        if high is None:
+            return
+        low = high
+
+
+def _within(low: Any, high: Any, column: Any) -> ColumnElement[bool]:
+    bounds = [] if low is None else [column > low]
+    return and_(true(), *bounds, *([] if high is None else [column <= high]))

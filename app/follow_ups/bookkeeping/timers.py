@@ -1,0 +1,46 @@
+"""Every timer belongs to a row that waits for exactly it. (Rows without their timer are missed in the account.)"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from sqlalchemy import ColumnElement, exists, select
+
+from app.follow_ups.bookkeeping.checks import Check, Faults, Within
+from app.follow_ups.models import Enrollment
+from app.follow_ups.states import EnrollmentState
+from app.messaging.models import DigestSchedule, MessageState, OutboundMessage
+from app.timers import Lane, Timer
+from app.worklist.models import WorkItem, WorkState
+
+OF_SERIES = (
+    (Enrollment.id == Timer.subject_id)
+    & (Enrollment.state == EnrollmentState.ACTIVE)
+    & (Enrollment.next_lane == Timer.lane)
+    & (Enrollment.next_due_at == Timer.due_at)
+    & (Enrollment.member_id == Timer.member_id)
+)
+OWNERS: dict[Lane, ColumnElement[bool]] = {
+    Lane.MINUTES: OF_SERIES,
+    Lane.DAYS: OF_SERIES,
+    Lane.EXPIRY: (WorkItem.id == Timer.subject_id)
+    & (WorkItem.state == WorkState.OPEN)
+    & (WorkItem.valid_until == Timer.due_at)
+    & (WorkItem.member_id == Timer.member_id),
+    Lane.DIGEST: (DigestSchedule.associate_id == Timer.subject_id)
+    & (DigestSchedule.next_due_at == Timer.due_at),
+    Lane.PUSH: (OutboundMessage.id == Timer.subject_id)
+    & (OutboundMessage.state == MessageState.ENQUEUED)
+    & (OutboundMessage.next_due_at == Timer.due_at),
+}
+
+
+def _of_nobody(lane: Lane, within: Within) -> Faults:
+    query = select(Timer.due_at, Timer.subject_id.label("subject"))
+    return query.where(Timer.lane == str(lane), within(Timer.due_at), ~exists().where(OWNERS[lane]))
+
+
+CHECKS = tuple(
+    Check(f"timers of nobody: {lane}", Timer.due_at, partial(_of_nobody, lane), Timer.lane == str(lane))
+    for lane in Lane
+)
