@@ -32,6 +32,9 @@ def run() -> None:
     """Apply migrations in one connection; SQLite needs batch mode to alter tables."""
     database = Database(context.config.attributes["url"])
     with database.engine.execution_options(begin="BEGIN IMMEDIATE").connect() as connection:
+        if not database.is_sqlite:
+            # New tables take it over. Receipts and members are told apart by case; most servers' default would not.
+            connection.exec_driver_sql("ALTER DATABASE CHARACTER SET utf8mb4 COLLATE utf8mb4_bin")
         context.configure(
             connection=connection,
             target_metadata=[Base.metadata, ids.nodes.metadata],
