@@ -52,6 +52,9 @@ class Expected(StrEnum):
     TIME_UNKNOWN = "time_unknown"
     BEFORE_START = "before_start"
     NEW_PURCHASE = "new_purchase"
+    OPENED_OR_RESTARTED = (
+        "opened_or_restarted"  # a newer purchase came while it was open, or before a late opening
+    )
     KEPT_EARLIER = "kept_earlier"
     REFUNDED = "refunded"  # or whatever had become of it before the refund
 
@@ -114,8 +117,11 @@ def _expect(
         return Expected.BEFORE_START
     outcome = Expected.OPENED
     if promise.restarts:
-        if any(other.first.at <= due for other in later):
+        newer = [other.first.at for other in later if promise.minutes is None or other.first.time_known]
+        if any(at <= due for at in newer):
             outcome = Expected.NEW_PURCHASE
+        elif any(at < ends for at in newer):
+            outcome = Expected.OPENED_OR_RESTARTED
     elif kept_until.get(promise.kind, day.first.at) > day.first.at:
         outcome = Expected.KEPT_EARLIER
     else:

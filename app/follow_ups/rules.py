@@ -1,6 +1,7 @@
 """When a step falls due, how long it stays open, and what later purchases do to it. Pure.
 
-Purchases of one local day are one anchor. A RESTART step stops when a newer purchase happened before it fell due.
+Purchases of one local day are one anchor. A RESTART step stops when a purchase of a later day is known that asks for
+the same step: the newer one will be asked about.
 Of a KEEP_ONE step one per member stays waiting: a newer anchor's step merges into one that, at the time of the newer
 purchase, was still to come. Otherwise a member who buys every month would never reach day 60.
 """
@@ -95,13 +96,17 @@ def on_firing(
     """Why a due step is not to be opened, or None where it is."""
     if now >= valid_until(step, anchor, hours):
         return Verdict(StepOutcome.EXPIRED, StepReason.TOO_LATE)
-    due = due_at(step, anchor, hours)
     if step.on_repurchase is OnRepurchase.RESTART:
-        if any(other.anchor.on > anchor.on and other.anchor.at <= due for other in relatives):
+        if any(restarts(step, anchor, other.anchor) for other in relatives):
             return Verdict(StepOutcome.CANCELLED, StepReason.NEW_PURCHASE)
     elif any(_was_kept(other, anchor) for other in relatives):
         return Verdict(StepOutcome.MERGED, StepReason.KEPT_EARLIER)
     return None
+
+
+def restarts(step: Step, anchor: Anchor, other: Anchor) -> bool:
+    """True where the other purchase is of a later day and its series has this step too."""
+    return other.on > anchor.on and (step.offset_minutes is None or other.time_known)
 
 
 def opening_reason(due: datetime, now: datetime) -> StepReason:

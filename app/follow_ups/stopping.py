@@ -5,6 +5,7 @@ Callers hold the members' `member_care` rows.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Sequence
 from datetime import date, datetime
 
@@ -15,7 +16,7 @@ from app.db import insert_rows, table_of, upsert_rows
 from app.follow_ups.models import Enrollment, FollowUpTask, StepRecord
 from app.follow_ups.plans import Version, versions
 from app.follow_ups.records import Waiting, anchor_of, step_record
-from app.follow_ups.rules import Anchor, Verdict, due_at
+from app.follow_ups.rules import Anchor, Verdict, due_at, restarts
 from app.follow_ups.states import EnrollmentState, OnRepurchase, StepOutcome, StepReason
 from app.orders.models import Order
 from app.stores.queries import stores_by_id
@@ -54,47 +55,42 @@ def cancel_refunded(session: Session, days: Collection[tuple[int, date]], now: d
         "ended_reason": StepReason.REFUNDED,
     }
     upsert_rows(session, Enrollment, [{**row._mapping, **ended} for row in active])
-    _close_tasks(session, [row.id for row in rows], None, StepReason.REFUNDED, now)
+    _close_tasks(session, [row.id for row in rows], StepReason.REFUNDED, now)
 
 
 def close_restarted_tasks(
     session: Session, version: Version, newer: Sequence[tuple[int, Anchor]], now: datetime
 ) -> None:
     """Close open tasks of restarting steps whose member has bought again on a later day: the new series asks anew."""
-    restarting = {step.step_no for step in version.steps if step.on_repurchase is OnRepurchase.RESTART}
-    if not newer or not restarting:
-        return
-    days: dict[int, date] = {}
+    bought: dict[int, list[Anchor]] = defaultdict(list)
     for member_id, anchor in newer:
-        days[member_id] = max(anchor.on, days.get(member_id, anchor.on))
+        bought[member_id].append(anchor)
+    restarting = {step.step_no: step for step in version.steps if step.on_repurchase is OnRepurchase.RESTART}
+    if not bought or not restarting:
+        return
     query = (
-        select(Enrollment.id, Enrollment.member_id, Enrollment.anchor_on)
+        select(Enrollment, FollowUpTask.step_no, WorkItem.id)
         .join(FollowUpTask, FollowUpTask.enrollment_id == Enrollment.id)
         .join(WorkItem, WorkItem.id == FollowUpTask.work_item_id)
         .where(
-            WorkItem.member_id.in_(sorted(days)),
+            WorkItem.member_id.in_(sorted(bought)),
             WorkItem.state == WorkState.OPEN,
             Enrollment.plan_id == version.plan_id,
+            FollowUpTask.step_no.in_(sorted(restarting)),
         )
     )
-    older = [row.id for row in session.execute(query) if row.anchor_on < days[row.member_id]]
-    _close_tasks(session, older, restarting, StepReason.NEW_PURCHASE, now)
+    stopped = [
+        item_id
+        for row, step_no, item_id in session.execute(query)
+        if any(restarts(restarting[step_no], anchor_of(row), anchor) for anchor in bought[row.member_id])
+    ]
+    close_items(session, stopped, WorkState.CANCELLED, StepReason.NEW_PURCHASE, now)
 
 
-def _close_tasks(
-    session: Session,
-    enrollment_ids: Sequence[int],
-    step_nos: set[int] | None,
-    reason: StepReason,
-    now: datetime,
-) -> None:
+def _close_tasks(session: Session, enrollment_ids: Sequence[int], reason: StepReason, now: datetime) -> None:
     if not enrollment_ids:
         return
-    query = select(FollowUpTask.work_item_id).where(
-        FollowUpTask.enrollment_id.in_(sorted(set(enrollment_ids)))
-    )
-    if step_nos is not None:
-        query = query.where(FollowUpTask.step_no.in_(sorted(step_nos)))
+    query = select(FollowUpTask.work_item_id).where(FollowUpTask.enrollment_id.in_(sorted(enrollment_ids)))
     close_items(session, list(session.scalars(query)), WorkState.CANCELLED, reason, now)
 
 

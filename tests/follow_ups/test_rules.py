@@ -73,12 +73,24 @@ MERGED = Verdict(StepOutcome.MERGED, StepReason.KEPT_EARLIER)
 EXPIRED_BEFORE = Verdict(StepOutcome.EXPIRED, StepReason.BEFORE_START)
 
 
-def test_a_newer_purchase_before_day_three_restarts_it() -> None:
-    anchor, now = bought("2026-03-01 14:00"), at("2026-03-04 10:00")
-    assert on_firing(FIT, anchor, HOURS, [relative(FIT, "2026-03-03 11:00")], now) == Verdict(
-        StepOutcome.CANCELLED, StepReason.NEW_PURCHASE
+STOPPED = Verdict(StepOutcome.CANCELLED, StepReason.NEW_PURCHASE)
+
+
+@pytest.mark.parametrize("newer", ["2026-03-03 11:00", "2026-03-04 09:00"])
+def test_a_newer_purchase_restarts_day_three(newer: str) -> None:
+    anchor, now = bought("2026-03-01 14:00"), at("2026-03-04 12:00")
+    assert on_firing(FIT, anchor, HOURS, [relative(FIT, newer)], now) == STOPPED
+    assert on_firing(FIT, anchor, HOURS, [relative(FIT, "2026-03-01 18:00")], now) is None
+
+
+def test_a_newer_purchase_of_which_only_the_day_is_known_leaves_the_thirty_minutes_alone() -> None:
+    """Its own series has none: nobody would say thank you."""
+    anchor, now = bought("2026-03-01 21:50"), at("2026-03-02 10:00")
+    by_day = Anchor(at("2026-03-02 12:00"), at("2026-03-02 12:00").date(), time_known=False)
+    assert on_firing(THANKS, anchor, HOURS, [Relative(by_day, by_day.at, None)], now) is None
+    assert (
+        on_firing(FIT, anchor, HOURS, [Relative(by_day, by_day.at, None)], at("2026-03-04 10:00")) == STOPPED
     )
-    assert on_firing(FIT, anchor, HOURS, [relative(FIT, "2026-03-04 10:01")], now) is None
 
 
 def test_day_thirty_of_the_newer_purchase_merges_into_the_one_still_to_come() -> None:
