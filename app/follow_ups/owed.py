@@ -52,9 +52,7 @@ class Expected(StrEnum):
     TIME_UNKNOWN = "time_unknown"
     BEFORE_START = "before_start"
     NEW_PURCHASE = "new_purchase"
-    OPENED_OR_RESTARTED = (
-        "opened_or_restarted"  # a newer purchase came while it was open, or before a late opening
-    )
+    OPENED_OR_RESTARTED = "opened_or_restarted"  # a newer purchase came before its time was over
     KEPT_EARLIER = "kept_earlier"
     REFUNDED = "refunded"  # or whatever had become of it before the refund
 
