@@ -10,10 +10,12 @@ from flask_babel import get_locale
 from flask_babel.speaklater import LazyString
 
 from app.http import ANYONE, allow, load_query
+from app.http.parts import current_database
 from app.intake.refusals import Reason, reasons
-from app.partner_api.examples import BATCHES, PURCHASE
+from app.partner_api.examples import Scene, answer, batches, purchase, read_scene
 
 SPEC = "partner_api_spec"
+ROUTE = "/partner/v1/purchases"
 # Which refusals an item of the API can meet; the others are about files.
 CODES = (
     "unknown_store",
@@ -21,6 +23,7 @@ CODES = (
     "in_future",
     "not_a_sale",
     "total_differs",
+    "refund_before_purchase",
     "amount_too_large",
     "contradicts_stored",
     "not_applicable",
@@ -37,7 +40,7 @@ documentation = Blueprint(
 def openapi() -> Response:
     """The API as OpenAPI 3.1, in the reader's language."""
     load_query()
-    return Response(json.dumps(describe(), ensure_ascii=False, indent=1), mimetype="application/json")
+    return Response(json.dumps(describe(_scene()), ensure_ascii=False, indent=1), mimetype="application/json")
 
 
 @documentation.get("/docs")
@@ -45,22 +48,31 @@ def openapi() -> Response:
 def docs() -> str:
     """The same as a page, with requests one can copy."""
     load_query()
-    spec = describe()
+    scene = _scene()
+    spec = describe(scene)
     schemas = spec["components"]["schemas"]
     return render_template(
         "partner_api/docs.html",
         base=current_app.extensions["settings"].public_url.rstrip("/"),
-        operation=spec["paths"]["/partner/v1/purchases"]["post"],
+        operation=spec["paths"][ROUTE]["post"],
         schemas={name: fields_of(schemas[name]) for name in SHOWN},
-        example=_pretty(PURCHASE),
-        examples=[(str(one["summary"]), _pretty(one["value"])) for one in BATCHES.values()],
+        request_key=f"{scene.on}-0001",
+        example=_pretty(purchase(scene)),
+        examples=[(str(one["summary"]), _pretty(one["value"])) for one in batches(scene).values()],
         codes=[(code, _in_my_language(reasons()[code])) for code in CODES],
     )
 
 
-def describe() -> dict[str, Any]:
-    """The OpenAPI document with every text in the reader's language."""
-    plain = _plain(current_app.extensions[SPEC].to_dict())
+def describe(scene: Scene) -> dict[str, Any]:
+    """The OpenAPI document with every text in the reader's language and the examples of a scene."""
+    spec = current_app.extensions[SPEC].to_dict()
+    operation = spec["paths"][ROUTE]["post"]
+    operation["requestBody"]["content"]["application/json"]["examples"] = batches(scene)
+    operation["responses"]["200"]["content"]["application/json"]["example"] = answer(scene)
+    for name in ("Purchase", "Refund"):
+        fields = spec["components"]["schemas"][name]["properties"]
+        fields["store"]["example"], fields["currency"]["example"] = scene.store, scene.currency
+    plain = _plain(spec)
     assert isinstance(plain, dict)
     del plain["components"]["schemas"]["PaginationMetadata"]  # the library's; nothing here has pages
     return plain
@@ -79,6 +91,11 @@ def fields_of(schema: dict[str, Any]) -> list[dict[str, Any]]:
         }
         for name, field in schema["properties"].items()
     ]
+
+
+def _scene() -> Scene:
+    with current_database().reading() as session:
+        return read_scene(session)
 
 
 def _type_of(field: dict[str, Any]) -> str:

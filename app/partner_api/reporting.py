@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from app.db import Database
-from app.inbound.events import Event, Line, PurchaseReported, RefundReported
-from app.intake.cells import MAX_AMOUNT_FEN, NOON, kind_of
+from app.inbound.events import Event, Line, LineKind, PurchaseReported, RefundReported
+from app.intake.cells import MAX_AMOUNT_FEN, NOON
 from app.intake.refusals import Refused, reason_of
 from app.intake.service import EventResult, EventStatus, apply_events
+from app.partner_api.dates import refunds_before_purchase
 from app.stores.queries import StoreFacts, stores_by_code
 
 PURCHASES, REFUNDS = "purchases", "refunds"
@@ -33,11 +34,14 @@ def report(database: Database, source: str, batch: Mapping[str, Any], *, in_chin
     """Apply a loaded batch, purchases first; the answer has one result per item in the order they were sent."""
     with database.reading() as session:
         stores = stores_by_code(session)
-    items = [
-        _read(group, index, sent, stores)
-        for group in (PURCHASES, REFUNDS)
-        for index, sent in enumerate(batch[group])
-    ]
+        items = [
+            _read(group, index, sent, stores)
+            for group in (PURCHASES, REFUNDS)
+            for index, sent in enumerate(batch[group])
+        ]
+        sent_events = [item.event for item in items if item.event is not None]
+        early = refunds_before_purchase(session, source, sent_events, stores)
+    items = [_refused_where(item, early) for item in items]
     events = [item.event for item in items if item.event is not None]
     results = iter(apply_events(database, source, events, enrolls=True) if events else ())
     outcomes = [item.result or next(results) for item in items]
@@ -50,6 +54,12 @@ def _read(group: str, index: int, sent: Mapping[str, Any], stores: Mapping[str, 
     except Refused as refused:
         return _Item(group, index, sent["ref"], None, EventResult(EventStatus.REFUSED, refused.code))
     return _Item(group, index, sent["ref"], event, None)
+
+
+def _refused_where(item: _Item, early: Collection[str]) -> _Item:
+    if not isinstance(item.event, RefundReported) or item.ref not in early:
+        return item
+    return replace(item, event=None, result=EventResult(EventStatus.REFUSED, "refund_before_purchase"))
 
 
 def _event(group: str, sent: Mapping[str, Any], stores: Mapping[str, StoreFacts]) -> Event:
@@ -80,7 +90,7 @@ def _line(sent: Mapping[str, Any]) -> Line:
         quantity=sent["quantity"],
         unit_price=f"{fen // 100}.{fen % 100:02d}",
         amount_fen=sent["quantity"] * fen,
-        kind=sent.get("kind") or kind_of(sent["sku"]),
+        kind=sent.get("kind", LineKind.GOODS),
         size=sent["size"],
     )
 

@@ -17,7 +17,7 @@ from app.http import PARTNER, allow, load_query
 from app.http.parts import current_database
 from app.http.problems import problem
 from app.partner_api import idempotency
-from app.partner_api.examples import ANSWER, BATCHES
+from app.partner_api.examples import Scene, answer, batches
 from app.partner_api.idempotency import Claim, InFlight, StoredAnswer
 from app.partner_api.keys import Partner, find_partner
 from app.partner_api.parsing import StrictBlueprint, typed
@@ -59,8 +59,10 @@ def identify_partner() -> Response | None:
 @typed(partner.route("/purchases", methods=["POST"]))
 @allow(PARTNER)
 @typed(partner.doc(parameters=HEADERS, security=[{"apiKey": []}], summary=_("Report purchases and refunds")))
-@typed(partner.arguments(BATCH, examples=BATCHES))
-@typed(partner.response(200, AnswerSchema, description=_("What became of every item."), example=ANSWER))
+@typed(partner.arguments(BATCH, examples=batches(Scene())))
+@typed(
+    partner.response(200, AnswerSchema, description=_("What became of every item."), example=answer(Scene()))
+)
 @typed(partner.alt_response(401, **PROBLEM, description=_("The API key is missing, wrong or ended.")))
 @typed(
     partner.alt_response(
@@ -84,9 +86,9 @@ def report_purchases(batch: dict[str, Any]) -> Response:
     key, body_hash = idempotency.hash_of(_key()), idempotency.hash_of(request.get_data())
     claimed = database.in_transaction(lambda session: idempotency.claim(session, who.key_id, key, body_hash))
     if isinstance(claimed, Claim):
-        answer = _work(database, who, claimed, batch)
-        if answer is not None:
-            return answer
+        response = _work(database, who, claimed, batch)
+        if response is not None:
+            return response
         # Somebody took over because we were slow; what they answer is the answer.
         claimed = database.in_transaction(
             lambda session: idempotency.claim(session, who.key_id, key, body_hash)
@@ -96,12 +98,12 @@ def report_purchases(batch: dict[str, Any]) -> Response:
 
 def _work(database: Database, who: Partner, mine: Claim, batch: dict[str, Any]) -> Response | None:
     try:
-        answer = report(database, who.source, batch, in_chinese=str(get_locale()) != "en")
+        results = report(database, who.source, batch, in_chinese=str(get_locale()) != "en")
     except SQLAlchemyError:
         with suppress(SQLAlchemyError), database.transaction() as session:
             idempotency.release(session, mine)
         raise
-    body = json.dumps(answer, ensure_ascii=False)
+    body = json.dumps(results, ensure_ascii=False)
     kept = database.in_transaction(lambda session: idempotency.record(session, mine, 200, body))
     return Response(body, 200, mimetype="application/json") if kept else None
 

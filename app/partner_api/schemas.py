@@ -46,9 +46,7 @@ class LineSchema(Schema):
     kind = fields.Enum(
         LineKind,
         by_value=fields.String,
-        metadata=_about(
-            _("What the line stands for; left out, the article code decides. Only goods start follow-ups.")
-        ),
+        metadata=_about(_("What the line stands for; left out: goods. Only goods start follow-ups.")),
     )
 
 

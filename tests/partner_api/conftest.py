@@ -53,7 +53,7 @@ PURCHASE: dict[str, Any] = {
     "currency": "CNY",
     "lines": [
         {"sku": "A", "quantity": 2, "unit_price_fen": 1999},
-        {"sku": "POST", "quantity": 1, "unit_price_fen": 500},
+        {"sku": "POST", "quantity": 1, "unit_price_fen": 500, "kind": "postage"},
     ],
 }
 

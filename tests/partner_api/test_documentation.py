@@ -2,34 +2,77 @@
 
 from __future__ import annotations
 
+import html
+import re
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from flask import Flask
+from sqlalchemy import update
 from werkzeug.serving import make_server
 
+from app.db import Database
 from app.intake.refusals import reasons
 from app.partner_api.documentation import CODES
-from app.partner_api.examples import BATCHES
+from app.stores.models import Store
+from tests.faces.web import KnownCodes, make_app
 from tests.partner_api.conftest import Till
 
 DOCS = "/partner/v1/docs"
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 
 
-def test_every_example_can_be_sent(till: Till):
-    for name, example in BATCHES.items():
-        body = {
-            group: [
-                item | {"store": "S1", "occurred_at": item["occurred_at"].replace("2026-03", "2026-02")}
-                for item in items
-            ]
-            for group, items in example["value"].items()
-        }
-        answer = till.report(body)
-        assert answer["applied"] == 1, name
+@pytest.fixture
+def pounds(database: Database, app: Flask) -> None:
+    """The chain sells in pounds, as the demo does."""
+    with database.transaction() as session:
+        session.execute(update(Store).values(currency="GBP", time_zone="Europe/London"))
+
+
+def documented_examples(app: Flask) -> dict[str, dict[str, Any]]:
+    """What openapi.json shows today."""
+    spec = app.test_client().get("/partner/v1/openapi.json").get_json()
+    body = spec["paths"]["/partner/v1/purchases"]["post"]["requestBody"]
+    examples = body["content"]["application/json"]["examples"]
+    return {name: example["value"] for name, example in examples.items()}
+
+
+def test_every_example_can_be_sent_as_it_stands(till: Till, app: Flask):
+    for name, body in documented_examples(app).items():
+        assert till.report(body)["applied"] == 1, name
+
+
+@pytest.mark.usefixtures("pounds")
+def test_examples_are_of_a_store_of_this_installation_in_its_currency(till: Till, app: Flask):
+    for name, body in documented_examples(app).items():
+        assert till.report(body)["applied"] == 1, name
+    schemas = app.test_client().get("/partner/v1/openapi.json").get_json()["components"]["schemas"]
+    assert schemas["Purchase"]["properties"]["currency"]["example"] == "GBP"
+    assert schemas["Refund"]["properties"]["store"]["example"] == "S1"
+
+
+@pytest.mark.usefixtures("pounds")
+def test_what_is_copied_from_the_page_works(till: Till, app: Flask):
+    page = html.unescape(app.test_client().get(DOCS).text)
+    copied = re.search(r"-d '(.*?)'</code>", page, re.DOTALL)
+    key = re.search(r"Idempotency-Key: ([^']+)'", page)
+    assert copied
+    assert key
+    answer = till.report(copied[1].encode(), idempotency_key=key[1])
+    assert answer["purchases"][0]["status"] == "applied"
+    spec = app.test_client().get("/partner/v1/openapi.json").get_json()
+    response = spec["paths"]["/partner/v1/purchases"]["post"]["responses"]["200"]
+    assert response["content"]["application/json"]["example"] == answer
+
+
+def test_without_a_store_the_examples_are_invented(database: Database):
+    app = make_app(database, KnownCodes())
+    assert documented_examples(app)["purchase"]["purchases"][0]["store"] == "SH01"
+    opened: Database = app.extensions["database"]
+    opened.close()
 
 
 def test_every_documented_code_is_described():

@@ -84,6 +84,58 @@ def test_an_item_that_makes_no_sense_is_refused_alone(
     assert stored(database) == 1
 
 
+@pytest.mark.parametrize("sku", ["M", "S", "D", "POST", "PADS", "GIFT_CARD"])
+def test_a_line_without_a_kind_is_goods_whatever_its_code(till: Till, database: Database, sku: str):
+    """The codes that mean something else are those of one published data set, not of this partner."""
+    till.report({"purchases": [purchase(lines=[{"sku": sku, "quantity": 1, "unit_price_fen": 1999}])]})
+    order = only_order(database)
+    assert order.goods_fen == order.amount_fen == 1999
+
+
+LINE = [{"sku": "A", "quantity": 1, "unit_price_fen": 1999}]
+
+
+def returned(occurred_at: str, ref: str = "R1") -> dict[str, Any]:
+    return purchase(ref=ref, cancels="1", occurred_at=occurred_at, lines=LINE)
+
+
+class TestRefundsBeforeTheirPurchase:
+    def outcome(self, till: Till, body: dict[str, Any], **headers: str) -> tuple[str, str]:
+        result = till.report(body, **headers)["refunds"][0]
+        return result["status"], result.get("code", "")
+
+    @pytest.mark.parametrize("together", [True, False])
+    def test_they_are_refused(self, till: Till, database: Database, together: bool):
+        body = {"refunds": [returned("2026-02-20T18:29:59+08:00")]}
+        if together:
+            body["purchases"] = [purchase()]
+        else:
+            till.report({"purchases": [purchase()]})
+        result = till.report(body, Accept_Language="zh-CN")["refunds"][0]
+        assert (result["status"], result["code"]) == ("refused", "refund_before_purchase")
+        assert "早于" in result["message"]
+        assert stored(database) == 1
+        assert only_order(database).refunded_fen == 0
+
+    @pytest.mark.parametrize("when", ["2026-02-20T18:30:00+08:00", "2026-02-20", "2026-02-21T00:00:00+08:00"])
+    def test_one_of_the_same_moment_or_day_is_not(self, till: Till, when: str):
+        till.report({"purchases": [purchase()]})
+        assert self.outcome(till, {"refunds": [returned(when)]}) == ("applied", "")
+
+    def test_where_only_the_day_is_known_days_are_compared(self, till: Till):
+        till.report({"purchases": [purchase(occurred_at="2026-02-20")]})
+        morning = {"refunds": [returned("2026-02-20T10:05:00+08:00")]}
+        evening_before = {"refunds": [returned("2026-02-19T23:59:00+08:00", "R2")]}
+        assert self.outcome(till, morning) == ("applied", "")
+        assert self.outcome(till, evening_before) == ("refused", "refund_before_purchase")
+
+    def test_one_that_came_first_waits_and_its_repeat_is_a_repeat(self, till: Till):
+        first = {"refunds": [returned("2026-02-20T18:00:00+08:00")]}
+        assert self.outcome(till, first) == ("applied", "")
+        till.report({"purchases": [purchase()]})
+        assert self.outcome(till, first) == ("repeated", "")
+
+
 def test_a_number_with_other_content_is_refused_and_changes_nothing(till: Till, database: Database):
     till.report({"purchases": [purchase()]})
     answer = till.report({"purchases": [purchase(customer="c2")]}, Accept_Language="zh-CN")
