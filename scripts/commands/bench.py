@@ -149,7 +149,7 @@ def _generate(folder: Path, purchases: int) -> None:
 def main() -> None:
     """Entry of scripts/bench."""
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="scripts/bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("what", choices=["import"])
     parser.add_argument("--purchases", type=int, default=100_000)

@@ -19,30 +19,11 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.db import Database
 from app.errors import NotFound
-from app.intake.importing import (
-    ImportOptions,
-    ImportProgress,
-    ImportSummary,
-    file_hash,
-    import_file,
-    last_local_date,
-    local_span,
-)
+from app.intake.importing import ImportOptions, ImportProgress, ImportSummary, import_file
 from app.intake.refusals import UnreadableFile, reason_of
 from app.intake.service import MAX_BATCH
 from config.settings import ROOT, Settings, SettingsError
 
-__all__ = [
-    "ImportOptions",
-    "ImportSummary",
-    "default_report",
-    "file_hash",
-    "import_file",
-    "last_local_date",
-    "local_span",
-    "print_progress",
-    "source_name",
-]
 MAX_SHIFT_DAYS = 36_500
 SHOWN_EVERY_S = 1.0
 
@@ -97,10 +78,9 @@ def main() -> int:
     try:
         summary = import_file(Database(Settings.from_env().database_url), path, options, print_progress)
     except UnreadableFile as error:
-        reason = reason_of(error.code)
-        return _complain(f"{path}: {reason.zh} / {reason.en}{f': {error.detail}' if error.detail else ''}")
+        return _complain(f"{path}: {_both(error.code)}{f': {error.detail}' if error.detail else ''}")
     except NotFound as error:
-        return _complain(f"--store {error.place}: {reason_of(error.code).en}")
+        return _complain(f"--store {error.place}: {_both(error.code)}")
     except SettingsError as error:
         return _complain(str(error))
     except SQLAlchemyError as error:
@@ -123,6 +103,12 @@ def _tell(summary: ImportSummary) -> int:
         print("stopped before the end: repeat the command to go on")
         return 130
     return 0
+
+
+def _both(code: str) -> str:
+    """Why, in Chinese and in English."""
+    reason = reason_of(code)
+    return f"{reason.zh} / {reason.en}"
 
 
 def _complain(text: str) -> int:

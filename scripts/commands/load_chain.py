@@ -5,9 +5,9 @@ Usage: scripts/load_chain FOLDER      FOLDER holds chain.json and optionally scr
 
 from __future__ import annotations
 
+import argparse
 import csv
 import json
-import sys
 from collections.abc import Iterable, Iterator
 from datetime import time
 from itertools import islice
@@ -144,9 +144,11 @@ def _upsert(session: Session, model: type[Base], key: str, rows: Iterable[Row]) 
 
 def main() -> None:
     """Entry of scripts/load_chain."""
-    if len(sys.argv) != 2:
-        sys.exit(__doc__)
-    load_chain(Database(Settings.from_env().database_url), Path(sys.argv[1]))
+    parser = argparse.ArgumentParser(
+        prog="scripts/load_chain", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("folder", type=Path, metavar="FOLDER")
+    load_chain(Database(Settings.from_env().database_url), parser.parse_args().folder)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ Usage: scripts/migrate [revision]      e.g. `scripts/migrate base` removes every
 
 from __future__ import annotations
 
-import sys
+import argparse
 
 from alembic import command
 from alembic.config import Config
@@ -29,7 +29,11 @@ def migrate(url: str, revision: str = "head") -> None:
 
 def main() -> None:
     """Entry of scripts/migrate."""
-    migrate(Settings.from_env().database_url, sys.argv[1] if len(sys.argv) > 1 else "head")
+    parser = argparse.ArgumentParser(
+        prog="scripts/migrate", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("revision", nargs="?", default="head", metavar="REVISION")
+    migrate(Settings.from_env().database_url, parser.parse_args().revision)
 
 
 if __name__ == "__main__":

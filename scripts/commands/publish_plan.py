@@ -5,6 +5,7 @@ Usage: scripts/publish_plan config/plans/after_purchase.toml
 
 from __future__ import annotations
 
+import argparse
 import sys
 import tomllib
 from pathlib import Path
@@ -23,17 +24,20 @@ def read_plan(path: Path) -> dict[str, Any]:
 
 def main() -> None:
     """Entry of scripts/publish_plan; exit code 2 where the file is no plan."""
-    if len(sys.argv) != 2:
-        sys.exit(__doc__)
+    parser = argparse.ArgumentParser(
+        prog="scripts/publish_plan", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("file", type=Path, metavar="FILE.toml")
+    path: Path = parser.parse_args().file
     database = Database(Settings.from_env().database_url)
     try:
-        document = read_plan(Path(sys.argv[1]))
+        document = read_plan(path)
         with database.transaction() as session:
             version, is_new = publish(session, document)
     except (OSError, tomllib.TOMLDecodeError, KeyError) as error:
-        sys.exit(f"{sys.argv[1]}: not a plan: {error}")
+        sys.exit(f"{path}: not a plan: {error}")
     except Invalid as refusal:
-        sys.exit(f"{sys.argv[1]}: {refusal} {refusal.details}")
+        sys.exit(f"{path}: {refusal} {refusal.details}")
     sys.stdout.write(
         f"{document['code']}: {'published' if is_new else 'unchanged'}, {len(version.steps)} steps\n"
     )

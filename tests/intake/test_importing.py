@@ -232,7 +232,7 @@ class TestCommand:
     def test_what_cannot_be_read_at_all_is_one(self, chain: Database, database_url: str, tmp_path: Path):
         for arguments, word in (
             ((str(tmp_path / "none.csv"), "--store", STORE), "no such file"),
-            ((str(EXCERPT), "--store", "NOPE"), "NOPE"),
+            ((str(EXCERPT), "--store", "NOPE"), "NOPE: 没有这家门店，或门店已关闭 / there is no such store"),
             ((str(EXCERPT),), "--store"),
             ((str(EXCERPT), "--store", STORE, "--batch", "501"), "--batch"),
             ((str(EXCERPT), "--store", STORE, "--report", str(EXCERPT)), "--report"),
