@@ -9,11 +9,13 @@ from app.associates.models import Associate
 from app.clock import now
 from app.db import Database
 from app.errors import Forbidden, Invalid, NotFound
+from app.follow_ups.forecast import upcoming_steps
 from app.follow_ups.models import Enrollment, FollowUpTask
 from app.follow_ups.reconciliation import reconcile
 from app.follow_ups.service import complete_task
 from app.follow_ups.states import Evidence
 from app.messaging.models import Notice
+from app.worklist.models import WorkItem
 from tests.world import World, at, days, purchase, refund
 
 
@@ -109,6 +111,46 @@ def test_who_buys_every_twenty_days_still_reaches_day_sixty_and_ninety(world: Wo
         days("2026-03-01", 0),
         days("2026-04-10", 0),
         days("2026-05-20", 0),
+    ]
+    assert_balanced(world)
+
+
+def test_what_is_promised_is_what_will_be_opened(world: World) -> None:
+    """The page's outlook names no step that is already known to merge or to start anew."""
+    member_id = world.member("c1")
+    world.live_until("2026-03-01 14:00")
+    world.buy("c1", "2026-03-01 14:00")
+    world.live_until("2026-03-03 11:00")
+    world.buy("c1", "2026-03-03 11:00")
+    with world.database.reading() as session:
+        promised = [(step.title, step.due_at) for step in upcoming_steps(session, member_id)]
+    already = len(world.items("c1"))
+    world.live_until("2026-07-01 00:00")
+    with world.database.reading() as session:
+        items = session.scalars(
+            select(WorkItem).where(WorkItem.member_id == member_id).order_by(WorkItem.opened_at)
+        )
+        opened = [(item.title, item.due_at) for item in items]
+    assert promised == opened[already:]
+    assert len(promised) == 5
+
+
+def test_a_newer_purchase_stops_day_three_whether_or_not_it_had_opened(world: World) -> None:
+    """Told before the task opens or after: nobody is left with a question about the earlier purchase."""
+    for code in ("told_early", "told_late"):
+        world.member(code)
+    world.live_until("2026-03-01 14:00")
+    for code in ("told_early", "told_late"):
+        world.buy(code, "2026-03-01 14:00")
+    world.live_until("2026-03-03 09:00")
+    world.sleep_until("2026-03-04 11:00")
+    world.buy("told_early", "2026-03-04 10:30")
+    world.run_lanes()
+    world.buy("told_late", "2026-03-04 10:30")
+    world.live_until("2026-03-04 11:05")
+    assert [item[1:] for item in world.items("told_early") if item[0] == "3 天回访"] == []
+    assert [item[1:] for item in world.items("told_late") if item[0] == "3 天回访"] == [
+        ("cancelled", "new_purchase")
     ]
     assert_balanced(world)
 
