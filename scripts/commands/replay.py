@@ -91,11 +91,12 @@ class Replay:
         rows = (
             f", {self.refusals.rows:,} rows refused (see {self.refusals.path})" if self.refusals.rows else ""
         )
-        other = "".join(
-            f", {self.counts[status]:,} {status}"
-            for status in EventStatus
+        told = [
+            f"{count:,} {status}"
+            for status, count in self.counts.items()
             if status is not EventStatus.APPLIED
-        )
+        ]
+        other = "".join(f", {text}" for text in told)
         sys.stderr.write(
             f"{day:%Y-%m-%d}  {self.counts[EventStatus.APPLIED]:,} receipts and refunds{other}{rows}\n"
         )
