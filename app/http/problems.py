@@ -11,11 +11,13 @@ from typing import Any
 import structlog
 from flask import Flask, Response, jsonify, make_response, render_template, request
 from marshmallow import ValidationError
-from sqlalchemy.exc import OperationalError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
 from app.errors import Conflict, DomainError, Forbidden, Invalid, NotFound
+from app.http.database_trouble import code_of, is_passing
+from app.http.validation import in_readers_language, places
 from app.http.words import explain
 
 STATUS: dict[type[DomainError], int] = {NotFound: 404, Forbidden: 403, Conflict: 409, Invalid: 422}
@@ -33,6 +35,8 @@ CODES = {
     503: "overloaded",
 }
 RETRY_AFTER_S = "2"
+MOST_LISTED = 20
+LONGEST_STATEMENT = 500
 log = structlog.get_logger()
 
 
@@ -41,20 +45,34 @@ def install_problems(app: Flask) -> None:
     app.register_error_handler(DomainError, _domain)
     app.register_error_handler(ValidationError, _validation)
     app.register_error_handler(HTTPException, _http)
-    app.register_error_handler(OperationalError, _overloaded)
+    app.register_error_handler(DBAPIError, _database)
     app.register_error_handler(PoolTimeout, _overloaded)
 
 
-def problem(status: int, code: str, *, place: str = "", errors: Any = None) -> Response:
-    """A refusal: `place` names the field or object at fault, `errors` lists what is wrong by field."""
+def problem(
+    status: int, code: str, *, place: str = "", errors: Any = None, details: Mapping[str, Any] | None = None
+) -> Response:
+    """A refusal: `place` names the field or object at fault; `errors`, nested by field or flat, becomes a flat list.
+
+    `details` are what a program may want to know besides.
+    """
     title = explain(code, status)
+    wrong = [
+        {"place": where, "message": in_readers_language(message)} for where, message in places(errors or [])
+    ]
     if wants_page():
+        listed = wrong or ([{"place": place, "message": ""}] if status == 422 and place else [])
         page = render_template(
-            "error.html", status=status, code=code, title=title, start=_start_of(request.path)
+            "error.html",
+            status=status,
+            code=code,
+            title=title,
+            start=_start_of(request.path),
+            errors=listed[:MOST_LISTED],
         )
         return make_response(page, status)
     body = {"type": "about:blank", "title": title, "status": status, "code": code}
-    extras = {"place": place, "errors": errors}
+    extras = {"place": place, "errors": wrong, "details": details}
     response = jsonify({**body, **{name: value for name, value in extras.items() if value}})
     response.status_code = status
     response.mimetype = "application/problem+json"
@@ -73,7 +91,7 @@ def _start_of(path: str) -> str:
 
 def _domain(error: DomainError) -> Response:
     status = next(code for kind, code in STATUS.items() if isinstance(error, kind))
-    return problem(status, error.code, place=error.place, errors=_jsonable(error.details))
+    return problem(status, error.code, place=error.place, details=_jsonable(error.details))
 
 
 def _validation(error: ValidationError) -> Response:
@@ -93,9 +111,25 @@ def _http(error: HTTPException) -> Response:
     return response
 
 
-def _overloaded(error: SQLAlchemyError) -> Response:
-    reason = getattr(error, "orig", None) or error  # without the statement: its values are people's
-    log.error("database_unavailable", route=_route(), reason=str(reason)[:200])
+def _database(error: DBAPIError) -> Response:
+    """What passes asks for patience; anything else is our fault, written down without people's values."""
+    if is_passing(error):
+        return _overloaded(error)
+    statement = (error.statement or "")[:LONGEST_STATEMENT]
+    log.error(
+        "database_error",
+        route=_route(),
+        error=type(error.orig or error).__name__,
+        code=code_of(error),
+        statement=statement,
+    )
+    return problem(500, "error")
+
+
+def _overloaded(error: DBAPIError | PoolTimeout) -> Response:
+    reason = error.orig if isinstance(error, DBAPIError) else None
+    code = code_of(error) if isinstance(error, DBAPIError) else ""
+    log.error("database_unavailable", route=_route(), error=type(reason or error).__name__, code=code)
     response = problem(503, "overloaded")
     response.headers["Retry-After"] = RETRY_AFTER_S
     return response
@@ -103,11 +137,7 @@ def _overloaded(error: SQLAlchemyError) -> Response:
 
 def _first_place(messages: Any) -> str:
     """The path to the first wrong field, as `events.3.amount`."""
-    names = []
-    while isinstance(messages, dict) and messages:
-        name, messages = next(iter(messages.items()))
-        names.append(str(name))
-    return ".".join(names)
+    return next((place for place, _message in places(messages or [])), "")
 
 
 def _jsonable(details: Mapping[str, object]) -> dict[str, Any]:

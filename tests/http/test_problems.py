@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import sqlite3
+
+import pymysql
 import pytest
 from flask import Flask, abort
 from flask.testing import FlaskClient
 from flask_babel import Babel
 from marshmallow import Schema, fields
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DataError, DBAPIError, InterfaceError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
+from structlog.testing import capture_logs
 
 from app.errors import Conflict, DomainError, Forbidden, Invalid, NotFound
 from app.http import ANYONE, allow, load_json, load_query
@@ -63,13 +67,59 @@ def test_domain_errors_keep_code_and_place(app: Flask, error: DomainError, statu
     assert answer.get_json()["title"]
 
 
+def sqlite_error(kind: type[sqlite3.Error], name: str) -> sqlite3.Error:
+    error = kind("about phone 13800000000")
+    error.sqlite_errorname = name
+    return error
+
+
+def database_error(kind: type[DBAPIError], orig: Exception, *, is_lost: bool = False) -> DBAPIError:
+    return kind(
+        "UPDATE members SET phone = ?", {"phone": "13800000000"}, orig, connection_invalidated=is_lost
+    )
+
+
 @pytest.mark.parametrize(
-    "error", [OperationalError("SELECT 1", {"phone": "x"}, Exception("gone away")), PoolTimeout()]
+    "error",
+    [
+        *(
+            database_error(OperationalError, pymysql.err.OperationalError(code, "13800000000"))
+            for code in (1040, 1205, 1213, 2003, 2006, 2013)
+        ),
+        database_error(OperationalError, sqlite_error(sqlite3.OperationalError, "SQLITE_BUSY")),
+        database_error(OperationalError, sqlite_error(sqlite3.OperationalError, "SQLITE_BUSY_SNAPSHOT")),
+        database_error(OperationalError, sqlite_error(sqlite3.OperationalError, "SQLITE_CANTOPEN")),
+        database_error(InterfaceError, pymysql.err.InterfaceError(0, ""), is_lost=True),
+        PoolTimeout(),
+    ],
 )
 def test_a_database_that_cannot_keep_up_asks_for_patience(app: Flask, error: Exception):
     answer = client_that_raises(app, error).get("/fail", headers=JSON)
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "2")
-    assert "SELECT" not in answer.text
+    assert "UPDATE" not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (database_error(OperationalError, pymysql.err.OperationalError(1054, "13800000000")), 1054),
+        (
+            database_error(OperationalError, sqlite_error(sqlite3.OperationalError, "SQLITE_ERROR")),
+            "SQLITE_ERROR",
+        ),
+        (database_error(DataError, pymysql.err.DataError(1264, "13800000000")), 1264),
+        (database_error(ProgrammingError, Exception("13800000000")), ""),
+    ],
+)
+def test_a_mistake_in_a_statement_is_ours_and_is_logged_without_values(
+    app: Flask, error: Exception, code: object
+):
+    with capture_logs() as logs:
+        answer = client_that_raises(app, error).get("/fail", headers=JSON)
+    assert (answer.status_code, answer.get_json()["code"]) == (500, "error")
+    assert "Retry-After" not in answer.headers
+    assert "13800000000" not in str(logs) + answer.text
+    assert [(line["event"], line["code"]) for line in logs] == [("database_error", code)]
 
 
 def test_an_unforeseen_error_says_nothing_of_its_inside(app: Flask):

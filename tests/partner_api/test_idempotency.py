@@ -115,7 +115,7 @@ def test_a_request_whose_process_died_is_taken_over_after_its_time(
 
 def test_our_own_failure_gives_the_key_back(till: Till, monkeypatch: pytest.MonkeyPatch):
     def fail(*_args: Any, **_options: Any) -> dict[str, Any]:
-        raise OperationalError("SELECT 1", {}, Exception("gone"))
+        raise OperationalError("SELECT 1", {}, Exception(2013, "gone"))
 
     with monkeypatch.context() as patched:
         patched.setattr(routes, "report", fail)
