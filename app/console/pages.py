@@ -10,10 +10,25 @@ from marshmallow import Schema, fields, validate
 
 from app.associates.models import Role
 from app.console import queries
-from app.console.views import read_day, total
+from app.console.views import FIRST_DAY, read_day, total
+from app.errors import NotFound
+from app.follow_ups.history import (
+    ROWS,
+    StepsOfDay,
+    count_steps,
+    step_counts,
+    step_history,
+    steps_that_ended,
+)
 from app.follow_ups.progress import progress_by_associate, progress_by_store
-from app.http import NO_FIELDS, allow, load_query
+from app.follow_ups.queries import PAGE_TASKS, PersonDay, count_tasks_of_person, tasks_of_person
+from app.follow_ups.states import StepOutcome, StepReason
+from app.http import allow, load_query
 from app.http.parts import current_database, current_public_ids
+from app.http.refs import read_ref
+from app.members.queries import find_member
+from app.orders.queries import purchases_of
+from app.pages.parts import PageSchema, part_of
 from app.sessions import current_actor
 
 pages = Blueprint("console", __name__, url_prefix="/console", template_folder="templates")
@@ -22,7 +37,7 @@ pages = Blueprint("console", __name__, url_prefix="/console", template_folder="t
 class DaySchema(Schema):
     """`day`: a local date, today where none is given."""
 
-    day = fields.Date(load_default=None)
+    day = fields.Date(load_default=None, validate=validate.Range(min=FIRST_DAY))
 
 
 class TodaySchema(DaySchema):
@@ -42,16 +57,71 @@ def today() -> ResponseReturnValue:
     with current_database().reading() as session:
         day = read_day(session, asked["day"])
         rows = progress_by_store(session, *day.bounds)
+        steps = step_counts(session, StepsOfDay(*day.bounds, asked["branch"]))
     branches = sorted({row.branch_name for row in rows} | ({asked["branch"]} - {""}))
     rows = [row for row in rows if asked["branch"] in ("", row.branch_name)]
-    return _render("today", day=day, rows=rows, totals=total(rows), branches=branches, branch=asked["branch"])
+    return _render(
+        "today",
+        day=day,
+        rows=rows,
+        totals=total(rows),
+        steps=steps,
+        branches=branches,
+        branch=asked["branch"],
+    )
+
+
+class StepsSchema(TodaySchema, PageSchema):
+    """How the steps ended."""
+
+    outcome = fields.Enum(StepOutcome, by_value=True, required=True)
+    reason = fields.Enum(StepReason, by_value=True, required=True)
+
+
+STEPS = StepsSchema()
+
+
+@pages.get("/steps")
+@allow(Role.HQ)
+def steps() -> ResponseReturnValue:
+    """The members behind one count of the day: whose step ended so."""
+    asked = load_query(STEPS)
+    outcome, reason, page = asked["outcome"], asked["reason"], asked["page"]
+    with current_database().reading() as session:
+        day = read_day(session, asked["day"])
+        of = StepsOfDay(*day.bounds, asked["branch"])
+        counts = {(count.outcome, count.reason): count.steps for count in step_counts(session, of)}
+        rows = steps_that_ended(session, of, outcome, reason, page)
+    part = part_of(page, ROWS, len(rows), counts.get((outcome, reason), 0))
+    return _render(
+        "steps", day=day, rows=rows, part=part, outcome=outcome, reason=reason, branch=asked["branch"]
+    )
+
+
+PAGE = PageSchema()
+
+
+@pages.get("/members/<ref>")
+@allow(Role.HQ)
+def member(ref: str) -> ResponseReturnValue:
+    """Everything that became of a member's steps, newest first."""
+    page, member_id = load_query(PAGE)["page"], read_ref("member", ref)
+    with current_database().reading() as session:
+        day = read_day(session, None)
+        profile = find_member(session, member_id)
+        if profile is None:
+            raise NotFound("unknown_id", place=ref)
+        rows = step_history(session, member_id, ROWS, page)
+        part = part_of(page, ROWS, len(rows), count_steps(session, member_id))
+        purchases = purchases_of(session, member_id)
+    return _render("member", day=day, who=profile, purchases=purchases, rows=rows, part=part, ref=ref)
 
 
 @pages.get("/stores/<ref>")
 @allow(Role.HQ)
 def store(ref: str) -> ResponseReturnValue:
     """The people of a store on a day, worst first."""
-    asked, store_id = load_query(DAY), current_public_ids().decode("store", ref)
+    asked, store_id = load_query(DAY), read_ref("store", ref)
     with current_database().reading() as session:
         shop = queries.get_store_by_id(session, store_id)
         day = read_day(session, asked["day"])
@@ -59,53 +129,67 @@ def store(ref: str) -> ResponseReturnValue:
     return _render("store", day=day, store=shop, rows=rows, totals=total(rows))
 
 
+class PersonSchema(DaySchema, PageSchema):
+    """One person's tasks of a day."""
+
+
+PERSON = PersonSchema()
+
+
 @pages.get("/stores/<ref>/people/<person_ref>")
 @allow(Role.HQ)
 def person(ref: str, person_ref: str) -> ResponseReturnValue:
     """What one person had to do on a day, what is still open first."""
-    asked = load_query(DAY)
-    store_id, associate_id = (
-        current_public_ids().decode("store", ref),
-        current_public_ids().decode("associate", person_ref),
+    asked, store_id, associate_id = (
+        load_query(PERSON),
+        read_ref("store", ref),
+        read_ref("associate", person_ref),
     )
+    actor, page = current_actor(), asked["page"]
     with current_database().reading() as session:
         shop = queries.get_store_by_id(session, store_id)
         associate = queries.get_person(session, associate_id)
         day = read_day(session, asked["day"])
-        rows = queries.tasks_of_person(session, store_id, associate_id, *day.bounds)
-    return _render("person", day=day, store=shop, person=associate, rows=rows)
+        of = PersonDay(store_id, associate_id, *day.bounds)
+        rows = tasks_of_person(session, actor, of, page)
+        part = part_of(page, PAGE_TASKS, len(rows), count_tasks_of_person(session, actor, of))
+    return _render("person", day=day, store=shop, person=associate, rows=rows, part=part)
+
+
+class BeforeSchema(Schema):
+    """`before`: where the page before this one ended."""
+
+    before = fields.String(load_default="")
+
+
+BEFORE = BeforeSchema()
 
 
 @pages.get("/imports")
 @allow(Role.HQ)
 def imports() -> ResponseReturnValue:
     """Import runs: how far each came and what it refused."""
-    load_query(NO_FIELDS)
+    before = _before("import")
     with current_database().reading() as session:
         day = read_day(session, None)
-        rows = queries.latest_imports(session)
-    return _render("imports", day=day, rows=rows)
-
-
-class QuarantineSchema(Schema):
-    """`before`: where the page before this one ended."""
-
-    before = fields.String(load_default="")
-
-
-QUARANTINE = QuarantineSchema()
+        rows, further = queries.latest_imports(session, before)
+    return _render("imports", day=day, rows=rows, further=further, paged=before is not None)
 
 
 @pages.get("/quarantine")
 @allow(Role.HQ)
 def quarantine() -> ResponseReturnValue:
     """Events that could not be applied, each with its reason."""
-    asked = load_query(QUARANTINE)
-    before = current_public_ids().decode("inbound", asked["before"]) if asked["before"] else None
+    before = _before("inbound")
     with current_database().reading() as session:
         day = read_day(session, None)
         rows, further = queries.quarantined(session, before)
     return _render("quarantine", day=day, rows=rows, further=further, paged=before is not None)
+
+
+def _before(kind: str) -> int | None:
+    asked = load_query(BEFORE)["before"]
+    return read_ref(kind, asked) if asked else None
 
 
 def _render(page: str, **values: Any) -> str:

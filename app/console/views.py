@@ -13,6 +13,9 @@ from app import clock
 from app.follow_ups.progress import AssociateProgress, StoreProgress
 from app.pages.formats import CHAIN_ZONE, day_bounds
 
+# Nothing can have fallen due before; days near the calendar's ends have no bounds in UTC.
+FIRST_DAY = date(1970, 1, 1)
+
 
 @dataclass(frozen=True, slots=True)
 class Day:
@@ -34,9 +37,9 @@ class Day:
         return self.on == self.today
 
     @property
-    def before(self) -> date:
-        """The day before."""
-        return self.on - timedelta(days=1)
+    def before(self) -> date | None:
+        """The day before; None for the first that can be asked for."""
+        return self.on - timedelta(days=1) if self.on > FIRST_DAY else None
 
     @property
     def after(self) -> date | None:
@@ -56,7 +59,7 @@ class Totals:
 
 
 def read_day(session: Session, asked: date | None) -> Day:
-    """The day asked for, today where none is; a day to come is today."""
+    """The day asked for, from `FIRST_DAY` on, today where none is; a day to come is today."""
     now = clock.now(session)
     today = now.astimezone(CHAIN_ZONE).date()
     return Day(min(asked or today, today), today, now, CHAIN_ZONE)

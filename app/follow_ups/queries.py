@@ -1,28 +1,24 @@
-"""Reading follow-ups: what an associate has to do, and what becomes of a member's steps."""
+"""Reading follow-up tasks: what people have to do and have done. What became of steps is in `history`."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, select, true
+from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select, true
 from sqlalchemy.orm import Session
 
-from app import clock
 from app.associates.models import Role
 from app.associates.queries import Actor
 from app.errors import NotFound
-from app.follow_ups.models import Enrollment, FollowUpTask, StepRecord
-from app.follow_ups.plans import versions
-from app.follow_ups.records import anchor_of
-from app.follow_ups.rules import due_at
-from app.follow_ups.states import Channel, EnrollmentState, Evidence, StepOutcome, StepReason
+from app.follow_ups.models import FollowUpTask
+from app.follow_ups.states import Channel, Evidence
 from app.members.models import ContactBinding, ExternalContact, Member
-from app.stores.queries import stores_by_id
 from app.worklist.models import WorkItem, WorkState
 
-RECENTLY = timedelta(hours=20)
+PAGE_TASKS = 100
+_URGENT_FIRST = (WorkItem.priority.desc(), WorkItem.due_at, WorkItem.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,24 +45,23 @@ class TaskView:
 
 
 @dataclass(frozen=True, slots=True)
-class UpcomingStep:
-    """A step that will fall due."""
+class WorklistCounts:
+    """How much a worklist holds: `open` in all, `ahead` of those before the page looked at, `done` since a time."""
 
-    title: str
-    due_at: datetime
+    open: int
+    ahead: int
+    done: int
 
 
 @dataclass(frozen=True, slots=True)
-class StepView:
-    """What became of a step; of an opened one also where its task stands and how that is proven."""
+class PersonDay:
+    """A person's tasks in a store that fell due from `start` to before `end`, in one state or in any."""
 
-    title: str
-    outcome: StepOutcome
-    reason: StepReason
-    due_at: datetime
-    anchor_on: date
-    task_state: WorkState | None
-    evidence: Evidence | None
+    store_id: int
+    associate_id: int
+    start: datetime
+    end: datetime
+    state: WorkState | None = None
 
 
 def get_task(session: Session, actor: Actor, task_id: int) -> TaskView:
@@ -77,75 +72,93 @@ def get_task(session: Session, actor: Actor, task_id: int) -> TaskView:
     return _view(row)
 
 
-def tasks_of_member(session: Session, actor: Actor, member_id: int) -> list[TaskView]:
-    """The member's open tasks, most important first, then those closed within the last hours."""
-    since = clock.now(session) - RECENTLY
+def tasks_of_member(session: Session, actor: Actor, member_id: int, since: datetime) -> list[TaskView]:
+    """The member's open tasks, most important first, then those closed since then."""
     is_recent = (WorkItem.state == WorkState.OPEN) | (WorkItem.closed_at >= since)
     query = _tasks(actor).where(WorkItem.member_id == member_id, is_recent)
-    views = [_view(row) for row in session.execute(query.order_by(WorkItem.priority.desc(), WorkItem.due_at))]
+    views = [_view(row) for row in session.execute(query.order_by(*_URGENT_FIRST))]
     return sorted(views, key=lambda view: view.state is not WorkState.OPEN)
 
 
-def worklist(session: Session, actor: Actor, *, done_today: bool = False, limit: int = 100) -> list[TaskView]:
-    """The actor's own tasks: the open ones by priority and due instant, or those done within the last hours."""
-    query = _tasks(actor).where(WorkItem.assignee_id == actor.associate_id)
-    if done_today:
-        since = clock.now(session) - RECENTLY
-        query = query.where(WorkItem.state == WorkState.DONE, WorkItem.closed_at >= since)
-        query = query.order_by(WorkItem.closed_at.desc())
-    else:
-        query = query.where(WorkItem.state == WorkState.OPEN)
-        query = query.order_by(WorkItem.priority.desc(), WorkItem.due_at, WorkItem.id)
+def worklist(
+    session: Session, actor: Actor, *, after: int | None = None, limit: int = PAGE_TASKS
+) -> list[TaskView]:
+    """The actor's own open tasks by priority and due instant; `after` is the task at which the last page ended.
+
+    Raises `NotFound` for an `after` the actor may not see.
+    """
+    query = _tasks(actor).where(*_own_open(actor), _behind(session, actor, after))
+    return [_view(row) for row in session.execute(query.order_by(*_URGENT_FIRST).limit(limit))]
+
+
+def done_tasks(session: Session, actor: Actor, since: datetime, limit: int = PAGE_TASKS) -> list[TaskView]:
+    """What the actor did since then, the latest first."""
+    query = _tasks(actor).where(*_own_done(actor, since)).order_by(WorkItem.closed_at.desc(), WorkItem.id)
     return [_view(row) for row in session.execute(query.limit(limit))]
 
 
-def upcoming_steps(session: Session, member_id: int) -> list[UpcomingStep]:
-    """What the member's purchases will still ask for, soonest first; later purchases may change it."""
-    rows = session.scalars(
-        select(Enrollment).where(
-            Enrollment.member_id == member_id, Enrollment.state == EnrollmentState.ACTIVE
-        )
-    ).all()
-    known, stores = versions(session, {row.plan_version_id for row in rows}), stores_by_id(session)
-    upcoming = [
-        UpcomingStep(step.title, due_at(step, anchor_of(row), stores[row.store_id].hours))
-        for row in rows
-        for step in known[row.plan_version_id].following((row.next_step_no or 1) - 1)
-    ]
-    return sorted(upcoming, key=lambda step: step.due_at)
+def count_worklist(
+    session: Session, actor: Actor, since: datetime, after: int | None = None
+) -> WorklistCounts:
+    """Everything of the actor's, whatever fits on a page. Raises as `worklist` does."""
+    rest = _count(session, *_own_open(actor), _behind(session, actor, after))
+    total = rest if after is None else _count(session, *_own_open(actor))
+    return WorklistCounts(total, total - rest, _count(session, *_own_done(actor, since)))
 
 
-def step_history(session: Session, member_id: int, limit: int = 20) -> list[StepView]:
-    """What became of the member's latest steps, each with its reason, newest first."""
-    query = (
-        select(
-            StepRecord,
-            Enrollment.plan_version_id,
-            Enrollment.anchor_on,
-            WorkItem.state,
-            FollowUpTask.evidence,
-        )
-        .join(Enrollment, Enrollment.id == StepRecord.enrollment_id)
-        .outerjoin(FollowUpTask, FollowUpTask.id == StepRecord.task_id)
-        .outerjoin(WorkItem, WorkItem.id == FollowUpTask.work_item_id)
-        .where(Enrollment.member_id == member_id)
-        .order_by(StepRecord.recorded_at.desc(), StepRecord.due_at.desc())
-        .limit(limit)
-    )
-    rows = session.execute(query).all()
-    known = versions(session, {version_id for _, version_id, *_ in rows})
+def tasks_of_person(session: Session, actor: Actor, of: PersonDay, page: int = 1) -> list[TaskView]:
+    """A page of them, what is open first, then by priority and due instant; pages count from 1."""
+    is_closed = case((WorkItem.state == WorkState.OPEN, 0), else_=1)
+    query = _tasks(actor).where(*_of_person(of)).order_by(is_closed, *_URGENT_FIRST)
+    return [_view(row) for row in session.execute(query.limit(PAGE_TASKS).offset((page - 1) * PAGE_TASKS))]
+
+
+def count_tasks_of_person(session: Session, actor: Actor, of: PersonDay) -> int:
+    """How many those are."""
+    return _count(session, _visible_to(actor), *_of_person(of))
+
+
+def _own_open(actor: Actor) -> list[ColumnElement[bool]]:
+    return [WorkItem.assignee_id == actor.associate_id, WorkItem.state == WorkState.OPEN]
+
+
+def _own_done(actor: Actor, since: datetime) -> list[ColumnElement[bool]]:
     return [
-        StepView(
-            known[version_id].step(record.step_no).title,
-            StepOutcome(record.outcome),
-            StepReason(record.reason),
-            record.due_at,
-            anchor_on,
-            WorkState(task_state) if task_state else None,
-            Evidence(evidence) if evidence else None,
-        )
-        for record, version_id, anchor_on, task_state, evidence in rows
+        WorkItem.assignee_id == actor.associate_id,
+        WorkItem.state == WorkState.DONE,
+        WorkItem.closed_at >= since,
     ]
+
+
+def _of_person(of: PersonDay) -> list[ColumnElement[bool]]:
+    states = list(WorkState) if of.state is None else [of.state]
+    return [
+        WorkItem.assignee_id == of.associate_id,
+        WorkItem.store_id == of.store_id,
+        WorkItem.state.in_(states),  # named, so that the index of assignee, state and due time can be used
+        WorkItem.due_at >= of.start,
+        WorkItem.due_at < of.end,
+    ]
+
+
+def _behind(session: Session, actor: Actor, after: int | None) -> ColumnElement[bool]:
+    """What comes after this task in the order of `_URGENT_FIRST`, whether or not it is still open itself."""
+    if after is None:
+        return true()
+    last = get_task(session, actor, after)
+    item_id = session.scalars(select(FollowUpTask.work_item_id).where(FollowUpTask.id == after)).one()
+    return or_(
+        WorkItem.priority < last.priority,
+        and_(WorkItem.priority == last.priority, WorkItem.due_at > last.due_at),
+        and_(WorkItem.priority == last.priority, WorkItem.due_at == last.due_at, WorkItem.id > item_id),
+    )
+
+
+def _count(session: Session, *conditions: ColumnElement[bool]) -> int:
+    """Every work item is a follow-up task's for now; the join keeps it so once there are others."""
+    query = select(func.count()).select_from(WorkItem)
+    query = query.join(FollowUpTask, FollowUpTask.work_item_id == WorkItem.id)
+    return session.scalars(query.where(*conditions)).one()
 
 
 def _tasks(actor: Actor) -> Select[Any]:

@@ -9,11 +9,15 @@ from flask.typing import ResponseReturnValue
 from marshmallow import Schema, fields, validate
 
 from app.associates.models import Role
+from app.errors import NotFound
 from app.h5 import views
 from app.h5.words import IN_SCRIPTS
 from app.http import allow, load_query
 from app.http.parts import current_database, current_public_ids
+from app.http.refs import read_ref
+from app.pages.parts import PageSchema
 from app.sessions import current_actor
+from app.worklist.models import WorkState
 
 pages = Blueprint("h5", __name__, url_prefix="/h5", template_folder="templates")
 AT_WORK = (Role.ASSOCIATE, Role.STORE_MANAGER)
@@ -43,21 +47,64 @@ def member() -> ResponseReturnValue:
     query = load_query(CHAT)
     actor, contact = current_actor(), query["contact"]
     with current_database().reading() as session:
-        view = views.see_member(session, actor, contact)
+        view = views.see_chat(session, actor, contact)
         known = view is not None or views.is_known_contact(session, actor, contact)
     if view is None:
         return _render("h5/nobody.html", is_contact=known)
-    return _render("h5/member.html", view=view, contact=contact)
+    return _render("h5/member.html", view=view, contact=contact, in_chat=True)
+
+
+@pages.get("/members/<ref>")
+@allow(*AT_WORK)
+def member_by_ref(ref: str) -> ResponseReturnValue:
+    """The same for any member the reader looks after, also one who is not in WeCom; sending is done in the chat."""
+    asked, member_id = load_query(PAGE), read_ref("member", ref)
+    with current_database().reading() as session:
+        view = views.see_member(session, current_actor(), member_id, asked["page"])
+    if view is None:
+        raise NotFound("unknown_id", place=ref)
+    return _render("h5/member_page.html", view=view, contact="", in_chat=False, ref=ref)
+
+
+class WorklistSchema(Schema):
+    """`after`: the task at which the page before ended."""
+
+    after = fields.String(load_default="")
+
+
+WORKLIST, PAGE = WorklistSchema(), PageSchema()
 
 
 @pages.get("/worklist")
 @allow(*AT_WORK)
 def worklist() -> ResponseReturnValue:
     """My tasks: what the pushed message opens."""
-    load_query()
+    asked = load_query(WORKLIST)
+    after = read_ref("task", asked["after"]) if asked["after"] else None
     with current_database().reading() as session:
-        view = views.see_worklist(session, current_actor())
+        view = views.see_worklist(session, current_actor(), after)
     return _render("h5/worklist.html", view=view)
+
+
+class PersonSchema(PageSchema):
+    """`state`: only tasks in this state, all where none is given."""
+
+    state = fields.Enum(WorkState, by_value=True, load_default=None)
+
+
+PERSON = PersonSchema()
+
+
+@pages.get("/people/<ref>")
+@allow(Role.STORE_MANAGER)
+def person(ref: str) -> ResponseReturnValue:
+    """What one of the manager's own people had to do today."""
+    asked, associate_id = load_query(PERSON), read_ref("associate", ref)
+    with current_database().reading() as session:
+        view = views.see_person(session, current_actor(), associate_id, asked["state"], asked["page"])
+    if view is None:
+        raise NotFound("unknown_id", place=ref)
+    return _render("h5/person.html", view=view, ref=ref, state=asked["state"])
 
 
 def _render(template: str, **values: Any) -> str:
@@ -70,6 +117,8 @@ def _render(template: str, **values: Any) -> str:
         actor=actor,
         actor_ref=ids.encode("associate", actor.associate_id),
         task_ref=lambda task_id: ids.encode("task", task_id),
+        member_ref=lambda member_id: ids.encode("member", member_id),
+        associate_ref=lambda associate_id: ids.encode("associate", associate_id),
         bridge=settings.wecom_oauth_url if settings.mode == "sandbox" else "",
         settings=settings,
         script_words={name: str(text) for name, text in IN_SCRIPTS.items()},

@@ -12,22 +12,27 @@ from sqlalchemy.orm import Session
 from app import clock
 from app.associates.models import Associate, Role
 from app.associates.queries import Actor, active_associates
+from app.follow_ups.forecast import UpcomingStep, upcoming_steps
+from app.follow_ups.history import StepView, count_steps, step_history
 from app.follow_ups.progress import AssociateProgress, progress_by_associate
 from app.follow_ups.queries import (
-    StepView,
+    PAGE_TASKS,
+    PersonDay,
     TaskView,
-    UpcomingStep,
-    step_history,
+    count_tasks_of_person,
+    count_worklist,
+    done_tasks,
     tasks_of_member,
-    upcoming_steps,
+    tasks_of_person,
     worklist,
 )
 from app.members.models import ContactBinding, ExternalContact
-from app.members.queries import MemberProfile, find_member_by_contact
+from app.members.queries import MemberProfile, find_member, find_member_by_contact, looks_after
 from app.orders.queries import OrderView, purchases_of, recent_orders
 from app.pages.formats import CHAIN_ZONE, day_bounds
+from app.pages.parts import Part, part_of
 from app.sales_scripts.rules import unfilled
-from app.stores.queries import stores_by_id
+from app.stores.models import Store
 from app.worklist.models import WorkState
 
 ORDERS_SHOWN = 5
@@ -45,6 +50,11 @@ class When:
     def today(self) -> date:
         """The date on the store's wall."""
         return self.now.astimezone(self.zone).date()
+
+    @property
+    def midnight(self) -> datetime:
+        """When the store's day began."""
+        return day_bounds(self.today, self.zone)[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +89,7 @@ class MemberView:
     cards: list[TaskCard]
     upcoming: list[UpcomingStep]
     history: list[StepView]
+    steps: Part
     orders: list[OrderView]
     when: When
 
@@ -89,7 +100,7 @@ class MemberView:
 
     @property
     def closed_cards(self) -> list[TaskCard]:
-        """What was closed within the last hours."""
+        """What was closed today."""
         return [card for card in self.cards if not card.is_open]
 
 
@@ -98,44 +109,94 @@ class WorklistView:
     """The reader's own open tasks and those done today; for a store manager the store's people too."""
 
     open_cards: list[TaskCard]
+    part: Part
     done: list[TaskView]
+    done_total: int
     people: list[AssociateProgress]
     when: When
 
     @property
     def total(self) -> int:
         """Everything of today, done or not."""
-        return len(self.open_cards) + len(self.done)
+        return self.part.total + self.done_total
 
 
-def see_member(session: Session, actor: Actor, external_userid: str) -> MemberView | None:
+@dataclass(frozen=True, slots=True)
+class PersonView:
+    """What one of a manager's people had to do today."""
+
+    name: str
+    tasks: list[TaskView]
+    part: Part
+    when: When
+
+
+def see_chat(session: Session, actor: Actor, external_userid: str) -> MemberView | None:
     """The member behind the open chat; None where the actor may not see one."""
     profile = find_member_by_contact(session, actor, external_userid)
     if profile is None:
         return None
-    return MemberView(
-        profile=profile,
-        spending=_spending(session, profile.id),
-        cards=_cards(session, actor, tasks_of_member(session, actor, profile.id)),
-        upcoming=upcoming_steps(session, profile.id),
-        history=step_history(session, profile.id, STEPS_SHOWN),
-        orders=recent_orders(session, profile.id, ORDERS_SHOWN),
-        when=read_when(session, actor.store_id),
+    when = read_when(session, actor.store_id)
+    return _member_view(
+        session, profile, tasks_of_member(session, actor, profile.id, when.midnight), when, actor
     )
 
 
-def see_worklist(session: Session, actor: Actor) -> WorklistView:
-    """The reader's worklist."""
+def see_member(session: Session, actor: Actor, member_id: int, page: int = 1) -> MemberView | None:
+    """A member for who looks after them, is to do something for them, or manages the store; None for others."""
     when = read_when(session, actor.store_id)
+    tasks = tasks_of_member(session, actor, member_id, when.midnight)
+    profile = find_member(session, member_id) if tasks or looks_after(session, actor, member_id) else None
+    return _member_view(session, profile, tasks, when, actor, page) if profile else None
+
+
+def _member_view(
+    session: Session, profile: MemberProfile, tasks: list[TaskView], when: When, actor: Actor, page: int = 1
+) -> MemberView:
+    history = step_history(session, profile.id, STEPS_SHOWN, page)
+    return MemberView(
+        profile=profile,
+        spending=read_spending(session, profile.id),
+        cards=_cards(session, actor, tasks),
+        upcoming=upcoming_steps(session, profile.id),
+        history=history,
+        steps=part_of(page, STEPS_SHOWN, len(history), count_steps(session, profile.id)),
+        orders=recent_orders(session, profile.id, ORDERS_SHOWN),
+        when=when,
+    )
+
+
+def see_worklist(session: Session, actor: Actor, after: int | None = None) -> WorklistView:
+    """The reader's worklist, from the start or from where the page before ended. Raises `NotFound`."""
+    when = read_when(session, actor.store_id)
+    cards = _cards(session, actor, worklist(session, actor, after=after))
+    counts = count_worklist(session, actor, when.midnight, after)
     people: list[AssociateProgress] = []
     if actor.role is Role.STORE_MANAGER and actor.store_id is not None:
         people = progress_by_associate(session, actor.store_id, *day_bounds(when.today, when.zone))
     return WorklistView(
-        open_cards=_cards(session, actor, worklist(session, actor)),
-        done=worklist(session, actor, done_today=True),
+        open_cards=cards,
+        part=Part(counts.ahead + 1, counts.ahead + len(cards), counts.open),
+        done=done_tasks(session, actor, when.midnight),
+        done_total=counts.done,
         people=people,
         when=when,
     )
+
+
+def see_person(
+    session: Session, actor: Actor, associate_id: int, state: WorkState | None, page: int
+) -> PersonView | None:
+    """Today's tasks of a person in the manager's own store; None for people who are not of it and had none there."""
+    when = read_when(session, actor.store_id)
+    person = session.get(Associate, associate_id)
+    if person is None or actor.store_id is None:
+        return None
+    of = PersonDay(actor.store_id, associate_id, *day_bounds(when.today, when.zone), state)
+    tasks, total = tasks_of_person(session, actor, of, page), count_tasks_of_person(session, actor, of)
+    if not total and person.store_id != actor.store_id:
+        return None
+    return PersonView(person.name, tasks, part_of(page, PAGE_TASKS, len(tasks), total), when)
 
 
 def is_known_contact(session: Session, actor: Actor, external_userid: str) -> bool:
@@ -154,11 +215,12 @@ def is_known_contact(session: Session, actor: Actor, external_userid: str) -> bo
 
 def read_when(session: Session, store_id: int | None) -> When:
     """Business now as this store tells it."""
-    store = stores_by_id(session).get(store_id) if store_id is not None else None
-    return When(clock.now(session), store.hours.zone if store else CHAIN_ZONE)
+    store = session.get(Store, store_id) if store_id is not None else None
+    return When(clock.now(session), ZoneInfo(store.time_zone) if store else CHAIN_ZONE)
 
 
-def _spending(session: Session, member_id: int) -> Spending:
+def read_spending(session: Session, member_id: int) -> Spending:
+    """What the member's purchases add up to."""
     totals = purchases_of(session, member_id)
     if totals is None:
         return Spending(0, 0, None)

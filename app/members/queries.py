@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, select, true
+from sqlalchemy import ColumnElement, Select, select, true
 from sqlalchemy.orm import Session, aliased
 
 from app.associates.models import Associate, Role
@@ -30,14 +31,11 @@ class MemberProfile:
 
 def find_member_by_contact(session: Session, actor: Actor, external_userid: str) -> MemberProfile | None:
     """The member behind a WeCom chat; None unless the actor, or for a manager somebody of their store, follows them."""
-    owner = aliased(Associate)
     query = (
-        select(Member, Store, owner.name)
+        _profiles()
         .join(ExternalContact, ExternalContact.member_id == Member.id)
         .join(ContactBinding, ContactBinding.external_contact_id == ExternalContact.id)
         .join(Associate, Associate.id == ContactBinding.associate_id)
-        .join(Store, Store.id == Member.store_id)
-        .outerjoin(owner, owner.id == Member.owner_id)
         .where(
             ExternalContact.external_userid == external_userid,
             ContactBinding.ended_at.is_(None),
@@ -46,8 +44,43 @@ def find_member_by_contact(session: Session, actor: Actor, external_userid: str)
         .limit(1)
     )
     row = session.execute(query).one_or_none()
-    if row is None:
-        return None
+    return _profile(row, external_userid) if row else None
+
+
+def find_member(session: Session, member_id: int) -> MemberProfile | None:
+    """The member, whoever asks: the caller has made sure that they may see them."""
+    row = session.execute(_profiles().where(Member.id == member_id)).one_or_none()
+    return _profile(row, None) if row else None
+
+
+def looks_after(session: Session, actor: Actor, member_id: int) -> bool:
+    """True for the member's owner and for the manager of the member's store; headquarters sees everyone."""
+    query = select(Member.id).where(Member.id == member_id)
+    if actor.role is Role.STORE_MANAGER:
+        query = query.where(Member.store_id == actor.store_id)
+    elif actor.role is not Role.HQ:
+        query = query.where(Member.owner_id == actor.associate_id)
+    return session.scalar(query) is not None
+
+
+def is_contact_of(session: Session, external_userid: str, member_id: int) -> bool:
+    """True when this WeCom contact is this member."""
+    query = select(ExternalContact.id).where(
+        ExternalContact.external_userid == external_userid, ExternalContact.member_id == member_id
+    )
+    return session.scalar(query) is not None
+
+
+def _profiles() -> Select[*tuple[Any, ...]]:
+    owner = aliased(Associate)
+    return (
+        select(Member, Store, owner.name)
+        .join(Store, Store.id == Member.store_id)
+        .outerjoin(owner, owner.id == Member.owner_id)
+    )
+
+
+def _profile(row: Any, external_userid: str | None) -> MemberProfile:
     member, store, owner_name = row
     return MemberProfile(
         member.id,
@@ -59,14 +92,6 @@ def find_member_by_contact(session: Session, actor: Actor, external_userid: str)
         member.joined_at,
         external_userid,
     )
-
-
-def is_contact_of(session: Session, external_userid: str, member_id: int) -> bool:
-    """True when this WeCom contact is this member."""
-    query = select(ExternalContact.id).where(
-        ExternalContact.external_userid == external_userid, ExternalContact.member_id == member_id
-    )
-    return session.scalar(query) is not None
 
 
 def _followed_by(actor: Actor) -> ColumnElement[bool]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask_babel import lazy_gettext as _
 
+from app.follow_ups.history import StepView
 from app.follow_ups.states import Evidence, StepOutcome, StepReason
 from app.worklist.models import WorkState
 
@@ -43,3 +44,10 @@ CLOSE_REASON = {
     "new_purchase": _("There was a newer purchase"),
     "validity_ended": _("Its time ran out"),
 }
+
+
+def became(step: StepView) -> str:
+    """Why a step ended as it did: how it is proven, what closed its task, or what kept it from being opened."""
+    if step.evidence:
+        return str(EVIDENCE[step.evidence])
+    return str(CLOSE_REASON.get(step.close_reason) or REASON[step.reason])

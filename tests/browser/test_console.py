@@ -26,8 +26,15 @@ def test_every_number_opens_the_people_behind_it_without_scripts(
     page.get_by_role("link", name="深圳万象城店").click()
     page.get_by_role("link", name="李娜").click()
     expect(page.get_by_role("row").filter(has_text="林晓雯").first).to_contain_text("待办")
+    page.get_by_role("link", name="林晓雯").first.click()
+    expect(page.get_by_text("这笔购买已退货")).to_be_visible()
+    page.go_back()
     page.go_back()
     expect(page.get_by_role("heading", name="深圳万象城店")).to_be_visible()
+    page.go_back()
+    page.get_by_role("row").filter(has_text="只知道购买日期").get_by_role("link").click()
+    page.get_by_role("link", name="林晓雯").click()
+    expect(page.get_by_role("heading", name="林晓雯")).to_be_visible()
     context.close()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from itertools import product
 
@@ -26,9 +27,20 @@ H5_PAGES = {
     "group": ("/h5/", "wmXiaowen", "group_chat_tools"),
     "worklist": ("/h5/worklist", "wmXiaowen", "normal"),
 }
+# Pages a link leads to: where it stands, and what it is called.
+H5_LINKED = {"member_by_ref": ("lina", "周敏"), "person": ("wangwei", "李娜")}
 CONSOLE_PAGES: dict[str, Callable[[Page], None]] = {
     "today": lambda page: None,
     "store": lambda page: page.get_by_role("link", name="深圳万象城店").click(),
+    "person": lambda page: (
+        page.get_by_role("link", name="深圳万象城店").click(),
+        page.get_by_role("link", name="李娜").click(),
+    )[0],
+    "steps": lambda page: page.get_by_role("region", name="这一天到期").get_by_role("link").first.click(),
+    "member": lambda page: (
+        page.get_by_role("row").filter(has_text="只知道购买日期").get_by_role("link").click(),
+        page.get_by_role("link", name="林晓雯").click(),
+    )[0],
     "imports": lambda page: page.get_by_role("link", name="导入").click(),
     "quarantine": lambda page: page.get_by_role("link", name="隔离区").click(),
 }
@@ -56,13 +68,29 @@ def complaints_of_axe(page: Page | Frame) -> str:
 @pytest.mark.parametrize("name", H5_PAGES)
 def test_toolbar_pages_fit_and_axe_finds_nothing(phone: FakePhone, chain: Chain, name: str):
     """At every width a phone and a PC's sidebar have, in light and in dark."""
-    frame = show(phone, name)
+    inspect(show(phone, name), phone.page, name)
+
+
+def inspect(frame: Frame, page: Page, name: str) -> None:
     for scheme, width in product(SCHEMES, WIDTHS):
-        look(phone.page, width, scheme)
+        look(page, width, scheme)
         place = f"{name} at {width} px, {scheme}"
         assert frame.evaluate("document.documentElement.scrollWidth") <= width, place
         assert frame.evaluate(SMALL_TARGETS, 32) == [], place
         assert complaints_of_axe(frame) == "", place
+
+
+@pytest.mark.parametrize("name", H5_LINKED)
+def test_pages_behind_links_fit_and_axe_finds_nothing(
+    page: Page, sandbox_url: str, web: tuple[object, str], chain: Chain, name: str
+):
+    userid, link = H5_LINKED[name]
+    phone = FakePhone(page, sandbox_url, web[1], userid)
+    phone.open("/h5/worklist", entry="normal")
+    phone.ready().get_by_role("link", name=link).first.click()
+    phone.frame.wait_for_url(re.compile(r".*/(members|people)/.*"))
+    phone.ready()
+    inspect(phone.frame, page, name)
 
 
 @pytest.mark.parametrize("width", WIDTHS)

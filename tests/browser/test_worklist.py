@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import requests
 from playwright.sync_api import BrowserContext, Page, expect
 from sqlalchemy import select
@@ -12,6 +14,7 @@ from app.follow_ups.states import Evidence
 from tests.browser.phone import FakePhone
 from tests.browser.test_sending import is_done, until
 from tests.faces.chain import INVITE, THANKS, Chain
+from tests.faces.crowd import add_tasks
 
 
 def test_tasks_stand_by_priority_and_what_was_done_below(phone: FakePhone, chain: Chain):
@@ -76,9 +79,35 @@ def test_an_invitation_shows_the_words_and_is_done_on_the_associates_word(
     card.get_by_role("button", name="已邀请").tap()
     expect(card.get_by_role("button", name="已邀请")).to_be_disabled()
     until(phone.page, lambda: is_done(database, chain, "invite"))
+    expect(card.locator("[data-result]")).to_have_text(re.compile(r"^\d\d:\d\d 已邀请$"))
+    expect(frame.get_by_role("img", name="共 4 件，已完成 2 件")).to_be_visible()
+    expect(frame.get_by_text("还有 2 件 · 今天已完成 2 件")).to_be_visible()
+    expect(frame.locator("[data-live=done]")).to_contain_text("周敏")
     with database.reading() as session:
         query = select(FollowUpTask.evidence).where(FollowUpTask.id == chain.tasks["invite"])
         assert session.scalars(query).one() == Evidence.SELF_DECLARED
+
+
+def test_a_member_who_is_not_in_wecom_is_one_tap_from_the_task(phone: FakePhone, chain: Chain):
+    phone.open("/h5/worklist", entry="normal")
+    phone.ready().get_by_role("link", name="周敏").tap()
+    frame = phone.frame
+    expect(frame.get_by_role("heading", name="周敏", level=1)).to_be_visible()
+    expect(frame.get_by_role("heading", name="每一步的结果")).to_be_visible()
+    expect(frame.locator("[data-invited]")).to_be_visible()
+    frame.get_by_role("link", name="我的任务").first.tap()
+    expect(frame.get_by_role("heading", name="我的任务")).to_be_visible()
+
+
+def test_more_tasks_than_fit_are_counted_and_led_to(phone: FakePhone, chain: Chain, database: Database):
+    add_tasks(database, chain, 104)
+    phone.open("/h5/worklist", entry="normal")
+    frame = phone.ready()
+    expect(frame.get_by_text("还有 107 件")).to_be_visible()
+    expect(frame.get_by_text("显示前 100 件")).to_be_visible()
+    frame.get_by_role("link", name="还有 7 件").click()
+    expect(frame.get_by_text("显示第 101–107 件")).to_be_visible()
+    expect(frame.locator("[data-task]")).to_have_count(7)
 
 
 def test_the_worklist_reads_without_scripts(browser, console_url: str, chain: Chain):

@@ -113,3 +113,41 @@ def test_headquarters_staff_who_left_are_out_at_once(app: Flask, database: Datab
     with database.transaction() as session:
         session.get_one(Associate, chain.people["zhaohq"]).ended_at = clock.now(session)
     assert client.get("/console/", headers=PAGE).status_code == 302
+
+
+@pytest.mark.parametrize("day", ["0001-01-01", "1969-12-31"])
+def test_a_day_before_the_calendar_is_refused_in_words(app: Flask, day: str):
+    client = sign_in(app, "zhaohq", "/console/")
+    answer = client.get(f"/console/?day={day}", headers=JSON)
+    assert (answer.status_code, answer.get_json()["place"]) == (422, "day")
+    assert answer.get_json()["errors"] == [{"place": "day", "message": "不能小于 1970-01-01。"}]
+    page = client.get(f"/console/?day={day}", headers=PAGE)
+    assert page.status_code == 422
+    assert "<code>day</code> 不能小于 1970-01-01。" in page.text
+
+
+@pytest.mark.parametrize("day", ["1970-01-01", "9999-12-31"])
+def test_the_ends_of_the_calendar_can_be_looked_at(app: Flask, day: str):
+    client = sign_in(app, "zhaohq", "/console/")
+    paths = re.findall(r'href="(/console/stores/[^"?]+)', client.get("/console/", headers=PAGE).text)
+    for path in ("/console/", paths[0]):
+        assert client.get(f"{path}?day={day}", headers=PAGE).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("query", "errors"),
+    [
+        ("x=1", [{"place": "x", "message": "没有这个字段。"}]),
+        ("day=never", [{"place": "day", "message": "不是有效的日期。"}]),
+        ("branch=" + "x" * 65, [{"place": "branch", "message": "太长，最多 64 个。"}]),
+    ],
+)
+def test_what_is_wrong_is_listed_in_the_readers_language(
+    app: Flask, query: str, errors: list[dict[str, str]]
+):
+    client = sign_in(app, "zhaohq", "/console/")
+    assert client.get(f"/console/?{query}", headers=JSON).get_json()["errors"] == errors
+    text = client.get(f"/console/?{query}", headers=PAGE).text
+    assert f"<code>{errors[0]['place']}</code> {errors[0]['message']}" in text
+    english = client.get(f"/console/?{query}", headers={**JSON, "Accept-Language": "en"}).get_json()
+    assert english["errors"][0]["message"].isascii()

@@ -33,6 +33,7 @@ THANKS = (
 FIT = "晓雯姐，{product}这两天上身了吗？肩膀、袖长、腰身有哪里觉得紧或松，拍张照片给我看看。"
 INVITE = "周敏姐您好，我是万象城店的李娜。加我企业微信，之后换季、改衣、到货都可以直接找我。"
 YUAN = 100
+CLOSED_BY = {WorkState.DONE: "done", WorkState.EXPIRED: "validity_ended"}
 
 
 @dataclass
@@ -307,7 +308,12 @@ class Writer:
             open_items(self.session, [item])
         else:
             self.add(
-                WorkItem(**item, state=state, closed_at=self.now - timedelta(minutes=5), close_reason=state)
+                WorkItem(
+                    **item,
+                    state=state,
+                    closed_at=self.now - timedelta(minutes=5),
+                    close_reason=CLOSED_BY[state],
+                )
             )
         is_done = state is WorkState.DONE
         self.chain.tasks[key] = self.id()

@@ -1,11 +1,14 @@
 // My tasks: open the customer's chat, or say that an invitation was made.
-import { one, onClick } from '../lib/dom.js';
+import { all, one, onClick } from '../lib/dom.js';
 import { say } from '../lib/words.js';
+import { getPart } from '../lib/api.js';
+import { onOutbox } from '../lib/outbox.js';
 import { openChat } from '../lib/wecom.js';
 import { copy, startPage } from './page.js';
-import { isSending, showWaiting, startCopying, startInvitations } from './send.js';
+import { isSending, settle, showWaiting, startCopying, startInvitations } from './send.js';
 
 const STALE_MS = 30000;
+const LOOK_MS = 15000;
 
 onClick('[data-chat]', async button => {
   const card = button.closest('[data-task]');
@@ -27,12 +30,24 @@ async function tellHow(card, line, error) {
   line.textContent = `${say('chat_failed', { reason })} ${copied ? say('copied') : ''}`;
 }
 
+// Counts, what was done and the store's people follow at once; the cards stay where they are under the thumb.
+async function followCounts() {
+  const fresh = new DOMParser().parseFromString(await getPart(location.href), 'text/html');
+  for (const old of all('[data-live]')) {
+    const now = one(`[data-live=${old.dataset.live}]`, fresh);
+    if (now) old.replaceWith(document.importNode(now, true));
+  }
+}
+onOutbox((entry, state) => { if (state === 'recorded') followCounts().catch(() => { /* they follow with the next load */ }); });
+
 // What fell due or was done meanwhile shows when the page comes back.
 let hiddenAt = 0;
-document.addEventListener('visibilitychange', () => {
-  if (document.hidden) hiddenAt = Date.now();
-  else if (Date.now() - hiddenAt > STALE_MS && !isSending()) location.reload();
+document.addEventListener('visibilitychange', async () => {
+  if (document.hidden) { hiddenAt = Date.now(); return; }
+  if (isSending()) return;
+  if (await settle() || Date.now() - hiddenAt > STALE_MS) location.reload();
 });
+setInterval(async () => { if (!document.hidden && !isSending() && await settle()) location.reload(); }, LOOK_MS);
 addEventListener('pageshow', event => { if (event.persisted) location.reload(); });
 
 startPage();
