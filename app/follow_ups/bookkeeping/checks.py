@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, and_, select, true
+from sqlalchemy import ColumnElement, Select, and_, select, true
 from sqlalchemy.orm import Session
 
 # Keys looked at by one query: well within the minute after which a connection gives up.
@@ -36,28 +36,28 @@ class Finding:
     count: int = 0
     examples: list[str] = field(default_factory=list)
 
-    def add(self, row: Row[Any], most: int) -> None:
+    def add(self, fault: Mapping[str, Any], most: int) -> None:
         """Count one fault."""
         self.count += 1
         if len(self.examples) < most:
-            self.examples.append(", ".join(f"{name} {value}" for name, value in row._mapping.items()))
+            self.examples.append(", ".join(f"{name} {value}" for name, value in fault.items()))
 
 
 def run_check(session: Session, check: Check, most: int) -> Finding:
     """Look at the whole table, span by span; at most so many examples are kept."""
     finding = Finding(check.says)
-    for within in _spans(session, check):
-        for row in session.execute(check.faults(within)):
-            finding.add(row, most)
+    for within in spans(session, check.key, check.only):
+        for row in session.execute(check.faults(within)).mappings():
+            finding.add({str(name): value for name, value in row.items()}, most)
     return finding
 
 
-def _spans(session: Session, check: Check) -> Iterator[Within]:
+def spans(session: Session, key: Any, only: ColumnElement[bool]) -> Iterator[Within]:
     """Spans that hold every key: the first has no lower and the last no upper end."""
     low: Any = None
     while True:
-        rest = select(check.key).where(check.only, _within(low, None, check.key))
-        high = session.scalar(rest.order_by(check.key).offset(SPAN - 1).limit(1))
+        rest = select(key).where(only, _within(low, None, key))
+        high = session.scalar(rest.order_by(key).offset(SPAN - 1).limit(1))
         yield partial(_within, low, high)
         if high is None:
             return

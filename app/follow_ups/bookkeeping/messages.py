@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections import defaultdict
 from typing import Any
 
-from sqlalchemy import and_, exists, or_, select
+from sqlalchemy import and_, exists, or_, select, true
+from sqlalchemy.orm import Session
 
-from app.follow_ups.bookkeeping.checks import Check, Faults, Within
+from app.follow_ups.bookkeeping.checks import Check, Faults, Finding, Within, spans
 from app.messaging.models import DigestSchedule, MessageState, Notice, NoticeState, OutboundMessage
 from app.timers import Lane, Timer
 from app.worklist.models import WorkItem, WorkState
@@ -78,6 +81,27 @@ def _without_push(within: Within) -> Faults:
     wrong = or_(and_(enqueued, ~its), and_(~enqueued, OutboundMessage.next_due_at.is_not(None)))
     query = select(OutboundMessage.id.label("message"), OutboundMessage.state, OutboundMessage.next_due_at)
     return query.where(within(OutboundMessage.id), wrong)
+
+
+def find_incomplete(session: Session, most: int) -> Finding:
+    """A message's key is made of its notices' ids, so one that was taken out of it shows.
+
+    Messages are read before their notices, with which they were written: while others write, none lacks one.
+    """
+    finding = Finding("messages that lost a notice")
+    for within in spans(session, OutboundMessage.id, true()):
+        messages = session.execute(
+            select(OutboundMessage.id, OutboundMessage.dedupe_key).where(within(OutboundMessage.id))
+        ).all()
+        notices: dict[int | None, list[int]] = defaultdict(list)
+        query = select(Notice.message_id, Notice.id).where(within(Notice.message_id)).order_by(Notice.id)
+        for message_id, notice_id in session.execute(query):
+            notices[message_id].append(notice_id)
+        for message_id, key in messages:
+            told = ",".join(map(str, notices[message_id]))
+            if hashlib.sha256(told.encode()).hexdigest() != key:
+                finding.add({"message": message_id, "notices": told}, most)
+    return finding
 
 
 CHECKS = (
