@@ -15,7 +15,7 @@ from typing import Any
 
 import structlog
 from sqlalchemy import select, update
-from sqlalchemy.exc import DataError, IntegrityError
+from sqlalchemy.exc import DataError, IntegrityError, NoResultFound
 from sqlalchemy.orm import Session
 
 from app import clock
@@ -45,7 +45,7 @@ BATCH = 200
 # SQLite's other writers wait for the whole transaction: keep it near 20 ms.
 SQLITE_BATCH = 40
 # What one row can bring about by what it says; anything else is not that row's fault.
-UNFIRABLE = (LookupError, ValueError, TypeError, ArithmeticError, DataError, IntegrityError)
+UNFIRABLE = (LookupError, ValueError, TypeError, ArithmeticError, NoResultFound, DataError, IntegrityError)
 
 log = structlog.get_logger(__name__)
 

@@ -171,7 +171,7 @@ def main() -> None:
         report = reconcile(session)
     sys.stdout.write(f"{describe(report, 20)}\n")
     if "DATABASE_URL" not in os.environ:
-        sys.stdout.write(f"again: DATABASE_URL={settings.database_url} scripts/reconcile\n")
+        sys.stdout.write(f"again: scripts/reconcile --database {settings.database_url}\n")
     sys.exit(0 if report.balances else 1)
 
 
