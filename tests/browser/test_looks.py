@@ -29,18 +29,24 @@ H5_PAGES = {
 }
 # Pages a link leads to: where it stands, and what it is called.
 H5_LINKED = {"member_by_ref": ("lina", "周敏"), "person": ("wangwei", "李娜")}
+
+
+def open_person(page: Page) -> None:
+    page.get_by_role("link", name="深圳万象城店").click()
+    page.get_by_role("link", name="李娜").click()
+
+
+def open_member(page: Page) -> None:
+    page.get_by_role("row").filter(has_text="只知道购买日期").get_by_role("link").click()
+    page.get_by_role("link", name="林晓雯").click()
+
+
 CONSOLE_PAGES: dict[str, Callable[[Page], None]] = {
     "today": lambda page: None,
     "store": lambda page: page.get_by_role("link", name="深圳万象城店").click(),
-    "person": lambda page: (
-        page.get_by_role("link", name="深圳万象城店").click(),
-        page.get_by_role("link", name="李娜").click(),
-    )[0],
+    "person": open_person,
     "steps": lambda page: page.get_by_role("region", name="这一天到期").get_by_role("link").first.click(),
-    "member": lambda page: (
-        page.get_by_role("row").filter(has_text="只知道购买日期").get_by_role("link").click(),
-        page.get_by_role("link", name="林晓雯").click(),
-    )[0],
+    "member": open_member,
     "imports": lambda page: page.get_by_role("link", name="导入").click(),
     "quarantine": lambda page: page.get_by_role("link", name="隔离区").click(),
 }

@@ -279,7 +279,7 @@ def test_what_another_device_sent_is_not_sent_again(
     send_button(phone.ready()).tap()
     until(phone.page, lambda: is_done(database, chain))
     send_button(computer.frame).tap()
-    expect(computer.frame.get_by_role("heading", name="刚刚结束")).to_be_visible()
+    expect(computer.frame.get_by_role("heading", name="今天结束的")).to_be_visible()
     expect(send_button(computer.frame)).to_have_count(0)
     assert computer.calls("sendChatMessage") == []
 

@@ -126,8 +126,8 @@ def test_coming_back_shows_what_changed_meanwhile(phone: FakePhone, chain: Chain
         item_id = session.get_one(FollowUpTask, chain.tasks["thanks"]).work_item_id
         close_items(session, [item_id], WorkState.CANCELLED, "refunded", now(session))
     frame.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
-    expect(frame.get_by_role("heading", name="刚刚结束")).to_be_visible()
-    expect(frame.get_by_text("购买已退货", exact=True)).to_be_visible()
+    expect(frame.get_by_role("heading", name="今天结束的")).to_be_visible()
+    expect(frame.get_by_text("购买已退货", exact=True).first).to_be_visible()
     expect(frame.locator("details")).to_have_attribute("open", "")
 
 

@@ -9,6 +9,7 @@ import { timeOf } from './time.js';
 
 const UNFILLED = /\{[a-z_]+\}/g;
 const ADVICE_MS = 3000;
+const STOPS = ['sending_elsewhere', 'task_closed', 'not_your_task', 'unknown_task'];
 const underWay = new Set();
 const keys = new Map(); // task → key of its sending by this page, until it is known what became of it
 
@@ -105,14 +106,14 @@ async function send(card, button, { shown, canSend }) {
 }
 
 // Null: go on. Otherwise who was quicker: a tab of this device, or what the server says of others.
-// A server that cannot be reached holds nobody up.
+// A server that cannot be reached, or says anything else, holds nobody up.
 async function takeTurn(task, key) {
   const mark = await reserve(task, key);
   if (mark) return mark;
   try {
     await postAdvice(`/h5/api/tasks/${task}/claim`, { key }, ADVICE_MS);
   } catch (error) {
-    if (error instanceof Refused && !error.isPassing) { await letGo(task, key); return error; }
+    if (error instanceof Refused && STOPS.includes(error.code)) { await letGo(task, key); return error; }
   }
   return null;
 }
