@@ -39,6 +39,7 @@ class Picture:
         found = [problem for check in CHECKS for problem in check(self.tables)]
         for one in self.balance.missing + self.balance.unexplained:
             found.append(f"owed {one.on} step {one.step_no}: {one.what}")
+        found += [f"books: {one.says}: {one.count}" for one in self.balance.books if one.count]
         if not found and not self.balance.balances:
             found.append(f"owed {self.balance.owed}, settled {self.balance.settled.total()}")
         return found
@@ -64,10 +65,10 @@ class Picture:
         return facts
 
 
-def look(database: Database) -> Picture:
+def look(database: Database, *, with_books: bool = True) -> Picture:
     """The picture as it is now; others may write meanwhile."""
     with database.reading() as session:
-        return Picture(Tables(session), reconcile(session))
+        return Picture(Tables(session), reconcile(session, with_books=with_books))
 
 
 def violations(database: Database) -> list[str]:

@@ -31,7 +31,7 @@ from app.follow_ups.states import Channel, Evidence
 from app.inbound.events import Event, PurchaseReported
 from app.intake.service import EventStatus
 from app.worklist.models import WorkItem, WorkState
-from tests.checker import look
+from tests.checker import look, violations
 from tests.world import World, purchase, refund
 
 MEMBERS = ("c1", "c2", "c3")
@@ -69,7 +69,9 @@ class Lives(RuleBasedStateMachine):
         self.final: dict[Any, Any] = {}
 
     def teardown(self) -> None:
+        found = violations(self.database)
         self.database.close()
+        assert found == []
 
     @rule(code=members, before=ago, quantity=quantities, time_known=st.integers(0, 5).map(bool))
     def buy(self, code: str, before: timedelta, quantity: int, time_known: bool) -> None:
@@ -144,12 +146,12 @@ class Lives(RuleBasedStateMachine):
         if back_at_work:
             self.world.run_lanes()
 
-    @rule(data=st.data())
-    def complete_a_task(self, data: st.DataObject) -> None:
+    @rule(which=st.integers(0, 1_000))
+    def complete_a_task(self, which: int) -> None:
         tasks = self.tasks()
         if not tasks:
             return
-        task, code = data.draw(st.sampled_from(tasks))
+        task, code = tasks[which % len(tasks)]
         is_chat = task.channel == Channel.CHAT
         with self.database.transaction() as session:
             view = complete_task(
@@ -165,7 +167,7 @@ class Lives(RuleBasedStateMachine):
 
     @invariant()
     def every_guarantee_holds_and_what_is_final_stays(self) -> None:
-        picture = look(self.database)
+        picture = look(self.database, with_books=False)
         assert picture.violations() == []
         assert self.is_untidy or not picture.balance.differs
         final = picture.final_facts()

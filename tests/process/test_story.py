@@ -48,7 +48,7 @@ class Installation:
             environment.pop(name, None)
         out = self.folder / "out.txt"
         with out.open("w") as file:
-            self.process = subprocess.Popen(
+            process = self.process = subprocess.Popen(
                 [str(self.folder / "scripts" / "run")],
                 stdout=file,
                 stderr=subprocess.STDOUT,
@@ -56,8 +56,8 @@ class Installation:
                 start_new_session=True,
                 text=True,
             )
-        wait_until(lambda: "/partner/v1/docs" in out.read_text() or self.process.poll() is not None, START_S)
-        assert self.process.poll() is None, out.read_text()
+        wait_until(lambda: "/partner/v1/docs" in out.read_text() or process.poll() is not None, START_S)
+        assert process.poll() is None, out.read_text()
         return out.read_text()
 
     def press_ctrl_c(self) -> int:
@@ -194,7 +194,9 @@ def the_task_is_done_with_one_tap(installation: Installation, page: Page, custom
 
 def what_was_over_before_the_start_was_never_opened(installation: Installation) -> None:
     """Thanks for purchases of earlier days: recorded with the reason, without a task."""
-    rows = installation.query("SELECT DISTINCT outcome, task_id FROM step_records WHERE reason = 'before_start'")
+    rows = installation.query(
+        "SELECT DISTINCT outcome, task_id FROM step_records WHERE reason = 'before_start'"
+    )
     assert rows == [("expired", None)]
 
 
