@@ -156,9 +156,31 @@ def is_retryable(error: DBAPIError) -> bool:
 
 
 def insert_rows(session: Session, model: type[Base], rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert plain dicts with one executemany; nothing happens for no rows."""
-    if rows:
-        session.connection().execute(table_of(model).insert(), list(rows))
+    """Insert plain dicts, all with the same keys, with one executemany; nothing happens for no rows.
+
+    On MariaDB the values go to the driver as they are: an import spends most of its time on the way there, and
+    SQLAlchemy's handling of each parameter would cost it an eighth more.
+    """
+    if not rows:
+        return
+    table, connection = table_of(model), session.connection()
+    if connection.dialect.name == "sqlite":
+        connection.execute(table.insert(), list(rows))
+        return
+    names, quote = list(rows[0]), connection.dialect.identifier_preparer.quote
+    columns, places = ", ".join(map(quote, names)), ", ".join(["%s"] * len(names))
+    values = [tuple([_driver_value(row[name]) for name in names]) for row in rows]
+    connection.exec_driver_sql(f"INSERT INTO {quote(table.name)} ({columns}) VALUES ({places})", values)  # noqa: S608
+
+
+def _driver_value(value: Any) -> Any:
+    """An instant as MariaDB writes it, in UTC; everything else as it is. Refuses naive datetimes like `Instant`."""
+    if type(value) is not datetime:
+        return value
+    if value.tzinfo is None:
+        raise ValueError(f"naive datetime for an instant: {value!r}")
+    utc = value if value.tzinfo is UTC else value.astimezone(UTC)
+    return utc.replace(tzinfo=None).isoformat(" ")
 
 
 def upsert_rows(session: Session, model: type[Base], rows: Sequence[Mapping[str, Any]]) -> None:
