@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 from sqlalchemy.orm import Session
 
 from app.db import Database
@@ -34,6 +35,11 @@ CHROMIUM_FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+
+
+# How long a page may take on the slowest machine that must still be green; it costs only tests that fail.
+PAGE_MS = 20_000
+expect.set_options(timeout=PAGE_MS)
 
 
 @pytest.hookimpl(tryfirst=True)

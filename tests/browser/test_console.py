@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.faces.chain import Chain
 
@@ -11,6 +11,12 @@ def sign_in(page: Page, console_url: str) -> None:
     page.goto(console_url)
     page.get_by_role("link", name="赵敏").or_(page.get_by_role("button", name="赵敏")).first.click()
     page.wait_for_url("**/console/")
+
+
+def follow(page: Page, way: Locator) -> None:
+    """Click, and stay until the page it leads to has loaded: a click alone may return on the page before."""
+    with page.expect_event("load"):
+        way.click()
 
 
 def test_every_number_opens_the_people_behind_it_without_scripts(
@@ -41,7 +47,7 @@ def test_every_number_opens_the_people_behind_it_without_scripts(
 def test_filters_live_in_the_url(page: Page, console_url: str, chain: Chain):
     sign_in(page, console_url)
     page.get_by_label("分公司").select_option("华南")
-    page.get_by_role("button", name="查看").click()
+    follow(page, page.get_by_role("button", name="查看"))
     assert "branch=%E5%8D%8E%E5%8D%97" in page.url
     expect(page.get_by_role("link", name="上海恒隆店")).to_have_count(0)
     page.reload()
@@ -58,7 +64,7 @@ def test_imports_and_quarantine_are_one_click_away(page: Page, console_url: str,
 
 def test_signing_out_leads_out(page: Page, console_url: str, chain: Chain):
     sign_in(page, console_url)
-    page.get_by_role("button", name="退出登录").click()
+    follow(page, page.get_by_role("button", name="退出登录"))
     page.goto(console_url)
     page.wait_for_url("**/wwlogin/sso/login**")
 

@@ -11,7 +11,7 @@ from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-unt
 from playwright.sync_api import Frame, Page
 
 from tests.browser.phone import FakePhone
-from tests.browser.test_console import sign_in
+from tests.browser.test_console import follow, sign_in
 from tests.faces.chain import Chain
 
 WIDTHS = [300, 360, 390]
@@ -32,23 +32,27 @@ H5_LINKED = {"member_by_ref": ("lina", "周敏"), "person": ("wangwei", "李娜"
 
 
 def open_person(page: Page) -> None:
-    page.get_by_role("link", name="深圳万象城店").click()
-    page.get_by_role("link", name="李娜").click()
+    follow(page, page.get_by_role("link", name="深圳万象城店"))
+    follow(page, page.get_by_role("link", name="李娜"))
+
+
+def open_steps(page: Page) -> None:
+    follow(page, page.get_by_role("region", name="这一天到期").get_by_role("link").first)
 
 
 def open_member(page: Page) -> None:
-    page.get_by_role("row").filter(has_text="只知道购买日期").get_by_role("link").click()
-    page.get_by_role("link", name="林晓雯").click()
+    follow(page, page.get_by_role("row").filter(has_text="只知道购买日期").get_by_role("link"))
+    follow(page, page.get_by_role("link", name="林晓雯"))
 
 
 CONSOLE_PAGES: dict[str, Callable[[Page], None]] = {
     "today": lambda page: None,
-    "store": lambda page: page.get_by_role("link", name="深圳万象城店").click(),
+    "store": lambda page: follow(page, page.get_by_role("link", name="深圳万象城店")),
     "person": open_person,
-    "steps": lambda page: page.get_by_role("region", name="这一天到期").get_by_role("link").first.click(),
+    "steps": open_steps,
     "member": open_member,
-    "imports": lambda page: page.get_by_role("link", name="导入").click(),
-    "quarantine": lambda page: page.get_by_role("link", name="隔离区").click(),
+    "imports": lambda page: follow(page, page.get_by_role("link", name="导入")),
+    "quarantine": lambda page: follow(page, page.get_by_role("link", name="隔离区")),
 }
 SMALL_TARGETS = """size => [...document.querySelectorAll("button, a.button, nav a, summary")]
   .filter(item => item.offsetParent && !item.disabled && (item.offsetHeight < size || item.offsetWidth < size))

@@ -58,7 +58,7 @@ def test_one_tap_sends_into_the_chat_and_the_task_is_done(
 
 
 def test_the_four_faces(phone: FakePhone, chain: Chain, database: Database):
-    phone.open(slow={"sendChatMessage": 600})
+    phone.open(slow={"sendChatMessage": 2000})
     frame = phone.ready()
     button = send_button(frame)
     expect(button).to_have_text("发送")
@@ -240,7 +240,7 @@ def test_while_one_page_sends_the_others_are_told(
     phone: FakePhone, chain: Chain, database: Database, request: pytest.FixtureRequest, other: str
 ):
     there: FakePhone = request.getfixturevalue(other)
-    phone.open(slow={"sendChatMessage": 3000})
+    phone.open(slow={"sendChatMessage": 6000})
     there.open()
     phone.ready()
     there.ready()

@@ -12,10 +12,14 @@ import pytest
 from app import failpoints
 from app.db import Database
 from app.inbound.models import Inbound
+from app.lanes import Deadline
+from app.messaging.digests import gather_due
 from app.messaging.models import MessageState, OutboundMessage
 from tests.checker import violations
 from tests.faults.chain import DIGEST_WITHIN, Chain, userids, wait_until
 from tests.faults.crew import Crew, said, stop_cleanly
+from tests.faults.worker import SENDER
+from tests.servers.process import ServerProcess
 from tests.wecom.local_sandbox import LocalSandbox
 
 SLOW_S = 2.0
@@ -123,10 +127,11 @@ def test_a_clock_that_stalls_beyond_its_lease_is_overtaken_and_its_late_word_ign
     chain.fall_due()
     chain.world.run_lanes()
     chain.jump(DIGEST_WITHIN)
+    gather_due(database, SENDER, Deadline(60))
     sandbox.plant("message/send", "delay", times=None, value=SLOW_S)
     stalled = crew.clock()
-    wait_until(lambda: any(message.fence for message in chain.messages()))
-    os.kill(stalled.pid, signal.SIGSTOP)
+    wait_until(lambda: all(message.fence for message in chain.messages()))
+    stop_while_it_holds_nothing(stalled, database)
     sandbox.forget()
     chain.end_leases()
     overtaking = crew.clock()
@@ -138,6 +143,12 @@ def test_a_clock_that_stalls_beyond_its_lease_is_overtaken_and_its_late_word_ign
     assert [final(message) for message in chain.messages()] == [final(message) for message in recorded]
     chain.assert_everything_opened_once()
     assert_each_digest_is_shown_once(chain, sandbox, before)
+
+
+def stop_while_it_holds_nothing(process: ServerProcess, database: Database) -> None:
+    """Whoever stops while it is SQLite's one writer stops everybody: the turn is ours while we stop it."""
+    with database.transaction():
+        os.kill(process.pid, signal.SIGSTOP)
 
 
 @pytest.mark.parametrize("clocks", [2, 3])
