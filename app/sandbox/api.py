@@ -9,40 +9,21 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 
 from flask import Blueprint, Response, current_app, request
 
 from app.sandbox import codes, contacts, faults, messages, people, rules, tickets, tokens
 from app.sandbox.answers import Answer, WeComError, refusal
-from app.sandbox.calls import Call, World
+from app.sandbox.calls import Call, Endpoint, World
 from app.sandbox.faults import Fault, FaultKind
 
 api = Blueprint("api", __name__, url_prefix="/cgi-bin")
 
 
-@dataclass(frozen=True)
-class Endpoint:
-    """What answers a path; `post` refuses GET; `contacts` needs the 客户联系 permission."""
-
-    answer: Callable[[Call], Answer]
-    post: bool = False
-    contacts: bool = False
-
-
-ENDPOINTS = {
-    "get_jsapi_ticket": Endpoint(tickets.get_jsapi_ticket),
-    "ticket/get": Endpoint(tickets.get_ticket),
-    "auth/getuserinfo": Endpoint(codes.getuserinfo),
-    "user/getuserinfo": Endpoint(codes.legacy_getuserinfo),
-    "user/get": Endpoint(people.get_user),
-    "message/send": Endpoint(messages.send, post=True),
-    "externalcontact/get_follow_user_list": Endpoint(people.get_follow_user_list, contacts=True),
-    "externalcontact/list": Endpoint(contacts.list_contacts, contacts=True),
-    "externalcontact/get": Endpoint(contacts.get_contact, contacts=True),
-    "externalcontact/batch/get_by_user": Endpoint(contacts.batch_by_user, post=True, contacts=True),
-    "externalcontact/remark": Endpoint(contacts.remark, post=True, contacts=True),
+SUBJECTS = (codes, contacts, messages, people, tickets)
+ENDPOINTS: dict[str, Endpoint] = {
+    path: endpoint for subject in SUBJECTS for path, endpoint in subject.ENDPOINTS.items()
 }
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from app.sandbox.answers import WeComError
+from app.sandbox.answers import Answer, WeComError
 from app.sandbox.clock import VirtualClock
 from app.sandbox.settings import AppCredentials, Settings
 from app.sandbox.store import Store
@@ -50,6 +50,15 @@ class Call:
         if not isinstance(body, dict):
             raise WeComError(40058, "body is not an object")
         return body
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """What answers a path; `post` refuses GET; `contacts` needs the 客户联系 permission."""
+
+    answer: Callable[[Call], Answer]
+    post: bool = False
+    contacts: bool = False
 
 
 def text_of(body: Body, name: str, missing: int = 40058) -> str:

@@ -6,7 +6,7 @@ import secrets
 import sqlite3
 
 from app.sandbox.answers import Answer, WeComError, ok
-from app.sandbox.calls import Call, World
+from app.sandbox.calls import Call, Endpoint, World
 from app.sandbox.clock import MINUTE
 
 LIFE = 5 * MINUTE
@@ -51,3 +51,9 @@ def _redeem(call: Call) -> str:
             raise WeComError(42003)
         connection.execute("UPDATE oauth_code SET used = 1 WHERE code = ?", (code,))
         return str(row["userid"])
+
+
+ENDPOINTS = {
+    "auth/getuserinfo": Endpoint(getuserinfo),
+    "user/getuserinfo": Endpoint(legacy_getuserinfo),
+}

@@ -9,7 +9,7 @@ import sqlite3
 from typing import Any
 
 from app.sandbox.answers import Answer, WeComError, ok
-from app.sandbox.calls import Body, Call, list_of, optional_text, text_of, whole_number
+from app.sandbox.calls import Body, Call, Endpoint, list_of, optional_text, text_of, whole_number
 from app.sandbox.people import get_person
 
 FOLLOWERS_A_PAGE = 500
@@ -190,3 +190,11 @@ def _decode_cursor(cursor: str, parts: int) -> list[str]:
     if not isinstance(key, list) or len(key) != parts or not all(isinstance(part, str) for part in key):
         raise WeComError(40058, "cursor")
     return key
+
+
+ENDPOINTS = {
+    "externalcontact/list": Endpoint(list_contacts, contacts=True),
+    "externalcontact/get": Endpoint(get_contact, contacts=True),
+    "externalcontact/batch/get_by_user": Endpoint(batch_by_user, post=True, contacts=True),
+    "externalcontact/remark": Endpoint(remark, post=True, contacts=True),
+}

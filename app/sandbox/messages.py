@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from app.sandbox import rules
 from app.sandbox.answers import Answer, WeComError, ok
-from app.sandbox.calls import Body, Call, whole_number
+from app.sandbox.calls import Body, Call, Endpoint, whole_number
 from app.sandbox.clock import HOUR, MINUTE, SECOND
 from app.sandbox.contents import content_of
 
@@ -192,3 +192,6 @@ def _over_limit(connection: sqlite3.Connection, agent_id: int, userid: str, now:
 
 def _json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False)
+
+
+ENDPOINTS = {"message/send": Endpoint(send, post=True)}

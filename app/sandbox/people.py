@@ -7,7 +7,7 @@ import sqlite3
 from typing import Any
 
 from app.sandbox.answers import Answer, WeComError, ok
-from app.sandbox.calls import Call
+from app.sandbox.calls import Call, Endpoint
 
 USERID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_\-@.]{0,63}")  # facts 2, "IDs"
 ROOT_DEPARTMENT = 1
@@ -81,3 +81,9 @@ def _as_member(row: sqlite3.Row) -> dict[str, Any]:
         "status": row["status"],
         "external_position": "",
     }
+
+
+ENDPOINTS = {
+    "user/get": Endpoint(get_user),
+    "externalcontact/get_follow_user_list": Endpoint(get_follow_user_list, contacts=True),
+}

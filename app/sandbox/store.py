@@ -78,6 +78,6 @@ class Store:
             raise StateFileMismatch(f"{self._path} has version {version}, not {schema.VERSION}: delete it")
         if version == 0:
             with self.writing() as connection:
-                for statement in schema.TABLES.split(";"):
+                for statement in schema.STATEMENTS:
                     connection.execute(statement)
                 connection.execute(f"PRAGMA user_version = {schema.VERSION}")

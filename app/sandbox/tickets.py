@@ -7,7 +7,7 @@ import hmac
 import secrets
 
 from app.sandbox.answers import Answer, WeComError, ok
-from app.sandbox.calls import Call, World
+from app.sandbox.calls import Call, Endpoint, World
 from app.sandbox.clock import SECOND
 
 LIFE_S = 7_200
@@ -68,3 +68,6 @@ def _ticket(call: Call, kind: str, agent_id: int) -> Answer:
                 "INSERT INTO ticket VALUES (?, ?, ?, ?)", (row["ticket"], kind, agent_id, row["expires_at"])
             )
     return ok(ticket=row["ticket"], expires_in=max(1, (row["expires_at"] - now) // SECOND))
+
+
+ENDPOINTS = {"get_jsapi_ticket": Endpoint(get_jsapi_ticket), "ticket/get": Endpoint(get_ticket)}

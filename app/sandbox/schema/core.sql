@@ -1,8 +1,5 @@
-"""The tables of the sandbox's state file. Times are whole microseconds since 1970, UTC."""
+-- People, contacts, tokens, messages, chats. Times are whole microseconds since 1970, UTC, but for createtime: seconds.
 
-VERSION = 1
-
-TABLES = """
 CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 
 CREATE TABLE department (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
@@ -115,4 +112,3 @@ CREATE TABLE fault (
     times_left INTEGER,
     value TEXT NOT NULL
 );
-"""
