@@ -52,7 +52,7 @@ def test_one_tap_sends_into_the_chat_and_the_task_is_done(
     expect(frame.locator("[data-say]").first).to_have_text(THANKS)
     frame.get_by_role("button", name="发送").first.click()
     expect(frame.get_by_role("button", name="已发送")).to_be_visible()
-    said = requests.get(f"{sandbox_url}/sandbox/chats/lina/wmXiaowen", timeout=5).json()
+    said = requests.get(f"{sandbox_url}/sandbox/chats/lina/wmXiaowen", timeout=30).json()
     assert THANKS in str(said)
     until(page, lambda: is_done(database, chain))
 

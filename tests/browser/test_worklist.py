@@ -50,7 +50,7 @@ def test_two_taps_from_the_worklist_to_sent(page: Page, sandbox_url: str, chain:
 
 
 def chat(sandbox_url: str) -> list[object]:
-    answer = requests.get(f"{sandbox_url}/sandbox/chats/lina/wmXiaowen", timeout=5).json()
+    answer = requests.get(f"{sandbox_url}/sandbox/chats/lina/wmXiaowen", timeout=30).json()
     messages: list[object] = answer["messages"]
     return messages
 

@@ -198,7 +198,8 @@ class TestWithoutTheMutex:
         """SQLite has one writer at a time: there the mutex is not what saves us."""
         return "mariadb"
 
-    def buy_twice_at_once(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def buy_twice_at_once(self, world: World, monkeypatch: pytest.MonkeyPatch, wait_s: float) -> None:
+        """The second may take `wait_s` to be done before the first goes on."""
         stored, go_on = threading.Event(), threading.Event()
         first = threading.Thread(target=world.report, args=[purchase("x1", "c1", at("2026-03-04 10:01"))])
         second = threading.Thread(target=world.report, args=[purchase("x2", "c1", at("2026-03-04 10:02"))])
@@ -206,19 +207,19 @@ class TestWithoutTheMutex:
         def hold(_place: str) -> None:
             if threading.current_thread() is first:
                 stored.set()
-                assert go_on.wait(10)
+                assert go_on.wait(90)
 
         monkeypatch.setattr(intake, "failpoint", hold)
         first.start()
         assert stored.wait(10)
         second.start()
-        second.join(1)
+        second.join(wait_s)
         go_on.set()
         first.join()
         second.join()
 
     def test_locked_nothing_is_wrong(self, world: World, monkeypatch: pytest.MonkeyPatch):
-        self.buy_twice_at_once(world, monkeypatch)
+        self.buy_twice_at_once(world, monkeypatch, wait_s=1)
         assert violations(world.database) == []
 
     def test_not_locked_the_checker_notices(self, world: World, monkeypatch: pytest.MonkeyPatch):
@@ -227,5 +228,5 @@ class TestWithoutTheMutex:
 
         monkeypatch.setattr(intake, "lock_members", lock_nobody)
         monkeypatch.setattr(refunding, "lock_members", lock_nobody)
-        self.buy_twice_at_once(world, monkeypatch)
+        self.buy_twice_at_once(world, monkeypatch, wait_s=60)
         assert any("totals of member" in one for one in violations(world.database))

@@ -79,8 +79,8 @@ class Installation:
     def travel(self, **wish: object) -> None:
         """Fast-forward as the sandbox's buttons do, and wait for the arrival."""
         url, key = f"http://127.0.0.1:{self.web_port}/sandbox-clock", {"X-Travel-Key": "sandbox-travel"}
-        assert requests.post(url, json=wish, headers=key, timeout=5).status_code == 202
-        wait_until(lambda: requests.get(url, headers=key, timeout=5).json()["arrived"], 120)
+        assert requests.post(url, json=wish, headers=key, timeout=30).status_code == 202
+        wait_until(lambda: requests.get(url, headers=key, timeout=30).json()["arrived"], 120)
 
 
 def wait_until(holds: Callable[[], bool], seconds: float) -> None:
