@@ -211,7 +211,7 @@ class TestWithoutTheMutex:
 
         monkeypatch.setattr(intake, "failpoint", hold)
         first.start()
-        assert stored.wait(10)
+        assert stored.wait(60)
         second.start()
         second.join(wait_s)
         go_on.set()

@@ -184,7 +184,7 @@ class AtOnce:
     def _stop(self, _name: str) -> None:
         if threading.get_ident() in self._held:
             self.stored.set()
-            assert self.go_on.wait(10)
+            assert self.go_on.wait(60)
 
     def report(self, event: Event, *, hold: bool = False) -> threading.Thread:
         def work() -> None:
@@ -209,7 +209,7 @@ def test_a_refund_and_its_purchase_told_at_the_same_moment_do_not_miss_each_othe
     }
     at_once = AtOnce(world, monkeypatch)
     one = at_once.report(events.pop(first), hold=True)
-    assert at_once.stored.wait(10)
+    assert at_once.stored.wait(60)
     (other_event,) = events.values()
     other = at_once.report(other_event)
     other.join(A_MOMENT_S)
@@ -226,7 +226,7 @@ def test_two_refunds_of_one_anonymous_purchase_at_the_same_moment_are_both_count
     world.report(purchase("r1", "", MORNING, quantity=2))
     at_once = AtOnce(world, monkeypatch)
     one = at_once.report(refund("C1", "", MORNING, cancels="r1"), hold=True)
-    assert at_once.stored.wait(10)
+    assert at_once.stored.wait(60)
     other = at_once.report(refund("C2", "", MORNING, cancels="r1"))
     other.join(A_MOMENT_S)
     at_once.go_on.set()
