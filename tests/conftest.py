@@ -26,7 +26,7 @@ from tests.servers.redis import Redis
 FAST = os.environ.get("DIANBAN_TEST_FAST") == "1"
 KINDS = ["sqlite"] if FAST else ["sqlite", "mariadb"]
 # Tests of these folders start processes or browsers: one worker takes all of them, the others the rest.
-MARKED_FOLDERS = {"browser": "browser", "faults": "fault", "process": "process"}
+MARKED_FOLDERS = {"browser": "browser", "contract": "process", "faults": "fault", "process": "process"}
 CHROMIUM_FLAGS = [
     "--disable-gpu",
     "--disable-quic",

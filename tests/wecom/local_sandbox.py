@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -57,12 +58,38 @@ class LocalSandbox:
         command += ["--port", str(self.port), "--blocking-threads", "16", "app.sandbox.wsgi:application"]
         self._process = ServerProcess(command, self._folder / "log", environment)
         self._process.wait_until(self._answers)
+        self.seed()
+
+    def seed(self) -> None:
+        """The members and customers the tests know, as they were; others stay."""
         SandboxControl(self.url).put_people(PEOPLE)
         SandboxControl(self.url).put_contacts(CONTACTS)
 
     def stop(self) -> None:
         if self._process is not None:
             self._process.stop()
+
+    def fresh(self) -> None:
+        """As if nobody had called: no faults, no tokens, rules and clock as they were, everybody in place."""
+        self.forget()
+        self.control("PUT", "rules", {})
+        self.control("POST", "clock", {"offset_us": 0})
+        self.seed()
+
+    def control(self, method: str, path: str, sent: Any = None) -> dict[str, Any]:
+        """One call of the control API below /sandbox/; raises `requests.HTTPError` where it is refused."""
+        response = self._http.request(method, f"{self.url}/sandbox/{path}", json=sent)
+        response.raise_for_status()
+        answer: dict[str, Any] = response.json()
+        return answer
+
+    def travel(self, ahead: timedelta) -> None:
+        """Make the sandbox's clock run this far ahead of the machine's."""
+        self.control("POST", "clock", {"offset_us": ahead // timedelta(microseconds=1)})
+
+    def set_rules(self, **rules: Any) -> None:
+        """What the administrator set (rules.Rules); what is not named is as usual."""
+        self.control("PUT", "rules", rules)
 
     def forget(self) -> None:
         """No faults, no tokens: as if nobody had called."""
