@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 from flask import Blueprint, Response, current_app, request
 
-from app.sandbox import codes, contacts, faults, messages, people, rules, tickets, tokens
+from app.sandbox import addresses, codes, contacts, faults, messages, people, rules, tickets, tokens
 from app.sandbox.answers import Answer, WeComError, refusal
 from app.sandbox.calls import Call, Endpoint, World
 from app.sandbox.faults import Fault, FaultKind
@@ -21,7 +21,7 @@ from app.sandbox.faults import Fault, FaultKind
 api = Blueprint("api", __name__, url_prefix="/cgi-bin")
 
 
-SUBJECTS = (codes, contacts, messages, people, tickets)
+SUBJECTS = (addresses, codes, contacts, messages, people, tickets)
 ENDPOINTS: dict[str, Endpoint] = {
     path: endpoint for subject in SUBJECTS for path, endpoint in subject.ENDPOINTS.items()
 }

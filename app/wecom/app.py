@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from app.wecom.apis.addresses import AddressesAPI
 from app.wecom.client import Answer, CorpClient
 from app.wecom.errors import WeComRejected, WeComRetryable
 from app.wecom.port import Account, Binding, Contact, Credentials, Login, SentMessage
@@ -20,6 +21,11 @@ class WeComApp:
 
     def __init__(self, client: CorpClient) -> None:
         self._client = client
+
+    @property
+    def addresses(self) -> AddressesAPI:
+        """Where WeCom's API answers and its callbacks come from."""
+        return self._client.addresses
 
     def send_app_message(self, body: str) -> SentMessage:
         """Send a body that `bodies` rendered, byte for byte."""

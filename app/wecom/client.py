@@ -18,6 +18,7 @@ import requests
 from requests.adapters import HTTPAdapter
 from wechatpy.work import WeChatClient
 
+from app.wecom.apis.addresses import AddressesAPI
 from app.wecom.errors import (
     BUSY,
     STALE_TOKEN,
@@ -47,6 +48,9 @@ class CorpClient(WeChatClient):  # type: ignore[misc]  # wechatpy has no types
     Per call: at most one renewal of the token, at most `TRIES` tries (twice that around a renewal), time-outs
     on everything. Raises `WeComError` of errors.py only. No URL with a secret reaches a log or an exception.
     """
+
+    # One line per subject; wechatpy makes each anew with the client. app.py and port.py name them too.
+    addresses = AddressesAPI()
 
     def __init__(
         self,

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from app.wecom.apis.addresses import AddressesAPI
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,11 @@ class Contact:
 
 class WeComPort(Protocol):
     """Every call raises `WeComRetryable` or `WeComRejected` (errors.py); none outlasts `client.LONGEST_CALL_S`."""
+
+    @property
+    def addresses(self) -> AddressesAPI:
+        """Where WeCom's API answers and its callbacks come from."""
+        ...
 
     def send_app_message(self, body: str) -> SentMessage:
         """Send a body that `bodies` rendered, byte for byte."""

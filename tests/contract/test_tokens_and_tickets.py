@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from app.wecom.app import WeComApp
+from app.wecom.jssdk import sign
 from app.wecom.port import Credentials
 from tests.contract.conftest import Place, refused
 from tests.wecom.local_sandbox import LocalSandbox
@@ -26,3 +27,50 @@ def test_a_token_is_refused_to_others(
 ):
     with refused(errcode):
         corp.app(replace(credentials, **wrong)).account("lina")  # type: ignore[arg-type]
+
+
+def test_a_token_is_the_same_until_it_ends(corp: LocalSandbox):
+    first, second = corp.client(), corp.client()
+    assert first.access_token == second.access_token
+
+
+@pytest.mark.parametrize("kind", ["corp", "agent"])
+def test_both_tickets_are_lent(wecom: WeComApp, kind: str):
+    ticket = wecom.corp_ticket() if kind == "corp" else wecom.agent_ticket()
+    assert 0 < len(ticket) <= 512
+
+
+def test_the_corp_and_the_agent_have_tickets_of_their_own(wecom: WeComApp):
+    assert wecom.corp_ticket() != wecom.agent_ticket()
+
+
+def test_a_ticket_of_another_type_is_refused(wecom: WeComApp):
+    with refused(91040):
+        wecom._client.get("ticket/get", params={"type": "wx_card"})
+
+
+def test_a_call_without_a_known_token_is_refused(corp: LocalSandbox):
+    assert corp.raw("user/get", userid="lina")["errcode"] == 41001
+    assert corp.raw("user/get", userid="lina", access_token="made-up")["errcode"] == 40014
+
+
+def test_a_disabled_app_and_an_untrusted_address_are_refused(
+    corp: LocalSandbox, wecom: WeComApp, place: Place
+):
+    corp.set_rules(app_enabled=False)
+    with refused(50003):
+        corp.app().account(place.userid)
+    corp.set_rules(trusted_ips=["192.0.2.1"])
+    with refused(60020):
+        wecom.account(place.userid)
+
+
+def test_the_addresses_are_listed(wecom: WeComApp):
+    assert wecom.addresses.of_api()
+    assert wecom.addresses.of_callbacks()
+
+
+def test_signatures_match_the_official_sample():
+    ticket = "sM4AOVdWfPE4DxkXGEs8VMCPGGVi4C3VM0P37wVUCFvkVAy_90u5h9nbSlYy3-Sl-HhTdfl2fzFy1AOcHKP7qg"
+    signed = sign(ticket, "http://mp.weixin.qq.com?params=value", 1414587457, "Wm3WZYTPz0wzccnW")
+    assert signed.signature == "0f9de62fce790f9a083d5c99e95740ceb90c27ed"

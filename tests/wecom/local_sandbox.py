@@ -112,6 +112,11 @@ class LocalSandbox:
             fault["value"] = value
         self._http.post(f"{self.url}/sandbox/faults", json=[fault]).raise_for_status()
 
+    def raw(self, path: str, **params: str) -> dict[str, Any]:
+        """A GET of WeCom's API with nothing but these parameters."""
+        answer: dict[str, Any] = self._http.get(f"{self.url}/cgi-bin/{path}", params=params).json()
+        return answer
+
     def revoke_tokens(self) -> None:
         self._http.delete(f"{self.url}/sandbox/tokens").raise_for_status()
 
