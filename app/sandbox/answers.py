@@ -3,9 +3,21 @@
 from __future__ import annotations
 
 import secrets
+from dataclasses import dataclass, field
 from typing import Any
 
 Answer = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Download:
+    """An answer that is a file, not JSON."""
+
+    content: bytes
+    content_type: str
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+
 
 TEXTS = {
     -1: "system busy",
@@ -19,6 +31,7 @@ TEXTS = {
     40031: "invalid useridlist",
     40032: "invalid useridlist size",
     40056: "invalid agentid",
+    40057: "callback url check failed",
     40058: "invalid Request Parameter",
     40093: "jsapi ticket signature error",
     40094: "invalid url",

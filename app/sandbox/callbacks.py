@@ -57,13 +57,13 @@ class Switches:
     """
 
     copies: int = 1
-    shuffle_s: float = 0
+    shuffle_s: float = 0.0
     drop_every: int = 0
     drop_all: bool = False
     hold: bool = False
     retries: int = 3
-    retry_after_s: float = 1
-    answer_s: float = 5
+    retry_after_s: float = 1.0
+    answer_s: float = 5.0
 
 
 def emit(connection: sqlite3.Connection, now_us: int, fields: Fields, *, agent_id: int | None = None) -> None:

@@ -7,10 +7,14 @@ from collections.abc import Callable
 
 from flask import Flask, Response
 
+from app.sandbox import callbacks
 from app.sandbox.api import api
+from app.sandbox.callback_sender import Sender
+from app.sandbox.callbacks import Address
 from app.sandbox.calls import World
 from app.sandbox.clock import VirtualClock, real_time
 from app.sandbox.control import control
+from app.sandbox.control_callbacks import control_callbacks
 from app.sandbox.guard import protect
 from app.sandbox.logins import logins
 from app.sandbox.phone import phone
@@ -22,10 +26,12 @@ def create_sandbox(settings: Settings, real_now: Callable[[], int] = real_time) 
     """The sandbox over its state file, which is made when missing. `real_now` gives microseconds."""
     app = Flask(__name__)
     store = Store(settings.state)
-    app.extensions["sandbox"] = World(settings, store, VirtualClock(store, real_now))
+    app.extensions["sandbox"] = world = World(settings, store, VirtualClock(store, real_now))
+    app.extensions["sandbox_callbacks"] = _sender(world)
     app.extensions["sandbox_calls"] = Counter()
     app.register_blueprint(api)
     app.register_blueprint(control)
+    app.register_blueprint(control_callbacks)
     app.register_blueprint(logins)
     app.register_blueprint(phone)
 
@@ -34,3 +40,18 @@ def create_sandbox(settings: Settings, real_now: Callable[[], int] = real_time) 
 
     app.after_request(protected)
     return app
+
+
+def _sender(world: World) -> Sender:
+    """What sends the callbacks: begun at once when an address is known, else when one is saved. An address
+    from the environment is asked again at every start, until the app behind it is up."""
+    sender, settings = Sender(world), world.settings
+    if settings.callback_url:
+        address = Address(settings.callback_url, settings.callback_token, settings.callback_aes_key)
+        with world.store.writing() as connection:
+            callbacks.put_address(connection, address)
+    with world.store.reading() as connection:
+        known = callbacks.address_of(connection) is not None
+    if known:
+        sender.start()
+    return sender

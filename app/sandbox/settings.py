@@ -14,11 +14,15 @@ class SettingsError(ValueError):
 
 @dataclass(frozen=True)
 class AppCredentials:
-    """One self-built app (自建应用) of the corp: its id and the secret that buys its tokens."""
+    """One self-built app (自建应用) of the corp: its id and the secret that buys its tokens.
+
+    `contacts_sync` is the 通讯录同步 secret instead, which belongs to no app.
+    """
 
     agent_id: int
     secret: str
     name: str = "店伴"
+    contacts_sync: bool = False
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,9 @@ class Settings:
     console_url: str
     travel_url: str = ""
     travel_key: str = ""
+    callback_url: str = ""
+    callback_token: str = ""
+    callback_aes_key: str = ""
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Settings:
@@ -39,6 +46,8 @@ class Settings:
         wrong = [name for name in _REQUIRED if not env.get(name)]
         if not env.get("SANDBOX_AGENT_ID", "0").isdigit():
             wrong.append("SANDBOX_AGENT_ID (a whole number)")
+        if len({bool(env.get(name)) for name in _CALLBACK}) > 1:
+            wrong.append(f"{', '.join(_CALLBACK)} (all or none)")
         if wrong:
             raise SettingsError("missing or wrong: " + ", ".join(wrong))
         app = AppCredentials(int(env["SANDBOX_AGENT_ID"]), env["SANDBOX_SECRET"])
@@ -46,11 +55,14 @@ class Settings:
         return cls(
             state=Path(env["SANDBOX_STATE"]),
             corp_id=env["SANDBOX_CORP_ID"],
-            apps=(app,),
+            apps=(app, *_sync_app(env)),
             toolbar_url=toolbar_url,
             console_url=env.get("SANDBOX_CONSOLE_URL") or _console_of(toolbar_url),
             travel_url=env.get("SANDBOX_TRAVEL_URL", ""),
             travel_key=env.get("SANDBOX_TRAVEL_KEY", ""),
+            callback_url=env.get("SANDBOX_CALLBACK_URL", ""),
+            callback_token=env.get("SANDBOX_CALLBACK_TOKEN", ""),
+            callback_aes_key=env.get("SANDBOX_CALLBACK_AES_KEY", ""),
         )
 
     def app_of_agent(self, agent_id: int) -> AppCredentials | None:
@@ -63,6 +75,12 @@ class Settings:
 
 
 _REQUIRED = ("SANDBOX_STATE", "SANDBOX_CORP_ID", "SANDBOX_AGENT_ID", "SANDBOX_SECRET")
+_CALLBACK = ("SANDBOX_CALLBACK_URL", "SANDBOX_CALLBACK_TOKEN", "SANDBOX_CALLBACK_AES_KEY")
+
+
+def _sync_app(env: Mapping[str, str]) -> tuple[AppCredentials, ...]:
+    secret = env.get("SANDBOX_CONTACTS_SYNC_SECRET")
+    return (AppCredentials(0, secret, "通讯录同步", contacts_sync=True),) if secret else ()
 
 
 def _console_of(toolbar_url: str) -> str:

@@ -16,7 +16,10 @@ class StateFileMismatch(RuntimeError):
 
 
 class Store:
-    """Hands out connections. A write is one transaction and writers take turns."""
+    """Hands out connections. A write is one transaction and writers take turns.
+
+    `written` is set after every write; whoever waits for it clears it before looking.
+    """
 
     def __init__(self, path: Path) -> None:
         """Open or create the file, its folder included; raise StateFileMismatch for a foreign one."""
@@ -25,6 +28,7 @@ class Store:
         self._idle: list[sqlite3.Connection] = []
         self._idle_lock = threading.Lock()
         self._write_lock = threading.Lock()
+        self.written = threading.Event()
         self._create_tables()
 
     @contextmanager
@@ -50,6 +54,7 @@ class Store:
             finally:
                 connection.rollback()
                 self._give_back(connection)
+        self.written.set()
 
     def close(self) -> None:
         """Close the idle connections; the file may be opened again afterwards."""
