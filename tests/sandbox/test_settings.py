@@ -27,6 +27,9 @@ def test_everything_missing_is_named_at_once():
     with pytest.raises(SettingsError, match="whole number"):
         Settings.from_env({**ENV, "SANDBOX_AGENT_ID": "seven"})
 
+    with pytest.raises(SettingsError, match="all or none"):
+        Settings.from_env({**ENV, "SANDBOX_CALLBACK_URL": "http://127.0.0.1:8000/callbacks/wecom"})
+
 
 def test_a_state_file_of_another_version_is_refused(tmp_path):
     path = tmp_path / "old.sqlite3"
