@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from app.sandbox.answers import Answer, WeComError
+from app.sandbox.answers import Answer, Download, WeComError
+from app.sandbox.busy import BusyPairs
 from app.sandbox.clock import VirtualClock
 from app.sandbox.settings import AppCredentials, Settings
 from app.sandbox.store import Store
@@ -22,6 +23,7 @@ class World:
     settings: Settings
     store: Store
     clock: VirtualClock
+    busy: BusyPairs = field(default_factory=BusyPairs)
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,7 @@ class Call:
     args: Mapping[str, str]
     raw_body: bytes
     now: int
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     def arg(self, name: str, missing: int) -> str:
         """A query parameter; raises WeComError(missing) when absent or empty."""
@@ -54,11 +57,19 @@ class Call:
 
 @dataclass(frozen=True)
 class Endpoint:
-    """What answers a path; `post` refuses GET; `contacts` needs the 客户联系 permission."""
+    """What answers a path, and who may ask (facts, appendix A); 48002 for anybody else.
 
-    answer: Callable[[Call], Answer]
+    `post` refuses GET; `contacts`, `pay` and `living` need the app to be on the list of 客户联系, 对外收款 or 直播;
+    `sync` needs the contacts-sync secret; `mini_program` an app with a linked mini program.
+    """
+
+    answer: Callable[[Call], Answer | Download]
     post: bool = False
     contacts: bool = False
+    pay: bool = False
+    living: bool = False
+    sync: bool = False
+    mini_program: bool = False
 
 
 def text_of(body: Body, name: str, missing: int = 40058) -> str:

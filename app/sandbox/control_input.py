@@ -11,6 +11,9 @@ from app.sandbox.people import USERID
 
 Item = dict[str, Any]
 
+_CONTACT = {"external_userid", "name", "avatar", "unionid", "type", "gender", "position", "corp_name", "follow"}
+_STAGES = ("mutual", "one_way", "half")  # of a follow, see relations.Stage
+
 
 class WrongInput(ValueError):
     """Something sent to the control API is wrong; the message names the place."""
@@ -51,7 +54,7 @@ def person_of(place: str, item: Item) -> Item:
 
 def contact_of(place: str, item: Item) -> Item:
     """A customer with its follow list; external_userid and name needed."""
-    _no_others(place, item, {"external_userid", "name", "avatar", "unionid", "type", "follow"})
+    _no_others(place, item, _CONTACT)
     follows = item.get("follow", [])
     if not isinstance(follows, list):
         raise WrongInput(f"{place}.follow: not an array")
@@ -64,6 +67,9 @@ def contact_of(place: str, item: Item) -> Item:
         "avatar": text(place, item, "avatar", ""),
         "unionid": text(place, item, "unionid", ""),
         "kind": 2 if item.get("type") == 2 else 1,
+        "gender": item.get("gender") if item.get("gender") in (1, 2) else 0,
+        "position": text(place, item, "position", ""),
+        "corp_name": text(place, item, "corp_name", ""),
         "follow": [_follow_of(f"{place}.follow[{n}]", follow) for n, follow in enumerate(follows)],
     }
 
@@ -103,16 +109,19 @@ def text(place: str, item: Item, name: str, default: str | None = None) -> str:
 def _follow_of(place: str, follow: object) -> Item:
     if not isinstance(follow, dict):
         raise WrongInput(f"{place}: not an object")
-    _no_others(place, follow, {"userid", "remark", "createtime", "add_way", "state"})
+    _no_others(place, follow, {"userid", "remark", "createtime", "add_way", "state", "stage"})
     createtime = follow.get("createtime")
     if createtime is not None and not _is_whole(createtime):
         raise WrongInput(f"{place}.createtime: whole seconds since 1970")
+    if follow.get("stage", "mutual") not in _STAGES:
+        raise WrongInput(f"{place}.stage: one of {', '.join(_STAGES)}")
     return {
         "userid": text(place, follow, "userid"),
         "remark": follow.get("remark"),
         "createtime": createtime,
         "add_way": follow.get("add_way", 1),
         "state": text(place, follow, "state", ""),
+        "stage": follow.get("stage", "mutual"),
     }
 
 

@@ -37,9 +37,10 @@ def put_contacts(connection: sqlite3.Connection, items: Iterable[tuple[str, Item
 
 def _put_contact(connection: sqlite3.Connection, contact: Item) -> None:
     connection.execute(
-        """INSERT INTO contact VALUES (:external_userid, :name, :avatar, :unionid, :kind)
+        """INSERT INTO contact
+           VALUES (:external_userid, :name, :avatar, :unionid, :kind, :gender, :position, :corp_name)
            ON CONFLICT (external_userid) DO UPDATE SET name = :name, avatar = :avatar, unionid = :unionid,
-               kind = :kind""",
+               kind = :kind, gender = :gender, position = :position, corp_name = :corp_name""",
         {name: value for name, value in contact.items() if name != "follow"},
     )
 
@@ -64,8 +65,9 @@ def _put_follows(
 def _put_follow(connection: sqlite3.Connection, external_userid: str, follow: Item, now: int) -> None:
     connection.execute(
         """INSERT INTO follow VALUES (:userid, :external_userid, coalesce(:remark, ''), '', '', '[]',
-               coalesce(:createtime, :now), :add_way, :state)
+               coalesce(:createtime, :now), :add_way, :state, :stage, :external_userid, 0)
            ON CONFLICT (userid, external_userid) DO UPDATE SET remark = coalesce(:remark, remark),
-               createtime = coalesce(:createtime, createtime), add_way = :add_way, state = :state""",
+               createtime = coalesce(:createtime, createtime), add_way = :add_way, state = :state,
+               stage = :stage""",
         {**follow, "external_userid": external_userid, "now": now // 1_000_000},
     )

@@ -1,24 +1,16 @@
--- People, contacts, tokens, messages, chats. Times are whole microseconds since 1970, UTC, but for createtime: seconds.
+-- Contacts, tokens, messages, chats. Times are whole microseconds since 1970, UTC, but for createtime: seconds.
 
 CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL);
-
-CREATE TABLE department (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
-
-CREATE TABLE person (
-    userid TEXT PRIMARY KEY COLLATE NOCASE,
-    name TEXT NOT NULL,
-    department_id INTEGER NOT NULL REFERENCES department (id),
-    position TEXT NOT NULL,
-    status INTEGER NOT NULL,
-    contacts_enabled INTEGER NOT NULL
-);
 
 CREATE TABLE contact (
     external_userid TEXT PRIMARY KEY,
     name TEXT NOT NULL,
     avatar TEXT NOT NULL,
     unionid TEXT NOT NULL,
-    kind INTEGER NOT NULL
+    kind INTEGER NOT NULL,
+    gender INTEGER NOT NULL DEFAULT 0,
+    position TEXT NOT NULL DEFAULT '',
+    corp_name TEXT NOT NULL DEFAULT ''
 );
 
 CREATE TABLE follow (
@@ -31,13 +23,16 @@ CREATE TABLE follow (
     createtime INTEGER NOT NULL,
     add_way INTEGER NOT NULL,
     state TEXT NOT NULL,
+    stage TEXT NOT NULL DEFAULT 'mutual',
+    oper_userid TEXT NOT NULL DEFAULT '',
+    chat_from INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (userid, external_userid)
 ) WITHOUT ROWID;
 CREATE INDEX follow_by_contact ON follow (external_userid);
 
 CREATE VIEW followed AS
     SELECT contact.*, follow.userid, follow.remark, follow.description, follow.remark_company,
-        follow.remark_mobiles, follow.createtime, follow.add_way, follow.state
+        follow.remark_mobiles, follow.createtime, follow.add_way, follow.state, follow.stage, follow.oper_userid
     FROM follow JOIN contact USING (external_userid);
 
 CREATE TABLE token (
@@ -52,14 +47,6 @@ CREATE TABLE ticket (
     kind TEXT NOT NULL,
     agent_id INTEGER NOT NULL,
     expires_at INTEGER NOT NULL
-);
-
-CREATE TABLE oauth_code (
-    code TEXT PRIMARY KEY,
-    agent_id INTEGER,
-    userid TEXT NOT NULL,
-    issued_at INTEGER NOT NULL,
-    used INTEGER NOT NULL
 );
 
 CREATE TABLE message (
