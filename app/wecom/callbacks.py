@@ -30,6 +30,8 @@ MOST_TAGS = 10_000
 DEEPEST = 12
 LONG_TAG = re.compile(r"<(?!!\[CDATA\[)[^>]{1000}")  # attributes by the thousand: WeCom writes none
 LONGEST_NAME = 48
+LONGEST_SUBJECT = 96
+SUBJECTS = ("ExternalUserID", "ChatId", "LivingId", "TaskId", "UserID", "Id", "TagId")
 LONGEST_SECONDS = 12
 MESSAGE = "message"
 
@@ -95,6 +97,17 @@ class WeComEvent:
         digest = hashlib.blake2b(self.encode().encode(), digest_size=16).hexdigest()
         names = f"{self.name[:LONGEST_NAME]}:{self.change[:LONGEST_NAME]}"
         return f"{names}:{self.created_at_s}:{digest}"
+
+    @property
+    def subject(self) -> str:
+        """Whose state it tells of, in at most 96 characters; "" where nobody's.
+
+        In lower case, as accounts are compared (facts 3.3); two contacts taken for one cost no more than a second look.
+        """
+        for name in SUBJECTS:
+            if self.text(name):
+                return f"{name}:{self.text(name).lower()}"[:LONGEST_SUBJECT]
+        return ""
 
     def text(self, name: str) -> str:
         """A field that is plain text; "" where it is absent, empty or nested."""
