@@ -73,6 +73,11 @@ def real_now(session: Session) -> datetime:
     return moment(session).real
 
 
+def machine_now() -> datetime:
+    """This machine's clock, UTC: only where the database, whose clock decides, may be away."""
+    return datetime.now(UTC)
+
+
 def set_target(session: Session, target: datetime) -> None:
     """Ask for a fast-forward; the clock process lives through everything due until then."""
     if target < now(session):

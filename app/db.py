@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 
 from sqlalchemy import (
     BigInteger,
@@ -48,6 +48,7 @@ NAMING = {
 # 1213 deadlock, 1205 lock wait, 1020 row changed (MariaDB snapshot), 1047/1180 Galera certification.
 RETRYABLE_MYSQL = frozenset({1213, 1205, 1020, 1047, 1180})
 MAX_ATTEMPTS = 6
+POLL_S = 0.001
 
 
 class Instant(TypeDecorator[datetime]):
@@ -88,8 +89,10 @@ class Base(DeclarativeBase):
 class Database:
     """One database, shared by all threads of a process."""
 
-    def __init__(self, url: str) -> None:
-        self.engine = _make_engine(url)
+    def __init__(self, url: str, *, patience_s: float | None = None) -> None:
+        """`patience_s` bounds each single wait for a connection, an answer or a lock; None: as long as work takes."""
+        self.engine = _make_engine(url, patience_s)
+        self._patience_s = patience_s
         self.is_sqlite = self.engine.dialect.name == "sqlite"
         self.ids = IdSource()
         self._lease_turn = threading.Lock()
@@ -98,7 +101,10 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
-        """Write: commits on success, rolls back on any error. Writers of one SQLite file queue up here."""
+        """Write: commits on success, rolls back on any error. Writers of one SQLite file queue up here.
+
+        Raises `TimeoutError` where patience has an end and the queue is longer.
+        """
         with self._writer_turn():
             self._lease_ids()
             with self._session("BEGIN IMMEDIATE") as session, session.begin():
@@ -146,7 +152,9 @@ class Database:
         return session
 
     def _writer_turn(self) -> AbstractContextManager[None]:
-        return nullcontext() if self._lock_path is None else _file_lock(self._lock_path)
+        if self._lock_path is None:
+            return nullcontext()
+        return _file_lock(self._lock_path, self._patience_s)
 
 
 def is_retryable(error: DBAPIError) -> bool:
@@ -208,11 +216,13 @@ def table_of(model: type[Base]) -> Table:
     return table
 
 
-def _make_engine(url: str) -> Engine:
+def _make_engine(url: str, patience_s: float | None) -> Engine:
+    waits = {} if patience_s is None else {"pool_timeout": patience_s}
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
         Path(parsed.database or "").parent.mkdir(parents=True, exist_ok=True)
-        engine = create_engine(parsed, connect_args={"timeout": 30, "check_same_thread": False})
+        arguments = {"timeout": patience_s or 30, "check_same_thread": False}
+        engine = create_engine(parsed, connect_args=arguments, **waits)
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
@@ -222,11 +232,12 @@ def _make_engine(url: str) -> Engine:
         pool_pre_ping=True,
         pool_recycle=1800,
         connect_args={
-            "connect_timeout": 5,
-            "read_timeout": 60,
-            "write_timeout": 60,
+            "connect_timeout": patience_s or 5,
+            "read_timeout": patience_s or 60,
+            "write_timeout": patience_s or 60,
             "init_command": "SET time_zone='+00:00'",
         },
+        **waits,
     )
 
 
@@ -245,8 +256,23 @@ def _lock_path(engine: Engine) -> Path:
 
 
 @contextmanager
-def _file_lock(path: Path) -> Iterator[None]:
-    """Queue writers fairly: SQLite's own busy handler polls and starves under contention."""
+def _file_lock(path: Path, patience_s: float | None) -> Iterator[None]:
+    """Queue writers fairly: SQLite's own busy handler polls and starves under contention. The impatient must poll."""
     with path.open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+        if patience_s is None:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        else:
+            _poll_lock(handle, patience_s)
         yield
+
+
+def _poll_lock(handle: IO[str], patience_s: float) -> None:
+    give_up_at = time.monotonic() + patience_s
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if time.monotonic() >= give_up_at:
+                raise TimeoutError("other writers hold the file") from None
+        time.sleep(POLL_S)
