@@ -19,6 +19,8 @@ from requests.adapters import HTTPAdapter
 from wechatpy.work import WeChatClient
 
 from app.wecom.apis.addresses import AddressesAPI
+from app.wecom.apis.contacts import ContactsAPI
+from app.wecom.apis.tags import TagsAPI
 from app.wecom.errors import (
     BUSY,
     STALE_TOKEN,
@@ -51,6 +53,8 @@ class CorpClient(WeChatClient):  # type: ignore[misc]  # wechatpy has no types
 
     # One line per subject; wechatpy makes each anew with the client. app.py and port.py name them too.
     addresses = AddressesAPI()
+    contacts = ContactsAPI()
+    tags = TagsAPI()
 
     def __init__(
         self,

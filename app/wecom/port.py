@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from app.wecom.apis.addresses import AddressesAPI
+    from app.wecom.apis.contacts import ContactsAPI
+    from app.wecom.apis.tags import TagsAPI
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,35 +53,22 @@ class Account:
     is_active: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Binding:
-    """An account that has this external contact (跟进人关系); `bound_at_s` in seconds since 1970."""
-
-    wecom_userid: str
-    remark: str
-    bound_at_s: int
-    add_way: int
-    state: str
-
-
-@dataclass(frozen=True, slots=True)
-class Contact:
-    """An external contact (外部联系人); `unionid` only where the corp has bound a WeChat developer account."""
-
-    external_userid: str
-    name: str
-    avatar: str
-    unionid: str | None
-    is_wechat: bool
-    bindings: tuple[Binding, ...]
-
-
 class WeComPort(Protocol):
     """Every call raises `WeComRetryable` or `WeComRejected` (errors.py); none outlasts `client.LONGEST_CALL_S`."""
 
     @property
     def addresses(self) -> AddressesAPI:
         """Where WeCom's API answers and its callbacks come from."""
+        ...
+
+    @property
+    def contacts(self) -> ContactsAPI:
+        """External contacts and their bindings."""
+        ...
+
+    @property
+    def tags(self) -> TagsAPI:
+        """The corp's customer tags and who carries them."""
         ...
 
     def send_app_message(self, body: str) -> SentMessage:
@@ -100,12 +89,4 @@ class WeComPort(Protocol):
 
     def account(self, wecom_userid: str) -> Account:
         """An account of the corp that this app may see."""
-        ...
-
-    def contact(self, external_userid: str) -> Contact:
-        """An external contact with all bindings, however many pages those are."""
-        ...
-
-    def contact_ids(self, wecom_userid: str) -> tuple[str, ...]:
-        """The `external_userid` of everybody this account has as contact; empty where it has none."""
         ...

@@ -14,15 +14,16 @@ from werkzeug.test import TestResponse
 from app.db import Database
 from app.factory import create_app
 from app.wecom.errors import WeComRejected
-from app.wecom.port import Account, Contact, Login, SentMessage
+from app.wecom.port import Login
 from config.settings import Settings
+from tests.wecom.unanswering import UnansweringWeCom
 
 PAGE = {"Accept": "text/html"}
 JSON = {"Accept": "application/json"}
 
 
 @dataclass
-class KnownCodes:
+class KnownCodes(UnansweringWeCom):
     """A WeCom in which `code-<userid>` is the code of that account, once."""
 
     used: set[str] = field(default_factory=set)
@@ -42,18 +43,6 @@ class KnownCodes:
 
     def agent_ticket(self) -> str:
         return "agent-ticket"
-
-    def send_app_message(self, body: str) -> SentMessage:
-        raise NotImplementedError
-
-    def account(self, wecom_userid: str) -> Account:
-        raise NotImplementedError
-
-    def contact(self, external_userid: str) -> Contact:
-        raise NotImplementedError
-
-    def contact_ids(self, wecom_userid: str) -> tuple[str, ...]:
-        raise NotImplementedError
 
 
 def make_app(database: Database, wecom: KnownCodes, **environment: str) -> Flask:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import deque
 from threading import Lock
 
-from app.wecom.port import Account, Contact, Login, SentMessage
+from app.wecom.port import SentMessage
+from tests.wecom.unanswering import UnansweringWeCom
 
 
-class FakeWeCom:
+class FakeWeCom(UnansweringWeCom):
     """Implements `WeComPort`; answers in `answers` are used up first, errors among them are raised."""
 
     def __init__(self) -> None:
@@ -26,21 +27,3 @@ class FakeWeCom:
 
     def taken(self, *unknown: str) -> SentMessage:
         return SentMessage(f"msgid{len(self.bodies)}", frozenset(unknown))
-
-    def login_of(self, code: str) -> Login:
-        raise NotImplementedError
-
-    def corp_ticket(self) -> str:
-        raise NotImplementedError
-
-    def agent_ticket(self) -> str:
-        raise NotImplementedError
-
-    def account(self, wecom_userid: str) -> Account:
-        raise NotImplementedError
-
-    def contact(self, external_userid: str) -> Contact:
-        raise NotImplementedError
-
-    def contact_ids(self, wecom_userid: str) -> tuple[str, ...]:
-        raise NotImplementedError

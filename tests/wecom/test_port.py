@@ -13,7 +13,7 @@ from app.wecom.errors import WeComRejected
 from app.wecom.jssdk import sign
 from app.wecom.oauth import LoginPages
 from app.wecom.sandbox_control import SandboxControl
-from tests.wecom.local_sandbox import BOUND_AT_S, OURS, LocalSandbox
+from tests.wecom.local_sandbox import OURS, LocalSandbox
 
 pytestmark = pytest.mark.process
 BACK = "http://lina.localhost:8000/h5/login"
@@ -147,19 +147,6 @@ def test_an_account_is_read(sandbox: LocalSandbox):
     with pytest.raises(WeComRejected) as caught:
         sandbox.app().account("nobody")
     assert caught.value.errcode == 60111
-
-
-def test_a_contact_is_read_with_its_bindings(sandbox: LocalSandbox):
-    contact = sandbox.app().contact("wmA")
-    assert (contact.name, contact.is_wechat, contact.unionid) == ("林晓雯", True, None)
-    (binding,) = contact.bindings
-    assert (binding.wecom_userid, binding.remark, binding.bound_at_s) == ("lina", "晓雯姐", BOUND_AT_S)
-    assert {b.wecom_userid for b in sandbox.app().contact("wmB").bindings} == {"lina", "wangwei"}
-
-
-def test_contacts_of_an_account_and_of_one_without_any(sandbox: LocalSandbox):
-    assert set(sandbox.app().contact_ids("lina")) == {"wmA", "wmB"}
-    assert sandbox.app().contact_ids("idle") == ()
 
 
 def test_the_sandbox_takes_our_clock_and_any_number_of_people(sandbox: LocalSandbox):

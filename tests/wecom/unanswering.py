@@ -1,0 +1,38 @@
+"""The base of every fake WeCom: a port that answers nothing, so that a fake says only what its test is about."""
+
+from __future__ import annotations
+
+from typing import NoReturn
+
+from app.wecom.port import Account, Login, SentMessage
+
+
+class UnansweringWeCom:
+    """Implements `WeComPort`: whatever is asked of it fails the test. One line per subject of the port."""
+
+    @property
+    def addresses(self) -> NoReturn:
+        raise NotImplementedError
+
+    @property
+    def contacts(self) -> NoReturn:
+        raise NotImplementedError
+
+    @property
+    def tags(self) -> NoReturn:
+        raise NotImplementedError
+
+    def send_app_message(self, body: str) -> SentMessage:
+        raise NotImplementedError
+
+    def login_of(self, code: str) -> Login:
+        raise NotImplementedError
+
+    def corp_ticket(self) -> str:
+        raise NotImplementedError
+
+    def agent_ticket(self) -> str:
+        raise NotImplementedError
+
+    def account(self, wecom_userid: str) -> Account:
+        raise NotImplementedError
