@@ -11,7 +11,21 @@ from app.sandbox.people import USERID
 
 Item = dict[str, Any]
 
-_CONTACT = {"external_userid", "name", "avatar", "unionid", "type", "gender", "position", "corp_name", "follow"}
+_PERSON = {
+    *("userid", "name", "department", "leader", "position", "alias", "mobile", "direct_leader"),
+    *("status", "contacts_enabled"),
+}
+_CONTACT = {
+    "external_userid",
+    "name",
+    "avatar",
+    "unionid",
+    "type",
+    "gender",
+    "position",
+    "corp_name",
+    "follow",
+}
 _STAGES = ("mutual", "one_way", "half")  # of a follow, see relations.Stage
 
 
@@ -34,22 +48,38 @@ def items_of(stream: Iterable[bytes], is_lines: bool) -> Iterator[tuple[str, Ite
 
 
 def person_of(place: str, item: Item) -> Item:
-    """A member: userid and name needed; department, position, status (1), contacts_enabled (true) not."""
-    _no_others(place, item, {"userid", "name", "department", "position", "status", "contacts_enabled"})
+    """A member: userid and name needed.
+
+    department: one path of names below the root, `华南分公司/万象城店`, or several, the main one first ·
+    leader: of the main one, or the paths of those led · position, alias, mobile, direct_leader: texts ·
+    status (1) · contacts_enabled (true).
+    """
+    _no_others(place, item, _PERSON)
     userid = text(place, item, "userid")
     if not USERID.fullmatch(userid):
         raise WrongInput(f"{place}.userid: 1-64 letters, digits, _-@. and a letter or digit first")
     status = item.get("status", 1)
     if status not in (1, 2, 4, 5):
         raise WrongInput(f"{place}.status: 1, 2, 4 or 5")
+    departments = _paths(place, item, "department") or ["未分配"]
+    leader = item.get("leader", False)
     return {
         "userid": userid,
         "name": text(place, item, "name"),
-        "department": text(place, item, "department", "未分配"),
-        "position": text(place, item, "position", ""),
+        "departments": departments,
+        "leads": departments[:1] * leader if isinstance(leader, bool) else _paths(place, item, "leader"),
+        **{name: text(place, item, name, "") for name in ("position", "alias", "mobile", "direct_leader")},
         "status": status,
         "contacts_enabled": bool(item.get("contacts_enabled", True)),
     }
+
+
+def _paths(place: str, item: Item, name: str) -> list[str]:
+    given = item.get(name, [])
+    paths = [given] if isinstance(given, str) else given
+    if not isinstance(paths, list) or not all(isinstance(path, str) and path.strip("/ ") for path in paths):
+        raise WrongInput(f"{place}.{name}: a path of department names, or an array of them")
+    return paths
 
 
 def contact_of(place: str, item: Item) -> Item:

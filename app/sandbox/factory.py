@@ -15,6 +15,7 @@ from app.sandbox.calls import World
 from app.sandbox.clock import VirtualClock, real_time
 from app.sandbox.control import control
 from app.sandbox.control_callbacks import control_callbacks
+from app.sandbox.control_organisation import control_organisation
 from app.sandbox.guard import protect
 from app.sandbox.logins import logins
 from app.sandbox.phone import phone
@@ -32,6 +33,7 @@ def create_sandbox(settings: Settings, real_now: Callable[[], int] = real_time) 
     app.register_blueprint(api)
     app.register_blueprint(control)
     app.register_blueprint(control_callbacks)
+    app.register_blueprint(control_organisation)
     app.register_blueprint(logins)
     app.register_blueprint(phone)
 
