@@ -13,15 +13,28 @@ from collections.abc import Iterator
 
 from flask import Blueprint, Response, current_app, request
 
-from app.sandbox import addresses, codes, contacts, faults, messages, people, rules, tickets, tokens
-from app.sandbox.answers import Answer, WeComError, refusal
+from app.sandbox import (
+    addresses,
+    codes,
+    contacts,
+    departments,
+    faults,
+    media,
+    messages,
+    people,
+    revisions,
+    rules,
+    tickets,
+    tokens,
+)
+from app.sandbox.answers import Answer, Download, WeComError, refusal
 from app.sandbox.calls import Call, Endpoint, World
 from app.sandbox.faults import Fault, FaultKind
 
 api = Blueprint("api", __name__, url_prefix="/cgi-bin")
 
 
-SUBJECTS = (addresses, codes, contacts, messages, people, tickets)
+SUBJECTS = (addresses, codes, contacts, departments, media, messages, people, revisions, tickets)
 ENDPOINTS: dict[str, Endpoint] = {
     path: endpoint for subject in SUBJECTS for path, endpoint in subject.ENDPOINTS.items()
 }
@@ -63,7 +76,7 @@ def _answer(world: World, path: str) -> Response:
         return _json(refusal(error, request.remote_addr or "", world.clock.now()))
 
 
-def _dispatch(world: World, path: str) -> Answer:
+def _dispatch(world: World, path: str) -> Answer | Download:
     args = request.args
     with world.store.reading() as connection:
         in_force = rules.of(connection)
@@ -73,17 +86,10 @@ def _dispatch(world: World, path: str) -> Answer:
         return tokens.gettoken(world, args)
     endpoint, now = ENDPOINTS[path], world.clock.now()
     app = tokens.app_of(world, args.get("access_token", ""))
-    _check_permission(endpoint, in_force)
+    rules.check_permission(endpoint, app, path, in_force)
     if endpoint.post and request.method != "POST":
         raise WeComError(40058, "POST only")
-    return endpoint.answer(Call(world, app, args, request.get_data(), now))
-
-
-def _check_permission(endpoint: Endpoint, in_force: rules.Rules) -> None:
-    if not in_force.app_enabled:
-        raise WeComError(50003)
-    if endpoint.contacts and not in_force.contact_api:
-        raise WeComError(48002)
+    return endpoint.answer(Call(world, app, args, request.get_data(), now, request.headers))
 
 
 def _suffer(world: World, path: str, fault: Fault) -> Response:
@@ -109,7 +115,9 @@ def _cut() -> Iterator[bytes]:
     raise BrokenAnswer("the answer was dropped on demand")
 
 
-def _json(answer: Answer) -> Response:
+def _json(answer: Answer | Download) -> Response:
+    if isinstance(answer, Download):
+        return Response(answer.content, answer.status, answer.headers, content_type=answer.content_type)
     body = json.dumps(answer, ensure_ascii=False, separators=(",", ":"))
     return Response(
         body, content_type="application/json; charset=UTF-8", headers={"Error-Code": str(answer["errcode"])}

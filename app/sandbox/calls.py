@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from werkzeug.datastructures import Headers
+
 from app.sandbox.answers import Answer, Download, WeComError
 from app.sandbox.busy import BusyPairs
 from app.sandbox.clock import VirtualClock
@@ -35,7 +37,7 @@ class Call:
     args: Mapping[str, str]
     raw_body: bytes
     now: int
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Headers = field(default_factory=Headers)
 
     def arg(self, name: str, missing: int) -> str:
         """A query parameter; raises WeComError(missing) when absent or empty."""

@@ -65,8 +65,10 @@ def list_messages() -> Response:
     with world_of().store.reading() as connection:
         rows = connection.execute(
             """SELECT delivery.id, delivery.userid, delivery.state, delivery.sent_at, message.msgid,
-                      message.agent_id AS agentid, message.msgtype, message.body
+                      message.agent_id AS agentid, message.msgtype,
+                      coalesce(card_now.body, message.body) AS body
                FROM delivery JOIN message ON message.id = delivery.message_id
+               LEFT JOIN card_now ON card_now.delivery_id = delivery.id
                WHERE delivery.id > :after AND (:userid = '' OR delivery.userid = :userid)
                ORDER BY delivery.id LIMIT :limit""",
             {
@@ -142,11 +144,10 @@ def clear_faults() -> Response:
 
 @control.put("/rules")
 def put_rules() -> Response:
-    """What the administrator set: app_enabled, contact_api, trusted_ips, callback_url_set; the rest default."""
+    """What the administrator set, by the names of rules.Rules; what is not named is as it was at first."""
     sent = _sent_object()
     try:
-        ips = sent.get("trusted_ips")
-        wanted = rules.Rules(**{**sent, "trusted_ips": None if ips is None else tuple(map(str, ips))})
+        wanted = rules.from_json(sent)
     except TypeError as error:
         raise WrongInput(str(error)) from None
     with world_of().store.writing() as connection:

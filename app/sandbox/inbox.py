@@ -19,8 +19,9 @@ FROM followed WHERE userid = :userid
 def app_messages(connection: sqlite3.Connection, userid: str, after: int) -> list[dict[str, Any]]:
     """The latest delivered messages with an id above `after`, oldest first, at most a page."""
     rows = connection.execute(
-        """SELECT delivery.id, delivery.sent_at, message.msgtype, message.body
+        """SELECT delivery.id, delivery.sent_at, message.msgtype, coalesce(card_now.body, message.body) AS body
            FROM delivery JOIN message ON message.id = delivery.message_id
+           LEFT JOIN card_now ON card_now.delivery_id = delivery.id
            WHERE delivery.userid = ? AND delivery.state = 'delivered' AND delivery.id > ?
            ORDER BY delivery.id DESC LIMIT ?""",
         (userid, after, MESSAGES_A_PAGE),

@@ -1,0 +1,57 @@
+"""Whom the app may see (可见范围): the members of some departments and of all below them, or the whole corp."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable
+
+from app.sandbox import rules
+from app.sandbox.answers import WeComError
+
+ROOT = 1
+
+_IN_SCOPE = """
+SELECT 1 FROM membership JOIN department_within USING (department_id)
+WHERE userid = ? AND within_id IN (SELECT value FROM json_each(?))
+"""
+
+
+def sees(connection: sqlite3.Connection, userid: str) -> bool:
+    """Whether the member is in the app's scope, through any of their departments; nobody and the deleted are not."""
+    departments = rules.of(connection).scope
+    within = json.dumps([1] if departments is None else list(departments))
+    return connection.execute(_IN_SCOPE, (userid, within)).fetchone() is not None
+
+
+def check(connection: sqlite3.Connection, userid: str, code: int = 60011) -> None:
+    """Raises `code` for a member the app may not see."""
+    if not sees(connection, userid):
+        raise WeComError(code)
+
+
+def departments_seen(connection: sqlite3.Connection) -> set[int] | None:
+    """The departments in scope with all below them; None for all there are."""
+    wanted = rules.of(connection).scope
+    return None if wanted is None or ROOT in wanted else with_below(connection, wanted)
+
+
+def visible(connection: sqlite3.Connection, departments: set[int] | None) -> list[str]:
+    """The active members of these departments (None: of the corp) that the app may see, in order."""
+    seen = departments_seen(connection)
+    rows = connection.execute("SELECT userid, department_id FROM person WHERE status = 1 ORDER BY userid")
+    return [
+        row["userid"]
+        for row in rows
+        if (departments is None or row["department_id"] in departments)
+        and (seen is None or row["department_id"] in seen)
+    ]
+
+
+def with_below(connection: sqlite3.Connection, departments: Iterable[int]) -> set[int]:
+    """These departments and all below them."""
+    rows = connection.execute(
+        "SELECT department_id FROM department_within WHERE within_id IN (SELECT value FROM json_each(?))",
+        (json.dumps(sorted(departments)),),
+    )
+    return {row["department_id"] for row in rows}
