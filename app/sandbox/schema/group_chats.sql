@@ -40,11 +40,14 @@ CREATE INDEX group_chat_message_by_chat ON group_chat_message (chat_id, id);
 
 CREATE TABLE group_chat_handover (
     chat_id TEXT NOT NULL,
+    old_owner TEXT NOT NULL COLLATE NOCASE,
     new_owner TEXT NOT NULL COLLATE NOCASE,
     kind TEXT NOT NULL,
     handed_at INTEGER NOT NULL
 );
 CREATE INDEX group_chat_handover_by_chat ON group_chat_handover (chat_id, handed_at);
+
+CREATE INDEX group_chat_handover_by_owner ON group_chat_handover (old_owner, handed_at);
 
 CREATE TABLE join_way (
     config_id TEXT PRIMARY KEY,
