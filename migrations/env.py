@@ -10,8 +10,10 @@ from app.catalogue import models as catalogue
 from app.clock import ClockOffset
 from app.db import Base, Database
 from app.follow_ups import models as follow_ups
+from app.group_chats import models as group_chats
 from app.inbound import models as inbound
 from app.intake import models as intake
+from app.livings import models as livings
 from app.members import models as members
 from app.messaging import models as messaging
 from app.orders import models as orders
@@ -19,12 +21,13 @@ from app.partner_api import models as partner_api
 from app.sales_scripts import models as sales_scripts
 from app.sessions import models as sessions
 from app.stores import models as stores
+from app.tagging import models as tagging
 from app.timers import Timer
 from app.worklist import models as worklist
 
 TABLES = (
-    associates, catalogue, ClockOffset, follow_ups, inbound, intake, members, messaging, orders, partner_api,
-    sales_scripts, sessions, stores, Timer, worklist,
+    associates, catalogue, ClockOffset, follow_ups, group_chats, inbound, intake, livings, members,
+    messaging, orders, partner_api, sales_scripts, sessions, stores, tagging, Timer, worklist,
 )  # fmt: skip
 
 

@@ -20,6 +20,7 @@ from app.follow_ups.rules import Step
 from app.follow_ups.states import Channel
 from app.ids import new_ids
 from app.members.models import ContactBinding, ExternalContact, Member
+from app.members.queries import is_live
 from app.messaging.service import NewNotice, write_notices
 from app.orders.queries import main_articles
 from app.sales_scripts.queries import scripts_by_code
@@ -131,7 +132,7 @@ def _live_bindings(session: Session, member_ids: Iterable[int]) -> set[tuple[int
     query = (
         select(ExternalContact.member_id, ContactBinding.associate_id)
         .join(ContactBinding, ContactBinding.external_contact_id == ExternalContact.id)
-        .where(ExternalContact.member_id.in_(list(member_ids)), ContactBinding.ended_at.is_(None))
+        .where(ExternalContact.member_id.in_(list(member_ids)), is_live())
     )
     return {
         (member_id, associate_id)

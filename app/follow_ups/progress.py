@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.associates.models import Associate
 from app.stores.models import Branch, Store
-from app.worklist.models import WorkItem, WorkState
+from app.worklist.models import WorkItem, WorkKind, WorkState
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ def progress_by_store(session: Session, start: datetime, end: datetime) -> list[
         select(Store.id, Store.name, Branch.name, *_counts())
         .join(Store, Store.id == WorkItem.store_id)
         .join(Branch, Branch.id == Store.branch_id)
-        .where(WorkItem.due_at >= start, WorkItem.due_at < end)
+        .where(WorkItem.kind == WorkKind.FOLLOW_UP, WorkItem.due_at >= start, WorkItem.due_at < end)
         .group_by(Store.id, Store.name, Branch.name)
     )
     rows = [StoreProgress(*row) for row in _integers(session.execute(query), 3)]
@@ -61,7 +61,8 @@ def progress_by_associate(
     query = (
         select(Associate.id, Associate.name, *_counts())
         .join(Associate, Associate.id == WorkItem.assignee_id)
-        .where(WorkItem.store_id == store_id, WorkItem.due_at >= start, WorkItem.due_at < end)
+        .where(WorkItem.kind == WorkKind.FOLLOW_UP, WorkItem.store_id == store_id)
+        .where(WorkItem.due_at >= start, WorkItem.due_at < end)
         .group_by(Associate.id, Associate.name)
     )
     rows = [AssociateProgress(*row) for row in _integers(session.execute(query), 2)]

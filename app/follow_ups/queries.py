@@ -15,6 +15,7 @@ from app.errors import NotFound
 from app.follow_ups.models import FollowUpTask
 from app.follow_ups.states import Channel, Evidence
 from app.members.models import ContactBinding, ExternalContact, Member
+from app.members.queries import is_live
 from app.worklist.models import WorkItem, WorkState
 
 PAGE_TASKS = 100
@@ -155,7 +156,7 @@ def _behind(session: Session, actor: Actor, after: int | None) -> ColumnElement[
 
 
 def _count(session: Session, *conditions: ColumnElement[bool]) -> int:
-    """Every work item is a follow-up task's for now; the join keeps it so once there are others."""
+    """Work items of other kinds are not follow-up tasks: the join leaves them out."""
     query = select(func.count()).select_from(WorkItem)
     query = query.join(FollowUpTask, FollowUpTask.work_item_id == WorkItem.id)
     return session.scalars(query.where(*conditions)).one()
@@ -168,7 +169,7 @@ def _tasks(actor: Actor) -> Select[Any]:
         .where(
             ExternalContact.member_id == WorkItem.member_id,
             ContactBinding.associate_id == WorkItem.assignee_id,
-            ContactBinding.ended_at.is_(None),
+            is_live(),
         )
         .limit(1)
         .scalar_subquery()

@@ -110,5 +110,5 @@ def _check_evidence(
         return
     if external_userid is None:
         raise Invalid("chat_missing", place="external_userid")
-    if not is_contact_of(session, external_userid, item.member_id):
+    if item.member_id is None or not is_contact_of(session, external_userid, item.member_id):
         raise NotFound("not_this_members_chat", place="external_userid")

@@ -27,7 +27,13 @@ from app.follow_ups.queries import (
     worklist,
 )
 from app.members.models import ContactBinding, ExternalContact
-from app.members.queries import MemberProfile, find_member, find_member_by_contact, looks_after
+from app.members.queries import (
+    MemberProfile,
+    find_member,
+    find_member_by_contact,
+    is_live,
+    looks_after,
+)
 from app.orders.queries import OrderView, purchases_of, recent_orders
 from app.pages.formats import CHAIN_ZONE, day_bounds
 from app.pages.parts import Part, part_of
@@ -205,7 +211,7 @@ def is_known_contact(session: Session, actor: Actor, external_userid: str) -> bo
         select(ContactBinding.id)
         .join(ExternalContact, ExternalContact.id == ContactBinding.external_contact_id)
         .join(Associate, Associate.id == ContactBinding.associate_id)
-        .where(ExternalContact.external_userid == external_userid, ContactBinding.ended_at.is_(None))
+        .where(ExternalContact.external_userid == external_userid, is_live())
     )
     mine = ContactBinding.associate_id == actor.associate_id
     if actor.role is Role.STORE_MANAGER:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import Index, String, UniqueConstraint
+from sqlalchemy import Index, Integer, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db import Base
@@ -50,19 +50,32 @@ class MemberCare(Base):
 
 
 class ExternalContact(Base):
-    """A person as WeCom knows them (外部联系人)."""
+    """A person as WeCom knows them (外部联系人); without a name while they are only half added.
+
+    `version` counts what was written of this contact after a look at WeCom: who looked before somebody else's writing
+    looks again.
+    """
 
     __tablename__ = "external_contacts"
-    __table_args__ = (Index(None, "member_id"),)
+    __table_args__ = (Index(None, "member_id"), Index(None, "unionid"))
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     external_userid: Mapped[str] = mapped_column(String(64), unique=True)
     name: Mapped[str] = mapped_column(String(128))
     member_id: Mapped[int | None]
+    avatar: Mapped[str] = mapped_column(String(512), default="")
+    unionid: Mapped[str | None] = mapped_column(String(64))
+    is_wechat: Mapped[bool] = mapped_column(default=True)
+    version: Mapped[int] = mapped_column(Integer, default=0)
 
 
 class ContactBinding(Base):
-    """Associate × external contact (跟进人关系): only through a live one may an associate chat."""
+    """Associate × external contact (跟进人关系): only through a live one (`queries.is_live`) may an associate chat.
+
+    `bound_at`, `half_at`, `lost_at` and `deleted_at` are the newest instants of their kind that WeCom has told of, in
+    business time: added, added by the customer alone, customer deleted the associate, associate deleted the customer.
+    What follows from them and from the latest look is written down as `is_half` and `ended_at`, see `rules.settle`.
+    """
 
     __tablename__ = "contact_bindings"
     __table_args__ = (UniqueConstraint("external_contact_id", "associate_id"), Index(None, "associate_id"))
@@ -70,5 +83,46 @@ class ContactBinding(Base):
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     associate_id: Mapped[int]
     external_contact_id: Mapped[int]
-    bound_at: Mapped[datetime]
+    bound_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
+    half_at: Mapped[datetime | None]
+    lost_at: Mapped[datetime | None]
+    deleted_at: Mapped[datetime | None]
+    is_half: Mapped[bool] = mapped_column(default=False)
+    remark: Mapped[str] = mapped_column(String(64), default="")
+    state: Mapped[str] = mapped_column(String(64), default="")
+    add_way: Mapped[int] = mapped_column(Integer, default=0)
+
+
+class SyncState(StrEnum):
+    """Where a sync stands; every state but WAITING and RUNNING is final."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    COMPLETE = "complete"
+    PARTIAL = "partial"  # some people's contacts could not be read: nothing of theirs was ended
+    FAILED = "failed"
+
+
+class Sync(Base):
+    """One comparison of our tables with WeCom's (企业微信对账), resumable where it stopped.
+
+    Owns one timer in the sync lane at `next_due_at`, in real time: when to begin or go on. `cursor` says where.
+    """
+
+    __tablename__ = "syncs"
+    __table_args__ = (Index(None, "state", "requested_at"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    reason: Mapped[str] = mapped_column(String(32))
+    state: Mapped[str] = mapped_column(String(16))
+    requested_at: Mapped[datetime]
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+    next_due_at: Mapped[datetime | None]
+    fence: Mapped[int] = mapped_column(Integer)
+    attempts: Mapped[int] = mapped_column(Integer)
+    stage: Mapped[str] = mapped_column(String(16))
+    cursor: Mapped[str] = mapped_column(String(512))
+    counts: Mapped[str] = mapped_column(Text)
+    trouble: Mapped[str] = mapped_column(String(255))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, select, true
+from sqlalchemy import ColumnElement, Select, and_, or_, select, true
 from sqlalchemy.orm import Session, aliased
 
 from app.associates.models import Associate, Role
@@ -29,6 +29,12 @@ class MemberProfile:
     external_userid: str | None
 
 
+def is_live() -> ColumnElement[bool]:
+    """Of a `ContactBinding`: the two may chat. Neither ended, nor half added, nor lost since they were last added."""
+    is_kept = or_(ContactBinding.lost_at.is_(None), ContactBinding.lost_at < ContactBinding.bound_at)
+    return and_(ContactBinding.ended_at.is_(None), ContactBinding.is_half.is_(False), is_kept)
+
+
 def find_member_by_contact(session: Session, actor: Actor, external_userid: str) -> MemberProfile | None:
     """The member behind a WeCom chat; None unless the actor, or for a manager somebody of their store, follows them."""
     query = (
@@ -38,7 +44,7 @@ def find_member_by_contact(session: Session, actor: Actor, external_userid: str)
         .join(Associate, Associate.id == ContactBinding.associate_id)
         .where(
             ExternalContact.external_userid == external_userid,
-            ContactBinding.ended_at.is_(None),
+            is_live(),
             _followed_by(actor),
         )
         .limit(1)

@@ -98,6 +98,10 @@ def bind_contacts(session: Session, contacts: Sequence[NewContact], now: datetim
                 "external_contact_id": known[contact.external_userid],
                 "bound_at": now,
                 "ended_at": None,
+                "is_half": False,
+                "remark": "",
+                "state": "",
+                "add_way": 0,
             }
             for binding_id, contact in zip(new_ids(session, len(missing)), missing, strict=True)
         ],
@@ -133,4 +137,7 @@ def _contact_row(contact_id: int, contact: NewContact) -> dict[str, object]:
         "external_userid": contact.external_userid,
         "name": contact.name,
         "member_id": contact.member_id,
+        "avatar": "",
+        "is_wechat": True,
+        "version": 0,
     }

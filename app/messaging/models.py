@@ -76,3 +76,68 @@ class OutboundMessage(Base):
     next_due_at: Mapped[datetime | None]
     delivered_at: Mapped[datetime | None]
     wecom_msgid: Mapped[str] = mapped_column(String(255))
+
+
+class WelcomeState(StrEnum):
+    """What became of a welcome message; every state but CLAIMED is final, and in none is it sent again."""
+
+    CLAIMED = "claimed"  # being sent, or whoever sent it died: told apart by `next_due_at`
+    SENT = "sent"
+    TAKEN = "taken"  # WeCom says that the two already chat, or that the code was used
+    LATE = "late"  # the code's time was over
+    FAILED = "failed"
+    UNKNOWN = "unknown"  # nobody learned whether it was sent
+    UNNEEDED = "unneeded"  # of an account that is nobody of ours
+
+
+class Welcome(Base):
+    """The one welcome message (欢迎语) of a welcome code; the key is its inbound event's.
+
+    Written before WeCom is called, so that a code is never used twice. While CLAIMED it owns a timer in the welcome
+    lane at `next_due_at`, in real time. `work_item_id`: the associate was asked to greet by hand.
+    """
+
+    __tablename__ = "welcomes"
+    __table_args__ = (Index(None, "work_item_id"), Index(None, "external_userid"))
+
+    inbound_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    wecom_userid: Mapped[str] = mapped_column(String(64))
+    external_userid: Mapped[str] = mapped_column(String(64))
+    associate_id: Mapped[int | None]
+    contact_name: Mapped[str] = mapped_column(String(128))
+    text: Mapped[str] = mapped_column(Text)
+    state: Mapped[str] = mapped_column(String(16))
+    reason: Mapped[str] = mapped_column(String(255))
+    claimed_at: Mapped[datetime]
+    next_due_at: Mapped[datetime | None]
+    recorded_at: Mapped[datetime | None]
+    work_item_id: Mapped[int | None]
+    completed_by: Mapped[int | None]
+
+
+class CardUpdate(StrEnum):
+    """What became of showing on the card that its button was pressed; every state but CLAIMED is final."""
+
+    CLAIMED = (
+        "claimed"  # being called, or nobody learned what came of it: the code is good once, so never again
+    )
+    DONE = "done"
+    FAILED = "failed"
+    UNNEEDED = "unneeded"  # it came without a code, or its card has no button to change
+
+
+class CardPress(Base):
+    """A press of a template card's button (模板卡片): once per event, with what was selected as JSON."""
+
+    __tablename__ = "card_presses"
+    __table_args__ = (Index(None, "task_id", "pressed_at"),)
+
+    event_key: Mapped[str] = mapped_column(String(190), primary_key=True)
+    task_id: Mapped[str] = mapped_column(String(128))
+    wecom_userid: Mapped[str] = mapped_column(String(64))
+    button: Mapped[str] = mapped_column(String(1024))
+    card_type: Mapped[str] = mapped_column(String(32))
+    selected: Mapped[str] = mapped_column(Text)
+    pressed_at: Mapped[datetime]
+    card_update: Mapped[str] = mapped_column(String(16))
+    reason: Mapped[str] = mapped_column(String(255))

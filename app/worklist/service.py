@@ -1,4 +1,4 @@
-"""Opening and closing work items. Callers hold the member's `member_care` row."""
+"""Opening and closing work items. Callers hold the member's `member_care` row; without a member, the item's own."""
 
 from __future__ import annotations
 
@@ -11,12 +11,21 @@ from sqlalchemy.orm import Session
 
 from app.db import insert_rows, table_of
 from app.timers import Lane, TimerKey, clear_timers, set_timers
-from app.worklist.models import WorkItem, WorkState
+from app.worklist.models import WorkItem, WorkKind, WorkState
 
 
 def open_items(session: Session, rows: Sequence[dict[str, Any]]) -> None:
     """Add open work items, each with the timer of its expiry."""
-    complete = [{"state": WorkState.OPEN, "closed_at": None, "close_reason": "", **row} for row in rows]
+    complete = [
+        {
+            "kind": WorkKind.FOLLOW_UP,
+            "state": WorkState.OPEN,
+            "closed_at": None,
+            "close_reason": "",
+            **row,
+        }
+        for row in rows
+    ]
     insert_rows(session, WorkItem, complete)
     set_timers(session, ((_expiry_timer(row["id"], row["valid_until"]), row["member_id"]) for row in rows))
 

@@ -13,7 +13,7 @@ from app.follow_ups.models import Enrollment, FollowUpTask, PlanVersion, StepRec
 from app.follow_ups.states import Channel, StepOutcome, StepReason
 from app.ids import new_ids
 from app.members.models import Member, MemberCare
-from app.worklist.models import WorkItem, WorkState
+from app.worklist.models import WorkItem, WorkKind, WorkState
 from tests.faces.chain import Chain
 
 
@@ -61,6 +61,7 @@ def add_tasks(
                     **of_member,
                     "id": item,
                     "assignee_id": whose,
+                    "kind": WorkKind.FOLLOW_UP,
                     "state": state,
                     "priority": 90 if number % 3 == 0 else 10,
                     "title": "购后致谢",

@@ -191,6 +191,15 @@ BY_HAND = {
     "a work item": ("DELETE FROM work_items WHERE state = 'open'", "timers of nobody: expiry"),
     "a schedule": ("DELETE FROM digest_schedules", "timers of nobody: digest"),
     "a message with a timer": ("DELETE FROM outbound_messages", "timers of nobody: push"),
+    "an owner of an event's work": (
+        "UPDATE timers SET lane = 'inbox' WHERE lane = 'expiry'",
+        "timers of nobody: inbox",
+    ),
+    "an owner of a welcome": (
+        "UPDATE timers SET lane = 'welcome' WHERE lane = 'expiry'",
+        "timers of nobody: welcome",
+    ),
+    "an owner of a sync": ("UPDATE timers SET lane = 'sync' WHERE lane = 'expiry'", "timers of nobody: sync"),
 }
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from functools import partial
 
-from sqlalchemy import ColumnElement, exists, select
+from sqlalchemy import ColumnElement, and_, exists, or_, select
 
 from app.follow_ups.bookkeeping.checks import Check, Faults, Within
 from app.follow_ups.models import Enrollment
 from app.follow_ups.states import EnrollmentState
-from app.messaging.models import DigestSchedule, MessageState, OutboundMessage
+from app.inbound.models import ReceivedEvent
+from app.members.models import Sync
+from app.messaging.models import DigestSchedule, MessageState, OutboundMessage, Welcome
 from app.timers import Lane, Timer
 from app.worklist.models import WorkItem, WorkState
 
@@ -26,18 +28,30 @@ OWNERS: dict[Lane, ColumnElement[bool]] = {
     Lane.EXPIRY: (WorkItem.id == Timer.subject_id)
     & (WorkItem.state == WorkState.OPEN)
     & (WorkItem.valid_until == Timer.due_at)
-    & (WorkItem.member_id == Timer.member_id),
+    & or_(
+        WorkItem.member_id == Timer.member_id,
+        and_(WorkItem.member_id.is_(None), Timer.member_id.is_(None)),
+    ),
     Lane.DIGEST: (DigestSchedule.associate_id == Timer.subject_id)
     & (DigestSchedule.next_due_at == Timer.due_at),
     Lane.PUSH: (OutboundMessage.id == Timer.subject_id)
     & (OutboundMessage.state == MessageState.ENQUEUED)
     & (OutboundMessage.next_due_at == Timer.due_at),
+    Lane.INBOX: (ReceivedEvent.inbound_id == Timer.subject_id) & (ReceivedEvent.next_due_at == Timer.due_at),
+    Lane.SYNC: (Sync.id == Timer.subject_id) & (Sync.next_due_at == Timer.due_at),
 }
+# Until it is claimed the received event owns the timer of its welcome message, afterwards the welcome itself.
+WELCOME_OWNERS = (
+    (ReceivedEvent.inbound_id == Timer.subject_id) & (ReceivedEvent.welcome_due_at == Timer.due_at),
+    (Welcome.inbound_id == Timer.subject_id) & (Welcome.next_due_at == Timer.due_at),
+)
 
 
 def _of_nobody(lane: Lane, within: Within) -> Faults:
+    owners = WELCOME_OWNERS if lane is Lane.WELCOME else (OWNERS[lane],)
     query = select(Timer.due_at, Timer.subject_id.label("subject"))
-    return query.where(Timer.lane == str(lane), within(Timer.due_at), ~exists().where(OWNERS[lane]))
+    nobody = [~exists().where(owner) for owner in owners]
+    return query.where(Timer.lane == str(lane), within(Timer.due_at), *nobody)
 
 
 CHECKS = tuple(
