@@ -6,13 +6,13 @@ from typing import Any
 
 from app.wecom.apis.addresses import AddressesAPI
 from app.wecom.apis.contacts import ContactsAPI
+from app.wecom.apis.departments import DepartmentsAPI
+from app.wecom.apis.people import PeopleAPI
 from app.wecom.apis.tags import TagsAPI
-from app.wecom.client import Answer, CorpClient
-from app.wecom.errors import WeComRetryable
-from app.wecom.port import Account, Credentials, Login, SentMessage
+from app.wecom.client import CorpClient
+from app.wecom.port import Credentials, Login, SentMessage
+from app.wecom.replies import Answer
 from app.wecom.token_cache import ProcessCache, RedisCache, TokenCache
-
-ACTIVE = 1
 
 
 class WeComApp:
@@ -30,6 +30,16 @@ class WeComApp:
     def contacts(self) -> ContactsAPI:
         """External contacts and their bindings."""
         return self._client.contacts
+
+    @property
+    def departments(self) -> DepartmentsAPI:
+        """The corp's departments."""
+        return self._client.departments
+
+    @property
+    def people(self) -> PeopleAPI:
+        """The corp's accounts."""
+        return self._client.people
 
     @property
     def tags(self) -> TagsAPI:
@@ -56,18 +66,6 @@ class WeComApp:
         """The ticket that signs wx.agentConfig, of this app alone."""
         return self._client.ticket("agent")
 
-    def account(self, wecom_userid: str) -> Account:
-        """An account of the corp that this app may see."""
-        answer = self._client.get("user/get", params={"userid": wecom_userid})
-        return Account(
-            wecom_userid=_needed("user/get", answer, "userid").lower(),
-            name=_text(answer, "name"),
-            position=_text(answer, "position"),
-            department_ids=tuple(answer.get("department") or ()),
-            main_department_id=answer.get("main_department"),
-            is_active=answer.get("status") == ACTIVE,
-        )
-
 
 def open_app(credentials: Credentials, api_url: str, redis_url: str = "") -> WeComApp:
     """The port of this process: tokens shared through Redis where there is one. Nothing is called yet."""
@@ -78,10 +76,3 @@ def open_app(credentials: Credentials, api_url: str, redis_url: str = "") -> WeC
 def _text(answer: Answer, name: str) -> str:
     value: Any = answer.get(name)
     return value if isinstance(value, str) else ""
-
-
-def _needed(path: str, answer: Answer, name: str) -> str:
-    value = _text(answer, name)
-    if not value:
-        raise WeComRetryable(path, f"the answer has no {name}")
-    return value

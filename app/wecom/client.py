@@ -20,6 +20,8 @@ from wechatpy.work import WeChatClient
 
 from app.wecom.apis.addresses import AddressesAPI
 from app.wecom.apis.contacts import ContactsAPI
+from app.wecom.apis.departments import DepartmentsAPI
+from app.wecom.apis.people import PeopleAPI
 from app.wecom.apis.tags import TagsAPI
 from app.wecom.errors import (
     BUSY,
@@ -54,6 +56,8 @@ class CorpClient(WeChatClient):  # type: ignore[misc]  # wechatpy has no types
     # One line per subject; wechatpy makes each anew with the client. app.py and port.py name them too.
     addresses = AddressesAPI()
     contacts = ContactsAPI()
+    departments = DepartmentsAPI()
+    people = PeopleAPI()
     tags = TagsAPI()
 
     def __init__(

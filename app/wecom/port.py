@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from app.wecom.apis.addresses import AddressesAPI
     from app.wecom.apis.contacts import ContactsAPI
+    from app.wecom.apis.departments import DepartmentsAPI
+    from app.wecom.apis.people import PeopleAPI
     from app.wecom.apis.tags import TagsAPI
 
 
@@ -41,18 +43,6 @@ class Login:
     external_userid: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
-    """A person's account in the corp (成员账号)."""
-
-    wecom_userid: str
-    name: str
-    position: str
-    department_ids: tuple[int, ...]
-    main_department_id: int | None
-    is_active: bool
-
-
 class WeComPort(Protocol):
     """Every call raises `WeComRetryable` or `WeComRejected` (errors.py); none outlasts `client.LONGEST_CALL_S`."""
 
@@ -64,6 +54,16 @@ class WeComPort(Protocol):
     @property
     def contacts(self) -> ContactsAPI:
         """External contacts and their bindings."""
+        ...
+
+    @property
+    def departments(self) -> DepartmentsAPI:
+        """The corp's departments."""
+        ...
+
+    @property
+    def people(self) -> PeopleAPI:
+        """The corp's accounts."""
         ...
 
     @property
@@ -85,8 +85,4 @@ class WeComPort(Protocol):
 
     def agent_ticket(self) -> str:
         """The ticket that signs wx.agentConfig, of this app alone; shared and renewed early."""
-        ...
-
-    def account(self, wecom_userid: str) -> Account:
-        """An account of the corp that this app may see."""
         ...

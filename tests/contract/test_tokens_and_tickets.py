@@ -14,7 +14,7 @@ from tests.wecom.local_sandbox import LocalSandbox
 
 
 def test_a_token_is_lent_and_good(wecom: WeComApp, place: Place):
-    assert wecom.account(place.userid).wecom_userid == place.userid
+    assert wecom.people.get(place.userid).wecom_userid == place.userid
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ def test_a_token_is_refused_to_others(
     corp: LocalSandbox, credentials: Credentials, wrong: dict[str, str], errcode: int
 ):
     with refused(errcode):
-        corp.app(replace(credentials, **wrong)).account("lina")  # type: ignore[arg-type]
+        corp.app(replace(credentials, **wrong)).people.get("lina")  # type: ignore[arg-type]
 
 
 def test_a_token_is_the_same_until_it_ends(corp: LocalSandbox):
@@ -59,10 +59,10 @@ def test_a_disabled_app_and_an_untrusted_address_are_refused(
 ):
     corp.set_rules(app_enabled=False)
     with refused(50003):
-        corp.app().account(place.userid)
+        corp.app().people.get(place.userid)
     corp.set_rules(trusted_ips=["192.0.2.1"])
     with refused(60020):
-        wecom.account(place.userid)
+        wecom.people.get(place.userid)
 
 
 def test_the_addresses_are_listed(wecom: WeComApp):

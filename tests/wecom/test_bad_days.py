@@ -47,7 +47,7 @@ def test_twenty_cold_threads_buy_one_token(sandbox: LocalSandbox, counted: Count
 
     def ask() -> None:
         start.wait()
-        found.append(app.account("lina").wecom_userid)
+        found.append(app.people.get("lina").wecom_userid)
 
     threads = [threading.Thread(target=ask) for _ in range(20)]
     for thread in threads:
@@ -66,7 +66,7 @@ corp, agent, secret, url, redis = sys.argv[1:]
 app = open_app(Credentials(corp, int(agent), secret), url, redis)
 print("ready", flush=True)
 sys.stdin.readline()
-print(app.account("lina").wecom_userid)
+print(app.people.get("lina").wecom_userid)
 """
 
 
@@ -86,42 +86,42 @@ def test_four_processes_with_redis_buy_one_token(sandbox: LocalSandbox, counted:
 
 def test_a_dead_redis_costs_a_token_and_no_more(sandbox: LocalSandbox, counted: Counted):
     app = sandbox.app(cache=RedisCache(f"redis://127.0.0.1:{free_port()}/0"))
-    assert app.account("lina").wecom_userid == app.account("LINA").wecom_userid == "lina"
+    assert app.people.get("lina").wecom_userid == app.people.get("LINA").wecom_userid == "lina"
     assert counted["gettoken"] == 1
 
 
 def test_a_flushed_redis_costs_nothing(sandbox: LocalSandbox, counted: Counted, redis_url: str):
     cache = RedisCache(redis_url)
     app = sandbox.app(cache=cache)
-    app.account("lina")
+    app.people.get("lina")
     cache._redis.flushdb()
-    app.account("lina")
+    app.people.get("lina")
     assert counted["gettoken"] == 1
 
 
 def test_a_token_withdrawn_early_is_renewed_once(sandbox: LocalSandbox, counted: Counted):
     app = sandbox.app()
-    app.account("lina")
+    app.people.get("lina")
     sandbox.revoke_tokens()
-    assert app.account("lina").wecom_userid == "lina"
+    assert app.people.get("lina").wecom_userid == "lina"
     assert (counted["gettoken"], counted["user/get"]) == (2, 3)
 
 
 def test_an_expired_token_is_renewed_once(sandbox: LocalSandbox, counted: Counted):
     app = sandbox.app()
-    app.account("lina")
+    app.people.get("lina")
     sandbox.plant("user/get", "errcode", value=42001)
-    assert app.account("lina").wecom_userid == "lina"
+    assert app.people.get("lina").wecom_userid == "lina"
     assert (counted["gettoken"], counted["user/get"]) == (2, 3)
 
 
 def test_another_process_that_renewed_is_believed(sandbox: LocalSandbox, counted: Counted, redis_url: str):
     ours, theirs = sandbox.app(cache=RedisCache(redis_url)), sandbox.app(cache=RedisCache(redis_url))
-    ours.account("lina")
-    theirs.account("lina")
+    ours.people.get("lina")
+    theirs.people.get("lina")
     sandbox.revoke_tokens()
-    ours.account("lina")
-    theirs.account("lina")
+    ours.people.get("lina")
+    theirs.people.get("lina")
     assert counted["gettoken"] == 2
 
 
@@ -130,7 +130,7 @@ def test_a_token_refused_for_ever_stops_at_once(sandbox: LocalSandbox, counted: 
     app = sandbox.app()
     for _ in range(10):
         with pytest.raises(WeComMisconfigured):
-            app.account("lina")
+            app.people.get("lina")
     assert counted["gettoken"] == 2
     assert counted["user/get"] <= 2 + 9
 
@@ -139,7 +139,7 @@ def test_a_wrong_secret_is_tried_once(sandbox: LocalSandbox, counted: Counted):
     app = sandbox.app(WRONG)
     for _ in range(10):
         with pytest.raises(WeComMisconfigured) as caught:
-            app.account("lina")
+            app.people.get("lina")
         assert caught.value.errcode == 40001
     assert counted["gettoken"] == 1
 
@@ -159,17 +159,17 @@ def test_apps_do_not_share_tokens_or_tickets_by_a_common_prefix(sandbox: LocalSa
 @pytest.mark.parametrize("code", [-1, 45033])
 def test_a_busy_wecom_is_asked_three_times(sandbox: LocalSandbox, counted: Counted, code: int):
     sandbox.plant("user/get", "errcode", times=2, value=code)
-    assert sandbox.app().account("lina").wecom_userid == "lina"
+    assert sandbox.app().people.get("lina").wecom_userid == "lina"
     sandbox.plant("user/get", "errcode", times=None, value=code)
     with pytest.raises(WeComRetryable, match=str(code)):
-        sandbox.app().account("lina")
+        sandbox.app().people.get("lina")
     assert counted["user/get"] == 6
 
 
 def test_a_frequency_limit_is_left_alone_for_its_minute(sandbox: LocalSandbox, counted: Counted):
     sandbox.plant("user/get", "errcode", times=None, value=45009)
     with pytest.raises(WeComRetryable) as caught:
-        sandbox.app().account("lina")
+        sandbox.app().people.get("lina")
     assert caught.value.wait_s == 60
     assert counted["user/get"] == 1
 
@@ -202,7 +202,7 @@ def test_a_lost_answer_is_ambiguous_and_the_repeat_is_not_shown_twice(sandbox: L
 
 def test_a_lost_answer_to_a_question_is_asked_again(sandbox: LocalSandbox, counted: Counted):
     sandbox.plant("user/get", "drop_answer")
-    assert sandbox.app().account("lina").name == "李娜"
+    assert sandbox.app().people.get("lina").name == "李娜"
     assert counted["user/get"] == 2
 
 
@@ -221,19 +221,19 @@ def test_buying_a_token_is_not_waited_for_either(sandbox: LocalSandbox):
     client.timeout = (1, 0.2)
     sandbox.plant("gettoken", "delay", value=1)
     with pytest.raises(WeComRetryable, match="gettoken: ReadTimeout"):
-        WeComApp(client).account("lina")
+        WeComApp(client).people.get("lina")
 
 
 def test_nobody_listening_is_a_typed_error():
     app = WeComApp(CorpClient(OURS, f"http://127.0.0.1:{free_port()}", ProcessCache(), sleep=lambda _: None))
     with pytest.raises(WeComRetryable, match="ConnectionError"):
-        app.account("lina")
+        app.people.get("lina")
 
 
 def test_a_wrong_address_is_a_typed_error(sandbox: LocalSandbox):
     app = WeComApp(CorpClient(OURS, f"{sandbox.url}/elsewhere", ProcessCache()))
     with pytest.raises(WeComMisconfigured) as caught:
-        app.account("lina")
+        app.people.get("lina")
     assert caught.value.errcode == 404
 
 

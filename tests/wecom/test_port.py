@@ -136,7 +136,7 @@ def test_tickets_are_fetched_once(sandbox: LocalSandbox):
 
 
 def test_an_account_is_read(sandbox: LocalSandbox):
-    account = sandbox.app().account("lina")
+    account = sandbox.app().people.get("lina")
     assert (account.wecom_userid, account.name, account.position, account.is_active) == (
         "lina",
         "李娜",
@@ -145,7 +145,7 @@ def test_an_account_is_read(sandbox: LocalSandbox):
     )
     assert account.department_ids == (account.main_department_id,)
     with pytest.raises(WeComRejected) as caught:
-        sandbox.app().account("nobody")
+        sandbox.app().people.get("nobody")
     assert caught.value.errcode == 60111
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NoReturn
 
-from app.wecom.port import Account, Login, SentMessage
+from app.wecom.port import Login, SentMessage
 
 
 class UnansweringWeCom:
@@ -16,6 +16,14 @@ class UnansweringWeCom:
 
     @property
     def contacts(self) -> NoReturn:
+        raise NotImplementedError
+
+    @property
+    def departments(self) -> NoReturn:
+        raise NotImplementedError
+
+    @property
+    def people(self) -> NoReturn:
         raise NotImplementedError
 
     @property
@@ -32,7 +40,4 @@ class UnansweringWeCom:
         raise NotImplementedError
 
     def agent_ticket(self) -> str:
-        raise NotImplementedError
-
-    def account(self, wecom_userid: str) -> Account:
         raise NotImplementedError
