@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from flask import Flask
 
-from app import clock, console, h5, partner_api, sandbox_clock, welcome
+from app import callbacks, clock, console, h5, partner_api, sandbox_clock, welcome
 from app.assets import Assets
 from app.db import Database
 from app.http.compression import install_compression
@@ -48,7 +48,7 @@ def create_app(settings: Settings, *, wecom: WeComPort | None = None) -> Flask:
     app.before_request(refuse_undeclared)
     install_sessions(app)
     install_pages(app, assets)
-    for face in (welcome, h5, console, partner_api):
+    for face in (welcome, h5, console, partner_api, callbacks):
         face.register(app)
     if is_sandbox:
         sandbox_clock.register(app)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -11,6 +12,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 SANDBOX_SECRET_KEY = "sandbox-only-not-a-secret"  # noqa: S105 - refused in production below
 MIN_SECRET_LENGTH = 32
+SPOOL = str(ROOT / ".local" / "spool")
+# What WeCom's admin console makes: a Token of at most 32 letters and digits, a key of 43 that decodes to 32 bytes.
+CALLBACK_TOKEN = re.compile(r"[A-Za-z0-9]{1,32}")
+CALLBACK_AES_KEY = re.compile(r"[A-Za-z0-9]{43}")
 
 
 class Mode(StrEnum):
@@ -40,6 +45,9 @@ class Settings:
     wecom_oauth_url: str
     wecom_login_url: str
     wecom_jssdk_url: str
+    wecom_callback_token: str = field(repr=False)
+    wecom_callback_aes_key: str = field(repr=False)
+    callback_spool: str
     travel_key: str = field(repr=False)
     failpoints: str
     log_level: str
@@ -79,6 +87,9 @@ def _sandbox_defaults() -> dict[str, str | None]:
         "WECOM_OAUTH_URL": sandbox,
         "WECOM_LOGIN_URL": sandbox,
         "WECOM_JSSDK_URL": "",
+        "WECOM_CALLBACK_TOKEN": "sandboxCallback",
+        "WECOM_CALLBACK_AES_KEY": "sandbox0callback0key0for0the0demo0only00000",
+        "CALLBACK_SPOOL": SPOOL,
         "TRAVEL_KEY": "sandbox-travel",
         "FAILPOINTS": "",
         "LOG_LEVEL": "INFO",
@@ -98,6 +109,9 @@ def _production_defaults() -> dict[str, str | None]:
         "WECOM_OAUTH_URL": "https://open.weixin.qq.com",
         "WECOM_LOGIN_URL": "https://login.work.weixin.qq.com",
         "WECOM_JSSDK_URL": None,
+        "WECOM_CALLBACK_TOKEN": None,
+        "WECOM_CALLBACK_AES_KEY": None,
+        "CALLBACK_SPOOL": SPOOL,
         "TRAVEL_KEY": "",
         "FAILPOINTS": "",
         "LOG_LEVEL": "INFO",
@@ -109,13 +123,21 @@ def _weaknesses(mode: Mode, values: Mapping[str, str | None]) -> list[str]:
     agent_id = values["WECOM_AGENT_ID"]
     if agent_id is not None and not agent_id.isdigit():
         problems.append("WECOM_AGENT_ID is not a number")
+    for name, form in (
+        ("WECOM_CALLBACK_TOKEN", CALLBACK_TOKEN),
+        ("WECOM_CALLBACK_AES_KEY", CALLBACK_AES_KEY),
+    ):
+        value = values[name]
+        if value is not None and not form.fullmatch(value):
+            problems.append(f"{name} is not {form.pattern}")
     return problems + (_unfit_for_production(values) if mode is Mode.PRODUCTION else [])
 
 
 def _unfit_for_production(values: Mapping[str, str | None]) -> list[str]:
     problems = []
     known = _sandbox_defaults()
-    for name in ("SECRET_KEY", "WECOM_CORP_ID", "WECOM_SECRET"):
+    callback = ("WECOM_CALLBACK_TOKEN", "WECOM_CALLBACK_AES_KEY")
+    for name in ("SECRET_KEY", "WECOM_CORP_ID", "WECOM_SECRET", *callback):
         if values[name] == known[name]:
             problems.append(f"{name} is the sandbox's")
     if len(values["SECRET_KEY"] or "") < MIN_SECRET_LENGTH:

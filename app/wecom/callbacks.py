@@ -44,6 +44,10 @@ class BadCallback(Exception):
         super().__init__(reason)
 
 
+class NotGenuine(BadCallback):
+    """Well formed, but whoever sent it did not know our token, or meant another corp."""
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class WeComEvent:
     """An event, with every field WeCom sent: text, or a dict or list of such where it was nested.
@@ -166,7 +170,7 @@ class CallbackCipher:
     def _check(self, signature: str, timestamp: str, nonce: str, encrypted: str) -> None:
         right = self.signature(timestamp, nonce, encrypted)
         if not hmac.compare_digest(right.encode(), signature.encode(errors="replace")):
-            raise BadCallback("wrong signature")
+            raise NotGenuine("wrong signature")
 
     def _decrypt(self, encrypted: str) -> str:
         """16 random bytes, the length, so many bytes of text, the receiver's corp id, 32-byte padding."""
@@ -185,7 +189,7 @@ class CallbackCipher:
         if end > len(frame):
             raise BadCallback("wrong length")
         if not hmac.compare_digest(frame[end:], self._corp_id):
-            raise BadCallback("for another corp")
+            raise NotGenuine("for another corp")
         return _decoded(frame[start:end])
 
 

@@ -146,6 +146,8 @@ def test_production_cookies_travel_only_over_https_and_only_to_the_public_addres
         "WECOM_AGENT_ID": "1000007",
         "WECOM_SECRET": "s" * 43,
         "WECOM_JSSDK_URL": "https://static.example/wecom-jssdk.js",
+        "WECOM_CALLBACK_TOKEN": "t" * 32,
+        "WECOM_CALLBACK_AES_KEY": "k" * 43,
     }
     with database.transaction() as session:
         session.execute(update(ClockOffset).values(offset_us=0, target_at=None))

@@ -24,6 +24,8 @@ PRODUCTION = {
     "WECOM_AGENT_ID": "1000007",
     "WECOM_SECRET": "s" * 43,
     "WECOM_JSSDK_URL": "https://static.example/wecom-jssdk.js",
+    "WECOM_CALLBACK_TOKEN": "t" * 32,
+    "WECOM_CALLBACK_AES_KEY": "k" * 43,
 }
 
 
@@ -54,15 +56,41 @@ def test_production_names_everything_that_is_missing_at_once():
         "WECOM_CORP_ID",
         "WECOM_AGENT_ID",
         "WECOM_SECRET",
+        "WECOM_CALLBACK_TOKEN",
+        "WECOM_CALLBACK_AES_KEY",
     ):
         assert name in str(refused.value)
 
 
-@pytest.mark.parametrize("name", ["SECRET_KEY", "WECOM_SECRET", "WECOM_CORP_ID", "TRAVEL_KEY"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "SECRET_KEY",
+        "WECOM_SECRET",
+        "WECOM_CORP_ID",
+        "WECOM_CALLBACK_TOKEN",
+        "WECOM_CALLBACK_AES_KEY",
+        "TRAVEL_KEY",
+    ],
+)
 def test_production_refuses_what_the_sandbox_starts_with(name: str):
     sandbox = Settings.from_env({})
     with pytest.raises(SettingsError, match=name):
         Settings.from_env({**PRODUCTION, name: str(getattr(sandbox, name.lower()))})
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        ("WECOM_CALLBACK_TOKEN", "t" * 33),
+        ("WECOM_CALLBACK_TOKEN", "a-b"),
+        ("WECOM_CALLBACK_AES_KEY", "k" * 42),
+        ("WECOM_CALLBACK_AES_KEY", "=" * 43),
+    ],
+)
+def test_what_wecoms_console_cannot_have_made_is_refused(name: str, wrong: str):
+    with pytest.raises(SettingsError, match=name):
+        Settings.from_env({**PRODUCTION, name: wrong})
 
 
 @pytest.mark.parametrize("mode", ["prod", "Production", "PRODUCTION ", "test"])

@@ -1,0 +1,111 @@
+"""The one address that WeCom is given: it asks once whether it is ours (GET), then tells us of events (POST).
+
+Whatever comes is answered within milliseconds and never with a 5xx, unless neither database nor disk takes an event:
+WeCom then sends it again. What callbacks contain stands in no log.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import structlog
+from flask import Blueprint, Flask, Response, current_app, request
+from flask.typing import ResponseReturnValue
+
+from app import clock
+from app.callbacks.draining import AskForSync, Drain
+from app.callbacks.keeping import Keeper
+from app.callbacks.spool import Envelope, Spool
+from app.db import Database
+from app.http import ANYONE, allow
+from app.http.problems import problem
+from app.wecom.callbacks import MESSAGE, BadCallback, CallbackCipher, NotGenuine
+
+MOST_BYTES = 1024 * 1024
+FRESH = timedelta(hours=1)
+LONGEST_SECONDS = 12
+
+callbacks = Blueprint("callbacks", __name__, url_prefix="/callbacks")
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """What the routes work with."""
+
+    cipher: CallbackCipher
+    keeper: Keeper
+    drain: Drain
+
+
+def register(app: Flask, ask_for_sync: AskForSync | None = None) -> None:
+    """Add these routes. `ask_for_sync` is called where events had to wait through an outage."""
+    settings = app.extensions["settings"]
+    database: Database = app.extensions["database"]
+    cipher = CallbackCipher(
+        settings.wecom_callback_token, settings.wecom_callback_aes_key, settings.wecom_corp_id
+    )
+    spool = Spool(Path(settings.callback_spool))
+    keeper = Keeper(settings.database_url, spool)
+    app.extensions["callbacks"] = Door(cipher, keeper, Drain(database, cipher, spool, ask_for_sync))
+    app.register_error_handler(BadCallback, _refuse)
+    app.register_blueprint(callbacks)
+
+
+def start_draining(app: Flask) -> None:
+    """From now on, in a thread that ends with the process; what an earlier process left is drained too."""
+    drain = _door(app).drain
+    threading.Thread(target=drain.run, args=[threading.Event()], name="spool", daemon=True).start()
+
+
+@callbacks.get("/wecom")
+@allow(ANYONE)
+def verify() -> ResponseReturnValue:
+    """The decrypted echo, bare: no quotes, no newline."""
+    signature, timestamp, nonce = _signed()
+    # Somebody on the way may have read a plus as a space (facts 4.1); base64 has none.
+    echo = request.args.get("echostr", "").replace(" ", "+")
+    text = _door(current_app).cipher.verify_url(signature, timestamp, nonce, echo)
+    return Response(text, mimetype="text/plain")
+
+
+@callbacks.post("/wecom")
+@allow(ANYONE)
+def take() -> ResponseReturnValue:
+    """200, and nothing else, once the event is kept; a repeat is answered alike and changes nothing."""
+    request.max_content_length = MOST_BYTES
+    envelope = Envelope(*_signed(), request.get_data(cache=False))
+    door = _door(current_app)
+    event = door.cipher.open(envelope.signature, envelope.timestamp, envelope.nonce, envelope.body)
+    if event.name != MESSAGE:  # what people write to the app is theirs: nothing of it is kept
+        try:
+            door.keeper.keep(event, envelope)
+        except OSError as error:
+            log.error("callback_not_kept", error=type(error).__name__)
+            return problem(500, "error")
+    return Response(mimetype="text/plain")
+
+
+def _signed() -> tuple[str, str, str]:
+    """Signature, timestamp and nonce. Other fields are WeCom's to add: they are not read."""
+    signature, timestamp, nonce = (
+        request.args.get(name, "") for name in ("msg_signature", "timestamp", "nonce")
+    )
+    if not (timestamp.isascii() and timestamp.isdigit()) or len(timestamp) > LONGEST_SECONDS:
+        raise BadCallback("timestamp is no number of seconds")
+    if abs(clock.machine_now().timestamp() - int(timestamp)) > FRESH.total_seconds():
+        raise NotGenuine("too old, or from the future")
+    return signature, timestamp, nonce
+
+
+def _refuse(error: BadCallback) -> Response:
+    log.warning("callback_refused", reason=error.reason)
+    return problem(403, "forbidden") if isinstance(error, NotGenuine) else problem(400, "bad_request")
+
+
+def _door(app: Flask) -> Door:
+    door: Door = app.extensions["callbacks"]
+    return door
