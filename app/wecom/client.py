@@ -7,15 +7,11 @@ cache keys between apps, and lets answers through that are no JSON. Everything i
 from __future__ import annotations
 
 import hashlib
-import json
-import logging
 import random
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import requests
-from requests.adapters import HTTPAdapter
 from wechatpy.work import WeChatClient
 
 from app.wecom.apis.addresses import AddressesAPI
@@ -23,19 +19,19 @@ from app.wecom.apis.contacts import ContactsAPI
 from app.wecom.apis.departments import DepartmentsAPI
 from app.wecom.apis.people import PeopleAPI
 from app.wecom.apis.tags import TagsAPI
+from app.wecom.breaker import Distrust, FrequencyBreaker
 from app.wecom.errors import (
     BUSY,
+    FREQUENCY_LIMIT,
     STALE_TOKEN,
     WeComError,
-    WeComMisconfigured,
     WeComRetryable,
-    redacted,
     refusal,
 )
 from app.wecom.port import Credentials
+from app.wecom.replies import Answer, Busy, Call, Download, Read, not_answered, read_reply
 from app.wecom.token_cache import Renewable, TokenCache
-
-Answer = dict[str, Any]
+from app.wecom.transport import Lost, Transport, form_body, json_body
 
 CONNECT_S = 3.0
 READ_S = 6.0
@@ -43,7 +39,8 @@ TRIES = 3  # of one request that WeCom is too busy for (facts 6: -1 at most thre
 PATIENCE_S = 8.0  # no further try is begun after this
 # A call is at most: the last try begun just in time, then a token fetched the same way, then the call again.
 LONGEST_CALL_S = 3 * (PATIENCE_S + CONNECT_S + READ_S)
-POOL = 32
+DOWNLOAD_S = 60.0  # of a file, whole
+DOWNLOAD_BYTES = 20 * 1024 * 1024  # larger ones WeCom gives in parts only (facts 3.13: 830002)
 
 
 class CorpClient(WeChatClient):  # type: ignore[misc]  # wechatpy has no types
@@ -51,6 +48,7 @@ class CorpClient(WeChatClient):  # type: ignore[misc]  # wechatpy has no types
 
     Per call: at most one renewal of the token, at most `TRIES` tries (twice that around a renewal), time-outs
     on everything. Raises `WeComError` of errors.py only. No URL with a secret reaches a log or an exception.
+    An API over its frequency limit and an app whose new token is refused are left alone (breaker.py).
     """
 
     # One line per subject; wechatpy makes each anew with the client. app.py and port.py name them too.
@@ -68,6 +66,7 @@ class CorpClient(WeChatClient):  # type: ignore[misc]  # wechatpy has no types
         *,
         sleep: Callable[[float], None] = time.sleep,
         monotonic: Callable[[], float] = time.monotonic,
+        limits: FrequencyBreaker | None = None,
     ) -> None:
         super().__init__(
             credentials.corp_id, credentials.secret, timeout=(CONNECT_S, READ_S), auto_retry=False
@@ -76,19 +75,14 @@ class CorpClient(WeChatClient):  # type: ignore[misc]  # wechatpy has no types
         self._credentials = credentials
         self._sleep = sleep
         self._monotonic = monotonic
-        self._http.trust_env = False  # no proxy, no .netrc by surprise
-        adapter = HTTPAdapter(pool_connections=1, pool_maxsize=POOL)
-        self._http.mount("http://", adapter)
-        self._http.mount("https://", adapter)
+        self._transport = Transport(self.API_BASE_URL, monotonic)
+        agent = str(credentials.agent_id)
+        self._limits = limits or FrequencyBreaker(cache, self._key("blocked", agent))
+        self._distrust = Distrust(monotonic)
         self._token = Renewable(cache, self._key("token", credentials.secret), self._buy_token, monotonic)
         self._tickets = {
             "corp": Renewable(cache, self._key("corp_ticket"), self._fetch_corp_ticket, monotonic),
-            "agent": Renewable(
-                cache,
-                self._key("agent_ticket", str(credentials.agent_id)),
-                self._fetch_agent_ticket,
-                monotonic,
-            ),
+            "agent": Renewable(cache, self._key("agent_ticket", agent), self._fetch_agent_ticket, monotonic),
         }
 
     @property
@@ -104,16 +98,100 @@ class CorpClient(WeChatClient):  # type: ignore[misc]  # wechatpy has no types
         """The ticket of the "corp" or of this "agent"."""
         return self._tickets[kind].value()
 
+    def download(
+        self,
+        path: str,
+        params: Mapping[str, Any],
+        *,
+        most_bytes: int = DOWNLOAD_BYTES,
+        span: tuple[int, int] | None = None,
+    ) -> Download:
+        """A file, or the bytes of it from the first to the last of `span`. May take `DOWNLOAD_S` for each try.
+
+        Raises `WeComRejected` where WeCom answers an error instead, `WeComRetryable` where the answer is no file
+        or longer than `most_bytes`.
+        """
+        call = Call("GET", path, params, file=True, most_bytes=most_bytes, span=span)
+        read = self._granted(call)
+        assert read.file is not None
+        return read.file
+
+    def _request(self, method: str, url_or_endpoint: str, **kwargs: Any) -> Any:
+        """wechatpy's gate. Only paths below our own base URL; the answer's errcode is 0."""
+        path = url_or_endpoint.removeprefix(self.API_BASE_URL)
+        process = kwargs.get("result_processor")
+        data, files = kwargs.get("data"), kwargs.get("files")
+        body = form_body(files, data) if files else json_body(data)
+        answer = self._granted(Call(method.upper(), path, kwargs.get("params") or {}, body)).answer
+        return process(answer) if process else answer
+
+    def _granted(self, call: Call) -> Read:
+        """The answer to a call with our token; where that is refused, once more with another one."""
+        path = call.path
+        self._distrust.check(path)
+        began_s = self._limits.check(path)
+        token = self.access_token
+        read = self._patiently(call, {"access_token": token})
+        if read.errcode in STALE_TOKEN:
+            token = self._token.renew(token)
+            self._distrust.check(path)
+            read = self._patiently(call, {"access_token": token})
+            if read.errcode in STALE_TOKEN:
+                self._distrust.refused(path, token)
+        if read.errcode == 0:
+            self._distrust.accepted(path, token)
+        return self._checked(path, read, began_s)
+
+    def _checked(self, path: str, read: Read, began_s: float) -> Read:
+        """The answer, if it is no error; the breaker learns of it either way."""
+        wait_s = 0.0
+        if read.errcode == FREQUENCY_LIMIT:
+            wait_s = self._limits.refused(path, began_s)
+        elif read.errcode not in BUSY | STALE_TOKEN:
+            self._limits.answered(path, began_s)
+        if read.errcode:
+            raise refusal(path, read.errcode, str(read.answer.get("errmsg", "")), wait_s)
+        return read
+
+    def _patiently(self, call: Call, access: Mapping[str, str]) -> Read:
+        """Ask up to `TRIES` times while WeCom is busy; a lost connection counts as busy where nothing can double."""
+        began_at = self._monotonic()
+        target = self._transport.target(call.path, {**call.params, **access})
+        for attempt in range(1, TRIES + 1):
+            read = self._once(call, target)
+            again = attempt < TRIES and self._monotonic() - began_at < PATIENCE_S
+            if isinstance(read, Read):
+                if read.errcode not in BUSY or not again:
+                    return read
+            elif not again or not isinstance(read, Busy):
+                raise read
+            self._sleep(random.uniform(0.5, 1.0) * 0.2 * 2**attempt)  # noqa: S311 - jitter, not a secret
+        raise AssertionError("unreachable")
+
+    def _once(self, call: Call, target: str) -> Read | WeComError:
+        """One exchange. A failure is returned, not raised: the caller may have something better to do."""
+        connect_s, read_s = self.timeout
+        reply = self._transport.exchange(
+            call.method, target, call.body, timeout=(connect_s, read_s), headers=call.headers,
+            most_bytes=call.most_bytes, within_s=DOWNLOAD_S if call.file else read_s,
+        )  # fmt: skip
+        if isinstance(reply, Lost):
+            return not_answered(call, reply)
+        return read_reply(call, reply)
+
     def _key(self, what: str, *distinct: str) -> str:
         """A cache key that no other corp, app, secret or server shares."""
         known = "\0".join((self.API_BASE_URL, self._credentials.corp_id, *distinct))
         return f"wecom:{what}:{self._credentials.corp_id}:{hashlib.sha256(known.encode()).hexdigest()[:32]}"
 
     def _buy_token(self) -> tuple[str, int]:
-        params = {"corpid": self._credentials.corp_id, "corpsecret": self._credentials.secret}
-        return _lent(
-            "gettoken", self._checked("gettoken", self._patiently("GET", "gettoken", params)), "access_token"
+        path, asked = (
+            "gettoken",
+            {"corpid": self._credentials.corp_id, "corpsecret": self._credentials.secret},
         )
+        began_s = self._limits.check(path)
+        read = self._patiently(Call("GET", path, {}), asked)
+        return _lent(path, self._checked(path, read, began_s).answer, "access_token")
 
     def _fetch_corp_ticket(self) -> tuple[str, int]:
         return _lent("get_jsapi_ticket", self.get("get_jsapi_ticket"), "ticket")
@@ -121,100 +199,9 @@ class CorpClient(WeChatClient):  # type: ignore[misc]  # wechatpy has no types
     def _fetch_agent_ticket(self) -> tuple[str, int]:
         return _lent("ticket/get", self.get("ticket/get", params={"type": "agent_config"}), "ticket")
 
-    def _request(self, method: str, url_or_endpoint: str, **kwargs: Any) -> Any:
-        """wechatpy's gate. Only paths below our own base URL; the answer's errcode is 0."""
-        path = url_or_endpoint.removeprefix(self.API_BASE_URL)
-        process = kwargs.pop("result_processor", None)
-        params = dict(kwargs.pop("params", None) or {})
-        body = _encoded(kwargs.pop("data", None))
-        token = self.access_token
-        answer = self._patiently(method, path, {**params, "access_token": token}, body)
-        if answer["errcode"] in STALE_TOKEN:
-            token = self._token.renew(token)
-            answer = self._patiently(method, path, {**params, "access_token": token}, body)
-        checked = self._checked(path, answer)
-        return process(checked) if process else checked
-
-    def _checked(self, path: str, answer: Answer) -> Answer:
-        if answer["errcode"]:
-            raise refusal(path, answer["errcode"], str(answer.get("errmsg", "")))
-        return answer
-
-    def _patiently(
-        self, method: str, path: str, params: Mapping[str, Any], body: bytes | None = None
-    ) -> Answer:
-        """Ask up to `TRIES` times while WeCom is busy; a lost connection counts as busy where nothing can double."""
-        began_at = self._monotonic()
-        for attempt in range(1, TRIES + 1):
-            answer, failure = self._once(method, path, params, body)
-            again = attempt < TRIES and self._monotonic() - began_at < PATIENCE_S
-            if failure is None:
-                if answer["errcode"] not in BUSY or not again:
-                    return answer
-            elif not again or not isinstance(failure, _Busy):
-                raise failure
-            self._sleep(random.uniform(0.5, 1.0) * 0.2 * 2**attempt)  # noqa: S311 - jitter, not a secret
-        raise AssertionError("unreachable")
-
-    def _once(
-        self, method: str, path: str, params: Mapping[str, Any], body: bytes | None
-    ) -> tuple[Answer, WeComError | None]:
-        """One exchange. The failure is returned, not raised, so that it carries no exception with a URL in it."""
-        headers = {"Content-Type": "application/json; charset=utf-8"} if body is not None else None
-        try:
-            response = self._http.request(
-                method.upper(), self.API_BASE_URL + path, params=params, data=body, headers=headers,
-                timeout=self.timeout, allow_redirects=False,
-            )  # fmt: skip
-        except requests.RequestException as error:
-            return {}, _not_answered(method, path, error)
-        return _read(path, response)
-
-
-class _Busy(WeComRetryable):
-    """Worth another try within the same call."""
-
-
-def _encoded(data: Any) -> bytes | None:
-    """Real UTF-8: bodies of nothing but escapes were refused (facts 2, JSON)."""
-    return json.dumps(data, ensure_ascii=False).encode() if isinstance(data, dict) else data
-
-
-def _not_answered(method: str, path: str, error: requests.RequestException) -> WeComError:
-    reason = type(error).__name__
-    if isinstance(error, requests.ConnectTimeout):
-        return WeComRetryable(path, reason)
-    if method.upper() == "GET" and not isinstance(error, requests.Timeout):
-        return _Busy(path, reason, sent=True)
-    return WeComRetryable(path, reason, sent=True)
-
-
-def _read(path: str, response: requests.Response) -> tuple[Answer, WeComError | None]:
-    status = response.status_code
-    if status >= 500 or status in (408, 429):
-        return {}, _Busy(path, f"HTTP {status}", sent=True)
-    if status != 200:
-        return {}, WeComMisconfigured(path, status, f"HTTP {status}")
-    try:
-        answer = json.loads(response.content)
-        return {**answer, "errcode": int(answer.get("errcode") or 0)}, None
-    except (ValueError, TypeError, AttributeError):
-        return {}, WeComRetryable(path, "the answer is not a JSON object", sent=True)
-
 
 def _lent(path: str, answer: Answer, name: str) -> tuple[str, int]:
     value, lives_s = answer.get(name), answer.get("expires_in", 7200)
     if not isinstance(value, str) or not value or not isinstance(lives_s, int):
         raise WeComRetryable(path, f"the answer has no {name}")
     return value, lives_s
-
-
-class _Redacting(logging.Filter):
-    """urllib3 logs whole URLs at DEBUG: without the values of what is secret in them."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        record.msg, record.args = redacted(record.getMessage()), ()
-        return True
-
-
-logging.getLogger("urllib3.connectionpool").addFilter(_Redacting())

@@ -14,9 +14,8 @@ OUR_APP_IS_WRONG = frozenset(
 STALE_TOKEN = frozenset({40014, 42001})
 BUSY = frozenset({-1, 45033, 45035})
 FREQUENCY_LIMIT = 45009
-BLOCKED_FOR_S = 60.0  # a minute limit blocks for 60 s (facts 5.1); longer ones are met again after it
 
-_SECRETS = re.compile(r"\b((?:access_token|corpsecret|code|ticket)=)[^&\s\"'>]+")
+_SECRETS = re.compile(r"\b((?:access_token|corpsecret|(?:js_)?code|(?:\w+_)?ticket)=)[^&\s\"'>]+")
 LONGEST_TEXT = 200
 
 
@@ -45,6 +44,13 @@ class WeComRetryable(WeComError):
         return f"{self.path}: {self.reason}"
 
 
+class WeComPaused(WeComRetryable):
+    """WeCom wants this API left alone for `wait_s`: over its frequency limit. The call was not carried out.
+
+    Most of these are raised without asking WeCom at all, so a caller that counts attempts does not count this one.
+    """
+
+
 class WeComRejected(WeComError):
     """WeCom refuses this call and will refuse it again. An HTTP status stands for `errcode` where there is none."""
 
@@ -67,12 +73,12 @@ def redacted(text: str) -> str:
     return _SECRETS.sub(r"\1…", text)[:LONGEST_TEXT]
 
 
-def refusal(path: str, errcode: int, errmsg: str) -> WeComError:
-    """The typed error of a non-zero errcode (facts 6, column Class)."""
+def refusal(path: str, errcode: int, errmsg: str, wait_s: float = 0.0) -> WeComError:
+    """The typed error of a non-zero errcode (facts 6, column Class); `wait_s`: how long a frequency limit blocks."""
     if errcode in BUSY:
         return WeComRetryable(path, f"{errcode} {errmsg}")
     if errcode == FREQUENCY_LIMIT:
-        return WeComRetryable(path, f"{errcode} {errmsg}", wait_s=BLOCKED_FOR_S)
+        return WeComPaused(path, f"{errcode} {errmsg}", wait_s=wait_s)
     if errcode in OUR_APP_IS_WRONG:
         return WeComMisconfigured(path, errcode, errmsg)
     return WeComRejected(path, errcode, errmsg)

@@ -26,6 +26,7 @@ REFUSED_FOR_S = 60.0  # a wrong secret is not tried again at once: repeated, it 
 FAILED_FOR_S = 2.0  # those who waited for a fetch that failed do not each try it again
 USELESS_FOR_S = 10.0  # a renewed token that is refused too is not renewed again at once
 LOCK_S = 20.0  # longer than a fetch can take
+AWAY_S = 5.0  # a Redis that failed is not asked again at once: each time may cost its time-out
 KNOWN_FOR_S = 60.0  # a process asks Redis again after this, at the latest
 
 
@@ -42,6 +43,10 @@ class TokenCache(Protocol):
 
     def put(self, key: str, value: str, lives_s: float) -> None:
         """Keep a value for `lives_s`."""
+        ...
+
+    def forget(self, key: str) -> None:
+        """Keep the value no longer, here and wherever it is shared."""
         ...
 
     def renewing(self, key: str) -> AbstractContextManager[None]:
@@ -71,6 +76,10 @@ class ProcessCache:
         """Keep a value for `lives_s`."""
         self._values[key] = (value, self._monotonic() + lives_s)
 
+    def forget(self, key: str) -> None:
+        """Keep the value no longer."""
+        self._values.pop(key, None)
+
     @contextmanager
     def renewing(self, key: str) -> Iterator[None]:
         """One thread of this process at a time."""
@@ -83,21 +92,26 @@ class ProcessCache:
 class RedisCache:
     """Shared by all processes that use this Redis, with a process's own memory in front of it."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._redis = redis.Redis.from_url(
             url, decode_responses=True, socket_connect_timeout=0.5, socket_timeout=1.0
         )
         self._own = ProcessCache()
+        self._monotonic = monotonic
+        self._away_until = 0.0
 
     def get(self, key: str) -> str | None:
         """What this process remembers, else what Redis holds."""
         return self._own.get(key) or self.get_shared(key)
 
     def get_shared(self, key: str) -> str | None:
-        """What Redis holds; what this process remembers where Redis fails or has forgotten."""
+        """What Redis holds; what this process remembers where Redis fails, failed a moment ago or has forgotten."""
+        if self._monotonic() < self._away_until:
+            return self._own.get(key)
         try:
             value, lives_ms = self._read(key)
         except RedisError as error:
+            self._away_until = self._monotonic() + AWAY_S
             log.warning("redis_failed", doing="read", error=type(error).__name__)
             return self._own.get(key)
         if value is None:
@@ -112,6 +126,14 @@ class RedisCache:
             self._redis.set(key, value, px=int(lives_s * 1000))
         except RedisError as error:
             log.warning("redis_failed", doing="write", error=type(error).__name__)
+
+    def forget(self, key: str) -> None:
+        """Keep the value no longer, here and in Redis; another process may remember it for `KNOWN_FOR_S`."""
+        self._own.forget(key)
+        try:
+            self._redis.delete(key)
+        except RedisError as error:
+            log.warning("redis_failed", doing="forget", error=type(error).__name__)
 
     @contextmanager
     def renewing(self, key: str) -> Iterator[None]:
