@@ -17,6 +17,7 @@ from app.db import Base
 from app.errors import Conflict
 
 ROW = 1
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 UTC_NOW = {
     "sqlite": func.strftime("%Y-%m-%d %H:%M:%f", "now"),
     "mysql": func.date_format(func.utc_timestamp(text("6")), "%Y-%m-%d %H:%i:%s.%f"),
@@ -76,6 +77,11 @@ def real_now(session: Session) -> datetime:
 def machine_now() -> datetime:
     """This machine's clock, UTC: only where the database, whose clock decides, may be away."""
     return datetime.now(UTC)
+
+
+def instant_of(seconds: int) -> datetime:
+    """The instant so many seconds after 1970 began, as WeCom counts."""
+    return EPOCH + timedelta(seconds=seconds)
 
 
 def set_target(session: Session, target: datetime) -> None:

@@ -1,0 +1,1 @@
+"""What events from WeCom make of our tables: each handler looks at WeCom first, and writes what it saw."""
