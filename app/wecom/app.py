@@ -7,6 +7,9 @@ from typing import Any
 from app.wecom.apis.addresses import AddressesAPI
 from app.wecom.apis.contacts import ContactsAPI
 from app.wecom.apis.departments import DepartmentsAPI
+from app.wecom.apis.logins import LoginsAPI
+from app.wecom.apis.media import MediaAPI
+from app.wecom.apis.messages import MessagesAPI
 from app.wecom.apis.people import PeopleAPI
 from app.wecom.apis.tags import TagsAPI
 from app.wecom.client import CorpClient
@@ -46,17 +49,34 @@ class WeComApp:
         """The corp's customer tags and who carries them."""
         return self._client.tags
 
+    @property
+    def logins(self) -> LoginsAPI:
+        """Who a code or ticket of a login belongs to."""
+        return self._client.logins
+
+    @property
+    def media(self) -> MediaAPI:
+        """Files uploaded for messages, moments and the product album."""
+        return self._client.media
+
+    @property
+    def messages(self) -> MessagesAPI:
+        """Cards replaced and messages recalled after they were sent."""
+        return self._client.messages
+
     def send_app_message(self, body: str) -> SentMessage:
         """Send a body that `bodies` rendered, byte for byte."""
         answer = self._client.post("message/send", data=body.encode())
         invalid = _text(answer, "invaliduser").split("|")
-        return SentMessage(_text(answer, "msgid"), frozenset(name.lower() for name in invalid if name))
+        names = frozenset(name.lower() for name in invalid if name)
+        return SentMessage(_text(answer, "msgid"), names, _text(answer, "response_code"))
 
     def login_of(self, code: str) -> Login:
         """Whose OAuth code this is; a code is good once, within five minutes."""
         answer = self._client.get("auth/getuserinfo", params={"code": code})
         userid = _text(answer, "userid").lower() or None
-        return Login(userid, _text(answer, "openid") or None, _text(answer, "external_userid") or None)
+        openid, external_userid = _text(answer, "openid"), _text(answer, "external_userid")
+        return Login(userid, openid or None, external_userid or None, _text(answer, "user_ticket") or None)
 
     def corp_ticket(self) -> str:
         """The ticket that signs wx.config."""

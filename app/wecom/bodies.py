@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
+
+from app.wecom.cards import NoticeCard as NoticeCard
 
 # With the duplicate check WeCom does not deliver the same body again within this interval; four hours are the most
 # it takes (facts 3.14). Whatever sends a body again has to be done within it.
@@ -16,6 +18,14 @@ TEXT_BYTES = 2048
 BUTTON = 4
 
 
+class Content(Protocol):
+    """What a message consists of: one of the classes here or in cards."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """`msgtype` and the object it names, as WeCom wants them."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Text:
     """A plain text; what exceeds 2,048 bytes is cut off."""
@@ -24,8 +34,18 @@ class Text:
 
     def as_dict(self) -> dict[str, Any]:
         """As WeCom wants it."""
-        content = self.content.encode()[:TEXT_BYTES].decode(errors="ignore")
-        return {"msgtype": "text", "text": {"content": content}}
+        return {"msgtype": "text", "text": {"content": _cut(self.content)}}
+
+
+@dataclass(frozen=True, slots=True)
+class Markdown:
+    """A text in WeCom's subset of Markdown; what exceeds 2,048 bytes is cut off."""
+
+    content: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """As WeCom wants it."""
+        return {"msgtype": "markdown", "markdown": {"content": _cut(self.content)}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,28 +70,18 @@ class TextCard:
 
 
 @dataclass(frozen=True, slots=True)
-class NoticeCard:
-    """A template card of kind text_notice: a title, named values (six at most), one link."""
+class File:
+    """A file of the media store; `kind` is image, voice, video or file, as it was uploaded."""
 
-    title: str
-    subtitle: str
-    values: tuple[tuple[str, str], ...]
-    url: str
+    kind: str
+    media_id: str
 
     def as_dict(self) -> dict[str, Any]:
         """As WeCom wants it."""
-        rows = [{"keyname": name, "value": value} for name, value in self.values[:6]]
-        card = {
-            "card_type": "text_notice",
-            "main_title": {"title": self.title},
-            "sub_title_text": self.subtitle,
-            "horizontal_content_list": rows,
-            "card_action": {"type": 1, "url": self.url},
-        }
-        return {"msgtype": "template_card", "template_card": card}
+        return {"msgtype": self.kind, self.kind: {"media_id": self.media_id}}
 
 
-def render(agent_id: int, wecom_userids: tuple[str, ...], content: Text | TextCard | NoticeCard) -> str:
+def render(agent_id: int, wecom_userids: tuple[str, ...], content: Content) -> str:
     """The JSON of message/send without the access token, with the duplicate check on.
 
     WeCom takes two equal bodies for one: what shall arrive twice must differ somewhere.
@@ -87,6 +97,10 @@ def render(agent_id: int, wecom_userids: tuple[str, ...], content: Text | TextCa
         "duplicate_check_interval": DUPLICATE_CHECK_S,
     }
     return json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+
+
+def _cut(text: str) -> str:
+    return text.encode()[:TEXT_BYTES].decode(errors="ignore")
 
 
 def _plain(text: str) -> str:

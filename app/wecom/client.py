@@ -17,6 +17,9 @@ from wechatpy.work import WeChatClient
 from app.wecom.apis.addresses import AddressesAPI
 from app.wecom.apis.contacts import ContactsAPI
 from app.wecom.apis.departments import DepartmentsAPI
+from app.wecom.apis.logins import LoginsAPI
+from app.wecom.apis.media import MediaAPI
+from app.wecom.apis.messages import MessagesAPI
 from app.wecom.apis.people import PeopleAPI
 from app.wecom.apis.tags import TagsAPI
 from app.wecom.breaker import Distrust, FrequencyBreaker
@@ -55,6 +58,9 @@ class CorpClient(WeChatClient):  # type: ignore[misc]  # wechatpy has no types
     addresses = AddressesAPI()
     contacts = ContactsAPI()
     departments = DepartmentsAPI()
+    logins = LoginsAPI()
+    media = MediaAPI()
+    messages = MessagesAPI()
     people = PeopleAPI()
     tags = TagsAPI()
 
@@ -84,6 +90,11 @@ class CorpClient(WeChatClient):  # type: ignore[misc]  # wechatpy has no types
             "corp": Renewable(cache, self._key("corp_ticket"), self._fetch_corp_ticket, monotonic),
             "agent": Renewable(cache, self._key("agent_ticket", agent), self._fetch_agent_ticket, monotonic),
         }
+
+    @property
+    def agent_id(self) -> int:
+        """The app's own id, which some calls name besides the token."""
+        return self._credentials.agent_id
 
     @property
     def access_token(self) -> str:

@@ -18,13 +18,16 @@ class LoginPages:
     oauth_url: str
     login_url: str
 
-    def authorize_url(self, redirect_uri: str, state: str) -> str:
-        """Inside WeCom: comes back at once with code and state, without a question (snsapi_base)."""
+    def authorize_url(self, redirect_uri: str, state: str, *, private: bool = False) -> str:
+        """Inside WeCom: comes back at once with code and state, without a question (snsapi_base).
+
+        With `private` the person is asked once what the app may know (snsapi_privateinfo).
+        """
         query = {
             "appid": self.corp_id,
             "redirect_uri": redirect_uri,
             "response_type": "code",
-            "scope": "snsapi_base",
+            "scope": "snsapi_privateinfo" if private else "snsapi_base",
             "state": _checked(state),
             "agentid": self.agent_id,
         }

@@ -9,6 +9,9 @@ if TYPE_CHECKING:
     from app.wecom.apis.addresses import AddressesAPI
     from app.wecom.apis.contacts import ContactsAPI
     from app.wecom.apis.departments import DepartmentsAPI
+    from app.wecom.apis.logins import LoginsAPI
+    from app.wecom.apis.media import MediaAPI
+    from app.wecom.apis.messages import MessagesAPI
     from app.wecom.apis.people import PeopleAPI
     from app.wecom.apis.tags import TagsAPI
 
@@ -28,19 +31,27 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True)
 class SentMessage:
-    """WeCom took the message. It says so even where some receivers are unknown to it: those are named."""
+    """WeCom took the message. It says so even where some receivers are unknown to it: those are named.
+
+    `response_code` is there for a card with callbacks: it lets `messages.update_card` replace it, once.
+    """
 
     msgid: str
     invalid_userids: frozenset[str]  # lower case
+    response_code: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """Who an OAuth code belongs to: an account of the corp, or somebody from outside it."""
+    """Who an OAuth code belongs to: an account of the corp, or somebody from outside it.
+
+    `user_ticket` is there after a login that asked for private details: `logins.detail` takes it.
+    """
 
     wecom_userid: str | None
     openid: str | None
     external_userid: str | None
+    user_ticket: str | None = None
 
 
 class WeComPort(Protocol):
@@ -69,6 +80,21 @@ class WeComPort(Protocol):
     @property
     def tags(self) -> TagsAPI:
         """The corp's customer tags and who carries them."""
+        ...
+
+    @property
+    def logins(self) -> LoginsAPI:
+        """Who a code or ticket of a login belongs to."""
+        ...
+
+    @property
+    def media(self) -> MediaAPI:
+        """Files uploaded for messages, moments and the product album."""
+        ...
+
+    @property
+    def messages(self) -> MessagesAPI:
+        """Cards replaced and messages recalled after they were sent."""
         ...
 
     def send_app_message(self, body: str) -> SentMessage:
