@@ -25,9 +25,9 @@ from app.failpoints import failpoint
 from app.lanes import Deadline, Progress
 from app.messaging.claiming import claim_due
 from app.messaging.models import MessageState, OutboundMessage
-from app.messaging.rules import LEASE, MAX_ATTEMPTS, wait_after
+from app.messaging.rules import LEASE, LONGEST_PAUSE_S, MAX_ATTEMPTS, wait_after
 from app.timers import Lane, TimerKey, clear_timers, set_timers
-from app.wecom.errors import WeComMisconfigured, WeComRejected, WeComRetryable
+from app.wecom.errors import WeComMisconfigured, WeComPaused, WeComRejected, WeComRetryable
 from app.wecom.port import WeComPort
 
 # All of a batch are called at once: none waits behind slow ones until its lease is over.
@@ -51,13 +51,17 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a call came to. ENQUEUED: to be tried again, at the earliest after `wait_s`."""
+    """What a call came to. ENQUEUED: to be tried again, at the earliest after `wait_s`.
+
+    One that WeCom did not listen to, being over a frequency limit, is no attempt: it does not count.
+    """
 
     claim: Claim
     state: MessageState
     reason: str = ""
     msgid: str = ""
     wait_s: float = 0.0
+    counts: bool = True
 
 
 def deliver_due(database: Database, port: WeComPort, deadline: Deadline) -> Progress:
@@ -134,6 +138,8 @@ def _call(port: WeComPort, claim: Claim) -> Outcome:
     """One attempt. Whatever is wrong with our app, not with the message, is tried again as well."""
     try:
         sent = port.send_app_message(claim.body)
+    except WeComPaused as error:
+        return _held_back(claim, error)
     except WeComRetryable as error:
         return _again(claim, str(error), error.wait_s)
     except WeComMisconfigured as error:
@@ -153,6 +159,16 @@ def _again(claim: Claim, reason: str, wait_s: float = 0.0) -> Outcome:
     return Outcome(claim, MessageState.ENQUEUED, reason, wait_s=wait_s)
 
 
+def _held_back(claim: Claim, pause: WeComPaused) -> Outcome:
+    """Later, however often. Only what WeCom may have taken already must be sent while it still recognises the body."""
+    reason = str(pause)
+    if claim.attempt > 1 and pause.wait_s > LONGEST_PAUSE_S:
+        return Outcome(
+            claim, MessageState.ABANDONED, f"{GAVE_UP}, held back too long: {reason}", counts=False
+        )
+    return Outcome(claim, MessageState.ENQUEUED, reason, wait_s=pause.wait_s, counts=False)
+
+
 def _changes(outcome: Outcome, moment: clock.Moment) -> dict[str, Any]:
     delivered = outcome.state is MessageState.DELIVERED
     again = outcome.state is MessageState.ENQUEUED
@@ -162,6 +178,7 @@ def _changes(outcome: Outcome, moment: clock.Moment) -> dict[str, Any]:
         log.warning("push_abandoned", message_id=outcome.claim.message_id, reason=outcome.reason)
     return {
         "state": outcome.state,
+        "attempts": outcome.claim.attempt if outcome.counts else outcome.claim.attempt - 1,
         "reason": outcome.reason[:REASON],
         "wecom_msgid": outcome.msgid[:REASON],
         "delivered_at": moment.business if delivered else None,

@@ -14,6 +14,9 @@ MAX_ATTEMPTS = 8
 FIRST_WAIT_S = 5.0
 WAIT_GROWS = 3.0
 LONGEST_WAIT_S = 3600.0
+# A frequency limit's pause costs no attempt; a message that had one is held back no longer than this, so that the
+# pause and all waits together stay within the same four hours.
+LONGEST_PAUSE_S = 2 * 3600.0
 # A claim's life: longer than the port's longest call.
 LEASE = timedelta(seconds=60)
 

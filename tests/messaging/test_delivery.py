@@ -11,9 +11,9 @@ import pytest
 from app import clock
 from app.messaging.delivery import Outcome, claim, record
 from app.messaging.models import MessageState
-from app.messaging.rules import LEASE, MAX_ATTEMPTS, longest_wait
+from app.messaging.rules import LEASE, LONGEST_PAUSE_S, MAX_ATTEMPTS, longest_wait
 from app.timers import Lane
-from app.wecom.errors import WeComMisconfigured, WeComRejected, WeComRetryable
+from app.wecom.errors import WeComMisconfigured, WeComPaused, WeComRejected, WeComRetryable
 from tests.messaging.conftest import Office
 
 TIMEOUT = WeComRetryable("message/send", "ReadTimeout", sent=True)
@@ -67,13 +67,44 @@ def test_the_wait_before_the_next_attempt_is_within_its_bounds(office: Office):
 
 def test_wecom_is_left_alone_as_long_as_it_asks(office: Office):
     office.digest()
-    office.wecom.answers.append(WeComRetryable("message/send", "45009", wait_s=60))
+    office.wecom.answers.append(WeComPaused("message/send", "45009", wait_s=60))
     office.deliver()
     with office.database.reading() as session:
         wait_s = (
             office.timers(Lane.PUSH)[office.message().id].due_at - clock.real_now(session)
         ).total_seconds()
     assert 59 <= wait_s <= 60
+
+
+def test_a_pause_costs_no_attempt_however_often_it_comes(office: Office):
+    body = office.digest().body
+    pauses = [WeComPaused("message/send", "45009", wait_s=3600)] * (2 * MAX_ATTEMPTS)
+    office.wecom.answers.extend([TIMEOUT, *pauses])
+    for attempts in [1] * (1 + len(pauses)):
+        office.deliver()
+        assert (office.message().state, office.message().attempts) == (MessageState.ENQUEUED, attempts)
+        office.check()
+        office.make_due()
+    office.deliver()
+    assert (office.message().state, office.message().attempts) == (MessageState.DELIVERED, 2)
+    assert set(office.wecom.bodies) == {body}
+
+
+def test_a_long_pause_is_waited_for_by_what_wecom_has_not_seen(office: Office):
+    office.digest()
+    office.wecom.answers.append(WeComPaused("message/send", "45009", wait_s=LONGEST_PAUSE_S + 1))
+    office.deliver()
+    assert (office.message().state, office.message().attempts) == (MessageState.ENQUEUED, 0)
+
+
+def test_a_pause_wecom_would_not_recognise_the_body_after_ends_the_message(office: Office):
+    office.digest()
+    office.wecom.answers.extend([TIMEOUT, WeComPaused("message/send", "45009", wait_s=LONGEST_PAUSE_S + 1)])
+    office.deliver()
+    office.make_due()
+    office.deliver()
+    assert (office.message().state, office.message().attempts) == (MessageState.ABANDONED, 1)
+    assert "held back too long" in office.message().reason
 
 
 @pytest.mark.parametrize("error", [TIMEOUT, WeComMisconfigured("gettoken", 40001, "invalid credential")])
