@@ -17,6 +17,7 @@ from app.wecom.sandbox_control import SandboxControl
 from app.wecom.token_cache import ProcessCache, TokenCache
 from tests.servers.process import ServerProcess, free_port
 
+CONTACTS_SECRET = "contacts-sync-secret-77aa"  # 通讯录同步
 OURS = Credentials("ww0123456789", 1000002, "our-secret-f3b1c9")
 PEOPLE = [
     {"userid": "LiNa", "name": "李娜", "department": "万象城店", "position": "导购"},
@@ -52,6 +53,7 @@ class LocalSandbox:
             "SANDBOX_CORP_ID": OURS.corp_id,
             "SANDBOX_AGENT_ID": str(OURS.agent_id),
             "SANDBOX_SECRET": OURS.secret,
+            "SANDBOX_CONTACTS_SYNC_SECRET": CONTACTS_SECRET,
             "SANDBOX_TOOLBAR_URL": "http://{userid}.localhost:8000/h5/",
         }
         command = [str(Path(sys.executable).with_name("granian")), "--interface", "wsgi"]
