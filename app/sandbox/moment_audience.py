@@ -16,7 +16,8 @@ PUBLIC, PARTIAL = 1, 0
 _SENDERS = """
 SELECT userid FROM person WHERE status = 1 AND contacts_enabled AND (:everybody
     OR userid IN (SELECT value COLLATE NOCASE FROM json_each(:users))
-    OR department_id IN (SELECT value FROM json_each(:departments))) ORDER BY userid
+    OR userid IN (SELECT membership.userid FROM membership JOIN department_within USING (department_id)
+        WHERE within_id IN (SELECT value FROM json_each(:departments)))) ORDER BY userid
 """
 _VIEWERS = """
 INSERT INTO moment_viewer SELECT :moment_id, userid, external_userid FROM follow

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sqlite3
 from typing import Any
 
-from app.sandbox import handovers
+from app.sandbox import handovers, scope
 from app.sandbox.answers import Answer, WeComError, ok
 from app.sandbox.calls import Body, Call, Endpoint, list_of, optional_text, text_of, whole_number
 from app.sandbox.clock import HOUR, SECOND
@@ -96,8 +96,12 @@ def _begin(call: Call, kind: str) -> Answer:
 
 
 def takes_over(connection: sqlite3.Connection, userid: str) -> str:
-    """The member's id as it is written; 60111, 41054 where not activated, 84074 without 客户联系 (facts 3.10)."""
+    """The member's id as it is written (facts 3.10).
+
+    Raises 60111 for nobody the app may see, 41054 where not activated, 84074 without 客户联系.
+    """
     person = get_person(connection, userid)
+    scope.check(connection, userid, 60111)
     if person["status"] != ACTIVE:
         raise WeComError(41054)
     if not person["contacts_enabled"]:
