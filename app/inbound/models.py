@@ -67,4 +67,4 @@ class ReceivedEvent(Base):
     fence: Mapped[int]
     attempts: Mapped[int]
     excused: Mapped[int]  # attempts that WeCom's own troubles spoilt
-    settled_at: Mapped[datetime | None]  # real time; applied or set aside
+    settled_at: Mapped[datetime | None]  # real time; when it was applied

@@ -9,14 +9,17 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 import msgspec
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app import clock
 from app.db import Database
 from app.inbound.events import Event
-from app.inbound.models import Inbound, InboundState
+from app.inbound.models import WECOM, Inbound, InboundState
+from app.inbound.service import put_back
 from app.intake.service import MAX_BATCH, EventResult, EventStatus, apply_events
 
 UNREADABLE = EventResult(EventStatus.QUARANTINED, "unreadable_event")
@@ -45,11 +48,14 @@ def quarantined_events(session: Session, *, after: int = 0, limit: int = MAX_BAT
     return [QuarantinedEvent(*row) for row in session.execute(query)]
 
 
-def retry_events(database: Database, ids: Collection[int]) -> Iterator[tuple[QuarantinedEvent, EventResult]]:
+def retry_events(
+    database: Database, ids: Collection[int]
+) -> Iterator[tuple[QuarantinedEvent, EventResult | None]]:
     """Apply events in quarantine as if they were reported anew; ids that are not in quarantine are passed over.
 
     What is applied leaves the quarantine and is never applied again; what is refused stays as it is; what fails again
-    stays with its new reason, under a new id.
+    stays with its new reason, under a new id. What WeCom told us has no result yet: it leaves the quarantine for the
+    inbox lane, under the same id.
     """
     wanted = sorted(ids)
     for start in range(0, len(wanted), MAX_BATCH):
@@ -58,8 +64,15 @@ def retry_events(database: Database, ids: Collection[int]) -> Iterator[tuple[Qua
         together: dict[tuple[str, bool], list[Inbound]] = defaultdict(list)
         for row in rows:
             together[row.source, row.enrolls].append(row)
+        for row in together.pop((WECOM, False), []):
+            if database.in_transaction(partial(_put_back, row.id)):
+                yield _described(row), None
         for (source, enrolls), same in together.items():
             yield from zip(map(_described, same), _apply(database, source, same, enrolls), strict=True)
+
+
+def _put_back(inbound_id: int, session: Session) -> bool:
+    return put_back(session, inbound_id, clock.real_now(session))
 
 
 def _load(session: Session, ids: Sequence[int]) -> Sequence[Inbound]:

@@ -64,7 +64,7 @@ def _retry(database: Database, ids: Collection[int] | None) -> int:
     done, stayed = set(), 0
     for event, result in retry_events(database, events):
         done.add(event.id)
-        stayed += result.status in (EventStatus.REFUSED, EventStatus.QUARANTINED)
+        stayed += result is not None and result.status in (EventStatus.REFUSED, EventStatus.QUARANTINED)
         _say(event.id, event.source, event.key, _outcome(result))
     for one in enrollments:
         done.add(one.id)
@@ -99,7 +99,9 @@ def _events(database: Database) -> Iterator[QuarantinedEvent]:
         last = page[-1].id
 
 
-def _outcome(result: EventResult) -> str:
+def _outcome(result: EventResult | None) -> str:
+    if result is None:
+        return "is due again"
     if not result.code:
         return str(result.status)
     reason = reason_of(result.code)

@@ -7,17 +7,27 @@ from contextlib import suppress
 import pytest
 from sqlalchemy import Connection, text
 
+from app import clock
 from app.db import Database
 from app.follow_ups.bookkeeping import checks
 from app.follow_ups.bookkeeping.books import CHECKS, check_books
 from app.follow_ups.reconciliation import Report, reconcile
 from app.inbound.events import PurchaseReported
+from app.inbound.service import receive
 from app.lanes import Deadline
 from app.messaging.digests import DigestSender, gather_due
+from app.wecom.callbacks import WeComEvent
 from app.worklist.queries import open_items
 from scripts.commands.reconcile import describe
 from tests.world import World, at, purchase
 
+TOLD_BY_WECOM = {
+    "MsgType": "event",
+    "Event": "change_external_tag",
+    "ChangeType": "update",
+    "Id": "et1",
+    "CreateTime": "1772352000",
+}
 SENDER = DigestSender(1000002, "http://localhost:8000/h5/worklist", open_items)
 
 
@@ -52,6 +62,8 @@ def world(database: Database) -> World:
     built.refund("", "2026-03-02 15:10", "r3")  # half of an anonymous sale
     built.refund("c1", "2026-03-02 15:20", "nobody-knows")  # its purchase was never told
     built.live_until("2026-03-04 11:00")
+    with database.transaction() as session:
+        receive(session, WeComEvent.of(TOLD_BY_WECOM), clock.real_now(session))
     return built
 
 
@@ -115,6 +127,18 @@ BY_HAND = {
     "a refund's event": (
         "DELETE FROM inbound WHERE id IN (SELECT id FROM refunds)",
         "refunds without their event",
+    ),
+    "an event's timer": (
+        "DELETE FROM timers WHERE lane = 'inbox'",
+        "events from WeCom without their timer, or with one too many",
+    ),
+    "an event that was not applied": (
+        "UPDATE inbound SET state = 'applied' WHERE source = 'wecom'",
+        "events from WeCom without their timer, or with one too many",
+    ),
+    "an event of WeCom's": (
+        "DELETE FROM inbound WHERE source = 'wecom'",
+        "work on events there are not",
     ),
     "an event's key": (
         "UPDATE inbound SET event_key = 'purchase:x' WHERE id = {r1}",

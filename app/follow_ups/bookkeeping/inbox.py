@@ -1,4 +1,7 @@
-"""Every applied event left its purchase or refund, and none of these came from nowhere."""
+"""Every applied event left its purchase or refund, and none of these came from nowhere.
+
+What WeCom tells leaves no fact of its own; what was received waits for its timer.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, exists, literal, or_, select
 
 from app.follow_ups.bookkeeping.checks import Check, Faults, Within
-from app.inbound.models import Inbound, InboundState
+from app.inbound.models import WECOM, Inbound, InboundState, ReceivedEvent
 from app.orders.models import Order, Refund
+from app.timers import Lane, Timer
 
 PURCHASE, REFUND = "purchase:", "refund:"
 
@@ -24,6 +28,7 @@ def _without_fact(within: Within) -> Faults:
     return select(Inbound.id.label("event"), Inbound.source, Inbound.event_key.label("key")).where(
         within(Inbound.id),
         Inbound.state == InboundState.APPLIED,
+        Inbound.source != WECOM,
         ~exists().where(_belongs(Order, PURCHASE)),
         ~exists().where(_belongs(Refund, REFUND)),
     )
@@ -34,8 +39,31 @@ def _without_event(fact: Any, prefix: str, within: Within) -> Faults:
     return select(fact.id, fact.source, fact.ref).where(within(fact.id), ~applied)
 
 
+def _waiting_for_nothing(within: Within) -> Faults:
+    """An event has its work and, until it is applied or set aside, its timer; afterwards it waits for nothing."""
+    received = Inbound.state == InboundState.RECEIVED
+    work = exists().where(
+        ReceivedEvent.inbound_id == Inbound.id, ReceivedEvent.next_due_at.is_not(None) == received
+    )
+    its = exists().where(
+        ReceivedEvent.inbound_id == Inbound.id,
+        Timer.lane == str(Lane.INBOX),
+        Timer.due_at == ReceivedEvent.next_due_at,
+        Timer.subject_id == Inbound.id,
+    )
+    query = select(Inbound.id.label("event"), Inbound.event_key.label("key"), Inbound.state)
+    return query.where(within(Inbound.id), Inbound.source == WECOM, or_(~work, and_(received, ~its)))
+
+
+def _of_no_event(within: Within) -> Faults:
+    its = exists().where(Inbound.id == ReceivedEvent.inbound_id, Inbound.source == WECOM)
+    return select(ReceivedEvent.inbound_id.label("event")).where(within(ReceivedEvent.inbound_id), ~its)
+
+
 CHECKS = (
     Check("applied events without their purchase or refund", Inbound.id, _without_fact),
     Check("purchases without their event", Order.id, lambda within: _without_event(Order, PURCHASE, within)),
+    Check("events from WeCom without their timer, or with one too many", Inbound.id, _waiting_for_nothing),
+    Check("work on events there are not", ReceivedEvent.inbound_id, _of_no_event),
     Check("refunds without their event", Refund.id, lambda within: _without_event(Refund, REFUND, within)),
 )
