@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from app.wecom.apis.addresses import AddressesAPI
+from app.wecom.apis.contact_ways import ContactWaysAPI
 from app.wecom.apis.contacts import ContactsAPI
 from app.wecom.apis.departments import DepartmentsAPI
 from app.wecom.apis.logins import LoginsAPI
@@ -12,6 +13,7 @@ from app.wecom.apis.media import MediaAPI
 from app.wecom.apis.messages import MessagesAPI
 from app.wecom.apis.people import PeopleAPI
 from app.wecom.apis.tags import TagsAPI
+from app.wecom.apis.welcomes import WelcomesAPI
 from app.wecom.client import CorpClient
 from app.wecom.port import Credentials, Login, SentMessage
 from app.wecom.replies import Answer
@@ -48,6 +50,16 @@ class WeComApp:
     def tags(self) -> TagsAPI:
         """The corp's customer tags and who carries them."""
         return self._client.tags
+
+    @property
+    def contact_ways(self) -> ContactWaysAPI:
+        """Codes that lead a customer to an account."""
+        return self._client.contact_ways
+
+    @property
+    def welcomes(self) -> WelcomesAPI:
+        """The first words to a new customer."""
+        return self._client.welcomes
 
     @property
     def logins(self) -> LoginsAPI:

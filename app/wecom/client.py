@@ -15,6 +15,7 @@ from typing import Any
 from wechatpy.work import WeChatClient
 
 from app.wecom.apis.addresses import AddressesAPI
+from app.wecom.apis.contact_ways import ContactWaysAPI
 from app.wecom.apis.contacts import ContactsAPI
 from app.wecom.apis.departments import DepartmentsAPI
 from app.wecom.apis.logins import LoginsAPI
@@ -22,12 +23,14 @@ from app.wecom.apis.media import MediaAPI
 from app.wecom.apis.messages import MessagesAPI
 from app.wecom.apis.people import PeopleAPI
 from app.wecom.apis.tags import TagsAPI
+from app.wecom.apis.welcomes import WelcomesAPI
 from app.wecom.breaker import Distrust, FrequencyBreaker
 from app.wecom.errors import (
     BUSY,
     FREQUENCY_LIMIT,
     STALE_TOKEN,
     WeComError,
+    WeComMisconfigured,
     WeComRetryable,
     refusal,
 )
@@ -63,6 +66,8 @@ class CorpClient(WeChatClient):  # type: ignore[misc]  # wechatpy has no types
     messages = MessagesAPI()
     people = PeopleAPI()
     tags = TagsAPI()
+    contact_ways = ContactWaysAPI()
+    welcomes = WelcomesAPI()
 
     def __init__(
         self,
@@ -144,14 +149,22 @@ class CorpClient(WeChatClient):  # type: ignore[misc]  # wechatpy has no types
         token = self.access_token
         read = self._patiently(call, {"access_token": token})
         if read.errcode in STALE_TOKEN:
-            token = self._token.renew(token)
-            self._distrust.check(path)
+            token = self._renewed(path, token)
             read = self._patiently(call, {"access_token": token})
             if read.errcode in STALE_TOKEN:
                 self._distrust.refused(path, token)
         if read.errcode == 0:
             self._distrust.accepted(path, token)
         return self._checked(path, read, began_s)
+
+    def _renewed(self, path: str, stale: str) -> str:
+        try:
+            token = self._token.renew(stale)
+        except WeComMisconfigured:
+            self._distrust.refused(path, stale)
+            raise
+        self._distrust.check(path)
+        return token
 
     def _checked(self, path: str, read: Read, began_s: float) -> Read:
         """The answer, if it is no error; the breaker learns of it either way."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from app.wecom.apis.addresses import AddressesAPI
+    from app.wecom.apis.contact_ways import ContactWaysAPI
     from app.wecom.apis.contacts import ContactsAPI
     from app.wecom.apis.departments import DepartmentsAPI
     from app.wecom.apis.logins import LoginsAPI
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from app.wecom.apis.messages import MessagesAPI
     from app.wecom.apis.people import PeopleAPI
     from app.wecom.apis.tags import TagsAPI
+    from app.wecom.apis.welcomes import WelcomesAPI
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,16 @@ class WeComPort(Protocol):
     @property
     def tags(self) -> TagsAPI:
         """The corp's customer tags and who carries them."""
+        ...
+
+    @property
+    def contact_ways(self) -> ContactWaysAPI:
+        """Codes that lead a customer to an account."""
+        ...
+
+    @property
+    def welcomes(self) -> WelcomesAPI:
+        """The first words to a new customer."""
         ...
 
     @property

@@ -27,7 +27,27 @@ class UnansweringWeCom:
         raise NotImplementedError
 
     @property
+    def contact_ways(self) -> NoReturn:
+        raise NotImplementedError
+
+    @property
+    def welcomes(self) -> NoReturn:
+        raise NotImplementedError
+
+    @property
     def tags(self) -> NoReturn:
+        raise NotImplementedError
+
+    @property
+    def logins(self) -> NoReturn:
+        raise NotImplementedError
+
+    @property
+    def media(self) -> NoReturn:
+        raise NotImplementedError
+
+    @property
+    def messages(self) -> NoReturn:
         raise NotImplementedError
 
     def send_app_message(self, body: str) -> SentMessage:
