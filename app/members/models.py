@@ -107,13 +107,16 @@ class SyncState(StrEnum):
 class Sync(Base):
     """One comparison of our tables with WeCom's (企业微信对账), resumable where it stopped.
 
-    Owns one timer in the sync lane at `next_due_at`, in real time: when to begin or go on. `cursor` says where.
+    Until it is over it owns one timer in the sync lane at `next_due_at`, in real time, when to begin or go on, and its
+    `slot`: of those asked for, and of the nightly ones, there is one at a time. `stage` and `cursor` say where it goes
+    on; `counts` is JSON, kind of thing → what became of it → how many.
     """
 
     __tablename__ = "syncs"
     __table_args__ = (Index(None, "state", "requested_at"),)
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    slot: Mapped[str | None] = mapped_column(String(16), unique=True)
     reason: Mapped[str] = mapped_column(String(32))
     state: Mapped[str] = mapped_column(String(16))
     requested_at: Mapped[datetime]

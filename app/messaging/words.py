@@ -1,4 +1,4 @@
-"""What a digest says. There is no request here whose language could be asked: digests are Chinese."""
+"""What messages say. There is no request here whose language could be asked: they are Chinese."""
 
 from __future__ import annotations
 
@@ -27,6 +27,11 @@ def more(notices: int) -> str:
 def button() -> str:
     """What the link of the card is called: four characters at most."""
     return _catalogue().gettext("Get in touch")
+
+
+def taken() -> str:
+    """What stands on a card in place of the buttons once one was pressed."""
+    return _catalogue().gettext("Taken care of")
 
 
 @cache
