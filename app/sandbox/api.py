@@ -7,41 +7,75 @@ and its business. Business errors have HTTP status 200; an unknown path is 404.
 from __future__ import annotations
 
 import json
-import time
 from collections import Counter
-from collections.abc import Iterator
 
 from flask import Blueprint, Response, current_app, request
 
 from app.sandbox import (
     addresses,
     codes,
+    contact_ways,
     contacts,
     departments,
     faults,
+    group_chat_owners,
+    group_chat_statistics,
+    group_chats,
+    group_sends,
+    join_ways,
+    livings,
     media,
     messages,
+    moments,
+    pay,
     people,
+    products,
     revisions,
     rules,
+    statistics,
+    tags,
     tickets,
     tokens,
+    transfers,
+    welcomes,
 )
 from app.sandbox.answers import Answer, Download, WeComError, refusal
 from app.sandbox.calls import Call, Endpoint, World
-from app.sandbox.faults import Fault, FaultKind
+from app.sandbox.fault_answers import suffer
+from app.sandbox.fault_script import Script
+from app.sandbox.limits import Meter
 
 api = Blueprint("api", __name__, url_prefix="/cgi-bin")
 
 
-SUBJECTS = (addresses, codes, contacts, departments, media, messages, people, revisions, tickets)
+SUBJECTS = (
+    addresses,
+    codes,
+    contact_ways,
+    contacts,
+    departments,
+    group_chat_owners,
+    group_chat_statistics,
+    group_chats,
+    group_sends,
+    join_ways,
+    livings,
+    media,
+    messages,
+    moments,
+    pay,
+    people,
+    products,
+    revisions,
+    statistics,
+    tags,
+    tickets,
+    transfers,
+    welcomes,
+)
 ENDPOINTS: dict[str, Endpoint] = {
     path: endpoint for subject in SUBJECTS for path, endpoint in subject.ENDPOINTS.items()
 }
-
-
-class BrokenAnswer(ConnectionAbortedError):
-    """Raised in the middle of a body so that the server cuts the connection."""
 
 
 def world_of() -> World:
@@ -56,63 +90,76 @@ def calls_seen() -> Counter[str]:
     return seen
 
 
+def meter_of() -> Meter:
+    """What counts the calls."""
+    meter: Meter = current_app.extensions["sandbox_meter"]
+    return meter
+
+
+def script_of() -> Script:
+    """The script of faults."""
+    script: Script = current_app.extensions["sandbox_script"]
+    return script
+
+
 @api.route("/<path:path>", methods=["GET", "POST"])
 def answer_call(path: str) -> Response:
-    """Every call: planted fault first, then the gate and the endpoint."""
+    """Every call: script and planted faults first, then the gate and the endpoint."""
     world = world_of()
     calls_seen()[path] += 1
-    fault = faults.take(world.store, path)
-    if fault is not None:
-        return _suffer(world, path, fault)
-    return _answer(world, path)
+    with meter_of().slot(path) as crowded:
+        fault = script_of().strike(path, world.clock.now()) or faults.take(world.store, path)
+        if fault is None:
+            return _answer(world, path, crowded)
+        return suffer(fault, lambda: _answer(world, path, crowded), _refuse)
 
 
-def _answer(world: World, path: str) -> Response:
+def _answer(world: World, path: str, crowded: bool) -> Response:
     if path != "gettoken" and path not in ENDPOINTS:
         return Response("404 page not found", status=404, mimetype="text/plain")
     try:
-        return _json(_dispatch(world, path))
+        return _json(_dispatch(world, path, crowded))
     except WeComError as error:
         return _json(refusal(error, request.remote_addr or "", world.clock.now()))
 
 
-def _dispatch(world: World, path: str) -> Answer | Download:
-    args = request.args
+def _refuse(errcode: int) -> Response:
+    return _json(refusal(WeComError(errcode), request.remote_addr or "", world_of().clock.now()))
+
+
+def _dispatch(world: World, path: str, crowded: bool) -> Answer | Download:
+    args, ip, now = request.args, request.remote_addr or "", world.clock.now()
     with world.store.reading() as connection:
         in_force = rules.of(connection)
-    if in_force.trusted_ips is not None and request.remote_addr not in in_force.trusted_ips:
+    if in_force.trusted_ips is not None and ip not in in_force.trusted_ips:
         raise WeComError(60020)
     if path == "gettoken":
-        return tokens.gettoken(world, args)
-    endpoint, now = ENDPOINTS[path], world.clock.now()
+        return _gettoken(world, ip, now)
+    endpoint = ENDPOINTS[path]
     app = tokens.app_of(world, args.get("access_token", ""))
+    meter_of().count_call(path, ip, app.agent_id, debug=args.get("debug") == "1", now=now)
+    if crowded:
+        raise WeComError(45033)
     rules.check_permission(endpoint, app, path, in_force)
     if endpoint.post and request.method != "POST":
         raise WeComError(40058, "POST only")
-    return endpoint.answer(Call(world, app, args, request.get_data(), now, request.headers))
+    try:
+        return endpoint.answer(Call(world, app, args, request.get_data(), now, request.headers))
+    except WeComError:
+        meter_of().count_refused(path, ip, now)
+        raise
 
 
-def _suffer(world: World, path: str, fault: Fault) -> Response:
-    if fault.kind is FaultKind.ERRCODE:
-        error = WeComError(int(fault.value))
-        return _json(refusal(error, request.remote_addr or "", world.clock.now()))
-    if fault.kind is FaultKind.HTTP500:
-        return Response("<html>upstream error</html>", status=int(fault.value), mimetype="text/html")
-    if fault.kind is FaultKind.DELAY:
-        time.sleep(fault.value)
-        return _answer(world, path)
-    done = _answer(world, path)
-    if fault.kind is FaultKind.MALFORMED:
-        return Response('{"errcode":0,"errmsg":"o', mimetype="application/json")
-    time.sleep(fault.value)
-    return Response(
-        _cut(), headers={"Content-Length": str(len(done.get_data()))}, mimetype="application/json"
-    )
-
-
-def _cut() -> Iterator[bytes]:
-    yield b'{"errcode":'
-    raise BrokenAnswer("the answer was dropped on demand")
+def _gettoken(world: World, ip: str, now: int) -> Answer:
+    """A wrong secret over and over makes WeCom refuse the address for an hour (45009; facts 2.1)."""
+    meter_of().check_secret(ip, now)
+    meter_of().count_call("gettoken", ip, 0, debug=False, now=now)
+    try:
+        return tokens.gettoken(world, request.args)
+    except WeComError as error:
+        if error.code == 40001:
+            meter_of().count_wrong_secret(ip, now)
+        raise
 
 
 def _json(answer: Answer | Download) -> Response:

@@ -12,13 +12,23 @@ from app.sandbox.api import api
 from app.sandbox.callback_sender import Sender
 from app.sandbox.callbacks import Address
 from app.sandbox.calls import World
+from app.sandbox.choosing import choosing
 from app.sandbox.clock import VirtualClock, real_time
 from app.sandbox.control import control
+from app.sandbox.control_access import control_access
 from app.sandbox.control_callbacks import control_callbacks
+from app.sandbox.control_campaign import control_campaign
+from app.sandbox.control_graph import control_graph
 from app.sandbox.control_organisation import control_organisation
+from app.sandbox.customer_phone import customer_phone
+from app.sandbox.fault_script import Script
 from app.sandbox.guard import protect
+from app.sandbox.limits import Meter
 from app.sandbox.logins import logins
 from app.sandbox.phone import phone
+from app.sandbox.phone_work import phone_work
+from app.sandbox.qr_page import qr_page
+from app.sandbox.scanning import scanning
 from app.sandbox.settings import Settings
 from app.sandbox.store import Store
 
@@ -30,12 +40,22 @@ def create_sandbox(settings: Settings, real_now: Callable[[], int] = real_time) 
     app.extensions["sandbox"] = world = World(settings, store, VirtualClock(store, real_now))
     app.extensions["sandbox_callbacks"] = _sender(world)
     app.extensions["sandbox_calls"] = Counter()
+    app.extensions["sandbox_meter"] = Meter()
+    app.extensions["sandbox_script"] = Script()
     app.register_blueprint(api)
     app.register_blueprint(control)
+    app.register_blueprint(control_access)
     app.register_blueprint(control_callbacks)
+    app.register_blueprint(control_campaign)
+    app.register_blueprint(control_graph)
     app.register_blueprint(control_organisation)
     app.register_blueprint(logins)
+    app.register_blueprint(choosing)
+    app.register_blueprint(customer_phone)
     app.register_blueprint(phone)
+    app.register_blueprint(phone_work)
+    app.register_blueprint(scanning)
+    app.register_blueprint(qr_page)
 
     def protected(response: Response) -> Response:
         return protect(response, settings)

@@ -19,6 +19,8 @@ class FaultKind(StrEnum):
     ERRCODE answers `value` (an errcode) and does nothing. HTTP500 answers that status and does nothing.
     DELAY waits `value` real seconds, then does what was asked. DROP_ANSWER does what was asked and breaks
     the connection after `value` real seconds. MALFORMED does what was asked and answers what is no JSON.
+    RESET breaks the connection and does nothing. TRICKLE does what was asked and lets the answer come byte by byte,
+    over `value` real seconds.
     """
 
     ERRCODE = "errcode"
@@ -26,6 +28,8 @@ class FaultKind(StrEnum):
     DELAY = "delay"
     DROP_ANSWER = "drop_answer"
     MALFORMED = "malformed"
+    RESET = "reset"
+    TRICKLE = "trickle"
 
 
 DEFAULT_VALUES = {
@@ -34,6 +38,8 @@ DEFAULT_VALUES = {
     FaultKind.DELAY: 1,
     FaultKind.DROP_ANSWER: 0,
     FaultKind.MALFORMED: 0,
+    FaultKind.RESET: 0,
+    FaultKind.TRICKLE: 1,
 }
 
 

@@ -81,12 +81,12 @@ def _named(connection: sqlite3.Connection, body: Body, users: list[str]) -> Rece
         "invalidparty": [],
         "invalidtag": names_of(body, "totag"),
     }
-    seen = scope.departments_seen(connection)
+    limited = scope.departments_seen(connection) is not None
     for name in users:
         row = connection.execute(
-            "SELECT userid, department_id FROM person WHERE userid = ? AND status = 1", (name,)
+            "SELECT userid FROM person WHERE userid = ? AND status = 1", (name,)
         ).fetchone()
-        if row is None or (seen is not None and row["department_id"] not in seen):
+        if row is None or (limited and not scope.sees(connection, row["userid"])):
             invalid["invaliduser"].append(name.lower())
         else:
             found[row["userid"]] = None

@@ -38,20 +38,27 @@ def departments_seen(connection: sqlite3.Connection) -> set[int] | None:
 
 def visible(connection: sqlite3.Connection, departments: set[int] | None) -> list[str]:
     """The active members of these departments (None: of the corp) that the app may see, in order."""
-    seen = departments_seen(connection)
-    rows = connection.execute("SELECT userid, department_id FROM person WHERE status = 1 ORDER BY userid")
-    return [
-        row["userid"]
-        for row in rows
-        if (departments is None or row["department_id"] in departments)
-        and (seen is None or row["department_id"] in seen)
-    ]
+    rows = connection.execute(
+        """SELECT DISTINCT person.userid FROM person JOIN membership USING (userid)
+           WHERE person.status = 1
+               AND (:wanted IS NULL OR membership.department_id IN (SELECT value FROM json_each(:wanted)))
+               AND (:seen IS NULL OR EXISTS (
+                   SELECT 1 FROM membership AS other WHERE other.userid = person.userid
+                       AND other.department_id IN (SELECT value FROM json_each(:seen))))
+           ORDER BY person.userid""",
+        {"wanted": _json(departments), "seen": _json(departments_seen(connection))},
+    )
+    return [row["userid"] for row in rows]
 
 
 def with_below(connection: sqlite3.Connection, departments: Iterable[int]) -> set[int]:
     """These departments and all below them."""
     rows = connection.execute(
         "SELECT department_id FROM department_within WHERE within_id IN (SELECT value FROM json_each(?))",
-        (json.dumps(sorted(departments)),),
+        (_json(set(departments)),),
     )
     return {row["department_id"] for row in rows}
+
+
+def _json(departments: set[int] | None) -> str | None:
+    return None if departments is None else json.dumps(sorted(departments))

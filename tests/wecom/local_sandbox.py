@@ -74,6 +74,8 @@ class LocalSandbox:
     def fresh(self) -> None:
         """As if nobody had called: no faults, no tokens, rules and clock as they were, everybody in place."""
         self.forget()
+        self.control("DELETE", "limits")
+        self.control("DELETE", "faults/script")
         self.control("PUT", "rules", {})
         self.control("POST", "clock", {"offset_us": 0})
         self.seed()
@@ -136,15 +138,30 @@ class LocalSandbox:
         sent = {"kind": kind, "url": url, "timestamp": timestamp, "nonceStr": nonce, "signature": signature}
         return int(self._http.post(f"{self.url}/sandbox/verify-signature", json=sent).json()["errcode"])
 
-    def app(self, credentials: Credentials = OURS, cache: TokenCache | None = None) -> WeComApp:
+    def app(
+        self, credentials: Credentials = OURS, cache: TokenCache | None = None, **options: Any
+    ) -> WeComApp:
         """A port that has called nothing yet and waits but a moment between tries."""
-        return WeComApp(self.client(credentials, cache))
+        return WeComApp(self.client(credentials, cache, **options))
 
-    def client(self, credentials: Credentials = OURS, cache: TokenCache | None = None) -> CorpClient:
-        return CorpClient(credentials, self.url, cache or ProcessCache(), sleep=lambda _seconds: None)
+    def client(
+        self, credentials: Credentials = OURS, cache: TokenCache | None = None, **options: Any
+    ) -> CorpClient:
+        options = {"sleep": lambda _seconds: None, **options}
+        return CorpClient(credentials, self.url, cache or ProcessCache(), **options)
 
     def _answers(self) -> bool:
         try:
             return self._http.get(f"{self.url}/sandbox/state", timeout=1).status_code == 200
         except requests.RequestException:
             return False
+
+
+class Counted:
+    """How many calls each path got since this was made."""
+
+    def __init__(self, sandbox: LocalSandbox) -> None:
+        self._sandbox, self._before = sandbox, sandbox.calls()
+
+    def __getitem__(self, path: str) -> int:
+        return self._sandbox.calls().get(path, 0) - self._before.get(path, 0)
