@@ -6,6 +6,7 @@ import json
 import sqlite3
 from dataclasses import dataclass
 
+from app.sandbox import scope
 from app.sandbox.calls import Body
 from app.sandbox.clock import SECOND
 
@@ -39,15 +40,17 @@ def as_way(row: sqlite3.Row) -> Way:
 
 
 def members_of(connection: sqlite3.Connection, users: list[str], parties: list[int]) -> list[str]:
-    """The members named and those of the departments, each once, in the order named."""
+    """The members named and those of the departments with all below them, each once, in the order named."""
     rows = connection.execute(
         """SELECT person.userid FROM person JOIN json_each(?) AS named ON person.userid = named.value COLLATE NOCASE
            ORDER BY named.key""",
         (json.dumps(users),),
     ).fetchall()
+    below = scope.with_below(connection, parties)
     rows += connection.execute(
-        "SELECT userid FROM person WHERE department_id IN (SELECT value FROM json_each(?)) ORDER BY userid",
-        (json.dumps(parties),),
+        """SELECT DISTINCT userid FROM membership WHERE department_id IN (SELECT value FROM json_each(?))
+           ORDER BY userid""",
+        (json.dumps(sorted(below)),),
     ).fetchall()
     return list(dict.fromkeys(row["userid"] for row in rows))
 

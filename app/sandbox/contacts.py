@@ -23,6 +23,15 @@ BATCH_DEFAULT = 50
 WECHAT = 1
 
 
+def get_follow_user_list(call: Call) -> Answer:
+    """externalcontact/get_follow_user_list: members for whom 客户联系 is switched on, of those in scope (facts 3.4)."""
+    with call.world.store.reading() as connection:
+        rows = connection.execute(
+            "SELECT userid FROM person WHERE contacts_enabled AND status = 1 ORDER BY userid"
+        ).fetchall()
+        return ok(follow_user=[row["userid"] for row in rows if scope.sees(connection, row["userid"])])
+
+
 def list_contacts(call: Call) -> Answer:
     """externalcontact/list: the ids of a member's customers.
 
@@ -254,6 +263,7 @@ def _decode_cursor(cursor: str, parts: int) -> list[str]:
 
 
 ENDPOINTS = {
+    "externalcontact/get_follow_user_list": Endpoint(get_follow_user_list, contacts=True),
     "externalcontact/list": Endpoint(list_contacts, contacts=True),
     "externalcontact/get": Endpoint(get_contact, contacts=True),
     "externalcontact/batch/get_by_user": Endpoint(batch_by_user, post=True, contacts=True),

@@ -104,15 +104,6 @@ def get_userid(call: Call) -> Answer:
     return ok(userid=row["userid"])
 
 
-def get_follow_user_list(call: Call) -> Answer:
-    """externalcontact/get_follow_user_list: the members for whom 客户联系 is switched on (facts 3.4)."""
-    with call.world.store.reading() as connection:
-        rows = connection.execute(
-            "SELECT userid FROM person WHERE contacts_enabled AND status = 1 ORDER BY userid"
-        )
-        return ok(follow_user=[row["userid"] for row in rows])
-
-
 def put_person(connection: sqlite3.Connection, person: dict[str, Any]) -> None:
     """Add a member or bring it up to date; departments are made when they are new. The first is the main one."""
     departments = [department_at(connection, path) for path in person["departments"]]
@@ -180,5 +171,4 @@ ENDPOINTS = {
     "user/simplelist": Endpoint(list_user_names),
     "user/list_id": Endpoint(list_user_ids, post=True, sync=True),
     "user/getuserid": Endpoint(get_userid, post=True),
-    "externalcontact/get_follow_user_list": Endpoint(get_follow_user_list, contacts=True),
 }
