@@ -28,31 +28,29 @@ control_campaign = Blueprint("control_campaign", __name__, url_prefix="/sandbox/
 
 control_campaign.before_request(refuse_strangers)
 
-KEPT = tuple(
-    [
-        "group_send_reminder",
-        "group_send_target",
-        "group_send_task",
-        "group_send",
-        "moment_reaction",
-        "moment_viewer",
-        "moment_task",
-        "moment_job",
-        "moment",
-        "handover",
-        "dimission",
-        "group_chat_handover",
-        "group_chat_message",
-        "group_chat_member",
-        "group_chat",
-        "join_way",
-        "living_code",
-        "living_viewer",
-        "living",
-        "product",
-        "bill",
-        "fund_flow",
-    ]
+KEPT = (
+    "group_send_reminder",
+    "group_send_target",
+    "group_send_task",
+    "group_send",
+    "moment_reaction",
+    "moment_viewer",
+    "moment_task",
+    "moment_job",
+    "moment",
+    "handover",
+    "dimission",
+    "group_chat_handover",
+    "group_chat_message",
+    "group_chat_member",
+    "group_chat",
+    "join_way",
+    "living_code",
+    "living_viewer",
+    "living",
+    "product",
+    "bill",
+    "fund_flow",
 )
 
 

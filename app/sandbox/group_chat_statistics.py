@@ -55,7 +55,9 @@ def by_owner(call: Call) -> Answer:
         raise WeComError(40058, "order_by, offset")
     with call.world.store.reading() as connection:
         owners = _owners(connection, body)
-        items = [{"owner": owner, "data": _figures(connection, [owner], first, last)} for owner in owners]
+        items: list[dict[str, Any]] = [
+            {"owner": owner, "data": _figures(connection, [owner], first, last)} for owner in owners
+        ]
     ascending = whole_number(body, "order_asc", 0) == 1
     items.sort(key=lambda item: ORDERS[order](item["data"]), reverse=not ascending)
     page = items[offset : offset + limit]

@@ -8,11 +8,19 @@ from app.wecom.apis.addresses import AddressesAPI
 from app.wecom.apis.contact_ways import ContactWaysAPI
 from app.wecom.apis.contacts import ContactsAPI
 from app.wecom.apis.departments import DepartmentsAPI
+from app.wecom.apis.group_chats import GroupChatsAPI
+from app.wecom.apis.group_sends import GroupSendsAPI
+from app.wecom.apis.livings import LivingsAPI
 from app.wecom.apis.logins import LoginsAPI
 from app.wecom.apis.media import MediaAPI
 from app.wecom.apis.messages import MessagesAPI
+from app.wecom.apis.moments import MomentsAPI
+from app.wecom.apis.pay import PayAPI
 from app.wecom.apis.people import PeopleAPI
+from app.wecom.apis.products import ProductsAPI
+from app.wecom.apis.statistics import StatisticsAPI
 from app.wecom.apis.tags import TagsAPI
+from app.wecom.apis.transfers import TransfersAPI
 from app.wecom.apis.welcomes import WelcomesAPI
 from app.wecom.client import CorpClient
 from app.wecom.port import Credentials, Login, SentMessage
@@ -60,6 +68,46 @@ class WeComApp:
     def welcomes(self) -> WelcomesAPI:
         """The first words to a new customer."""
         return self._client.welcomes
+
+    @property
+    def group_chats(self) -> GroupChatsAPI:
+        """Customer groups: members, figures, owners, ways to join."""
+        return self._client.group_chats
+
+    @property
+    def group_sends(self) -> GroupSendsAPI:
+        """Messages to many customers, which members confirm on their phones."""
+        return self._client.group_sends
+
+    @property
+    def livings(self) -> LivingsAPI:
+        """Lives and who watched them."""
+        return self._client.livings
+
+    @property
+    def moments(self) -> MomentsAPI:
+        """Posts for customers, which members publish on their phones."""
+        return self._client.moments
+
+    @property
+    def pay(self) -> PayAPI:
+        """What customers paid."""
+        return self._client.pay
+
+    @property
+    def products(self) -> ProductsAPI:
+        """The product album."""
+        return self._client.products
+
+    @property
+    def statistics(self) -> StatisticsAPI:
+        """What accounts did with customers, day by day."""
+        return self._client.statistics
+
+    @property
+    def transfers(self) -> TransfersAPI:
+        """Customers handed to another account."""
+        return self._client.transfers
 
     @property
     def logins(self) -> LoginsAPI:

@@ -18,11 +18,19 @@ from app.wecom.apis.addresses import AddressesAPI
 from app.wecom.apis.contact_ways import ContactWaysAPI
 from app.wecom.apis.contacts import ContactsAPI
 from app.wecom.apis.departments import DepartmentsAPI
+from app.wecom.apis.group_chats import GroupChatsAPI
+from app.wecom.apis.group_sends import GroupSendsAPI
+from app.wecom.apis.livings import LivingsAPI
 from app.wecom.apis.logins import LoginsAPI
 from app.wecom.apis.media import MediaAPI
 from app.wecom.apis.messages import MessagesAPI
+from app.wecom.apis.moments import MomentsAPI
+from app.wecom.apis.pay import PayAPI
 from app.wecom.apis.people import PeopleAPI
+from app.wecom.apis.products import ProductsAPI
+from app.wecom.apis.statistics import StatisticsAPI
 from app.wecom.apis.tags import TagsAPI
+from app.wecom.apis.transfers import TransfersAPI
 from app.wecom.apis.welcomes import WelcomesAPI
 from app.wecom.breaker import Distrust, FrequencyBreaker
 from app.wecom.errors import (
@@ -59,6 +67,14 @@ class CorpClient(WeChatClient):  # type: ignore[misc]  # wechatpy has no types
 
     # One line per subject; wechatpy makes each anew with the client. app.py and port.py name them too.
     addresses = AddressesAPI()
+    group_chats = GroupChatsAPI()
+    group_sends = GroupSendsAPI()
+    livings = LivingsAPI()
+    moments = MomentsAPI()
+    pay = PayAPI()
+    products = ProductsAPI()
+    statistics = StatisticsAPI()
+    transfers = TransfersAPI()
     contacts = ContactsAPI()
     departments = DepartmentsAPI()
     logins = LoginsAPI()

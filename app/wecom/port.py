@@ -10,11 +10,19 @@ if TYPE_CHECKING:
     from app.wecom.apis.contact_ways import ContactWaysAPI
     from app.wecom.apis.contacts import ContactsAPI
     from app.wecom.apis.departments import DepartmentsAPI
+    from app.wecom.apis.group_chats import GroupChatsAPI
+    from app.wecom.apis.group_sends import GroupSendsAPI
+    from app.wecom.apis.livings import LivingsAPI
     from app.wecom.apis.logins import LoginsAPI
     from app.wecom.apis.media import MediaAPI
     from app.wecom.apis.messages import MessagesAPI
+    from app.wecom.apis.moments import MomentsAPI
+    from app.wecom.apis.pay import PayAPI
     from app.wecom.apis.people import PeopleAPI
+    from app.wecom.apis.products import ProductsAPI
+    from app.wecom.apis.statistics import StatisticsAPI
     from app.wecom.apis.tags import TagsAPI
+    from app.wecom.apis.transfers import TransfersAPI
     from app.wecom.apis.welcomes import WelcomesAPI
 
 
@@ -92,6 +100,46 @@ class WeComPort(Protocol):
     @property
     def welcomes(self) -> WelcomesAPI:
         """The first words to a new customer."""
+        ...
+
+    @property
+    def group_chats(self) -> GroupChatsAPI:
+        """Customer groups: members, figures, owners, ways to join."""
+        ...
+
+    @property
+    def group_sends(self) -> GroupSendsAPI:
+        """Messages to many customers, which members confirm on their phones."""
+        ...
+
+    @property
+    def livings(self) -> LivingsAPI:
+        """Lives and who watched them."""
+        ...
+
+    @property
+    def moments(self) -> MomentsAPI:
+        """Posts for customers, which members publish on their phones."""
+        ...
+
+    @property
+    def pay(self) -> PayAPI:
+        """What customers paid."""
+        ...
+
+    @property
+    def products(self) -> ProductsAPI:
+        """The product album."""
+        ...
+
+    @property
+    def statistics(self) -> StatisticsAPI:
+        """What accounts did with customers, day by day."""
+        ...
+
+    @property
+    def transfers(self) -> TransfersAPI:
+        """Customers handed to another account."""
         ...
 
     @property

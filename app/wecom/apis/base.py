@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from enum import IntEnum
+from typing import Any, Self
 
 from wechatpy.client.api.base import BaseWeChatAPI
 
@@ -11,6 +12,14 @@ from app.wecom.errors import WeComRetryable
 
 Answer = Mapping[str, Any]
 MOST_PAGES = 10_000
+
+
+class Code(IntEnum):
+    """One of WeCom's numbered states. Each kind has UNKNOWN (-1): what WeCom adds later is no error here."""
+
+    @classmethod
+    def _missing_(cls, value: object) -> Self:
+        return cls["UNKNOWN"]
 
 
 class CorpAPI(BaseWeChatAPI):  # type: ignore[misc]  # wechatpy has no types
