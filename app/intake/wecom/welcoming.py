@@ -29,6 +29,7 @@ from app.members.models import ExternalContact
 from app.messaging.models import Welcome, WelcomeState
 from app.stores.models import Store
 from app.timers import Lane, Timer, TimerKey, clear_timers, set_timers
+from app.wecom.apis.welcomes import WelcomeOutcome
 from app.wecom.callbacks import BadCallback, WeComEvent
 from app.wecom.errors import WeComError, WeComRejected, WeComRetryable
 from app.wecom.port import WeComPort
@@ -39,9 +40,11 @@ REASON = 255
 OWN_DEADLINE = timedelta(seconds=15)
 # A claim's life: longer than the port's longest call. Whose claim is older died.
 LEASE = timedelta(seconds=60)
-TOO_LATE = 41050
-ALREADY_CHATTING = 41051
-ANOTHER_APP_IS_SENDING = 41096
+STATE = {
+    WelcomeOutcome.SENT: WelcomeState.SENT,
+    WelcomeOutcome.ALREADY: WelcomeState.TAKEN,
+    WelcomeOutcome.TOO_LATE: WelcomeState.LATE,
+}
 PAUSE_S = 0.5
 ASK = (WelcomeState.LATE, WelcomeState.FAILED, WelcomeState.UNKNOWN)
 
@@ -239,21 +242,15 @@ def _send(wecom: WeComPort, words: WelcomeWords, claim: Claim) -> Outcome:
 
 
 def _call(wecom: WeComPort, code: str, text: str, deadline: Deadline) -> tuple[WelcomeState | None, str]:
-    """One call; None where WeCom says that another app is at it and that we may ask once more."""
+    """One call; None where WeCom did not take it, e.g. because another app is at it (41096): we may ask once more."""
     if deadline.has_passed():
         return WelcomeState.LATE, "past_deadline"
     try:
-        wecom.welcomes.send(code, text)
+        return STATE[wecom.welcomes.send(code, content=text)], ""
     except WeComRetryable as error:
-        return (WelcomeState.UNKNOWN if error.sent else WelcomeState.FAILED), str(error)
+        return (WelcomeState.UNKNOWN if error.sent else None), str(error)
     except WeComRejected as error:
-        known = {
-            TOO_LATE: WelcomeState.LATE,
-            ALREADY_CHATTING: WelcomeState.TAKEN,
-            ANOTHER_APP_IS_SENDING: None,
-        }
-        return known.get(error.errcode, WelcomeState.FAILED), str(error)
-    return WelcomeState.SENT, ""
+        return WelcomeState.FAILED, str(error)
 
 
 def _ask_name(wecom: WeComPort, claim: Claim) -> str:

@@ -1,0 +1,24 @@
+"""Which event from WeCom has which handler. An event without one is kept as `not_handled`."""
+
+from __future__ import annotations
+
+from app.db import Database
+from app.intake.handlers import Handlers
+from app.intake.wecom.card_presses import MENU, card_handler
+from app.intake.wecom.contacts import CONTACT
+from app.intake.wecom.group_chats import CHAT
+from app.intake.wecom.livings import LIVING
+from app.intake.wecom.tags import tag_handler
+
+
+def wecom_handlers(database: Database) -> Handlers:
+    """All of them. Some read or claim something of ours before they look at WeCom: `database` is where."""
+    cards = card_handler(database)
+    return {
+        "change_external_contact": CONTACT,
+        "change_external_tag": tag_handler(database),
+        "change_external_chat": CHAT,
+        "template_card_event": cards,
+        MENU: cards,
+        "living_status_change": LIVING,
+    }
