@@ -92,7 +92,7 @@ class Transport:
         try:
             response = self._pool.urlopen(
                 method, target, body.content if body else None, headers, retries=ONCE, redirect=False,
-                assert_same_host=False, timeout=Timeout(*timeout), preload_content=False,
+                assert_same_host=False, timeout=Timeout(connect=timeout[0], read=timeout[1]), preload_content=False,
             )  # fmt: skip
             return self._read(response, most_bytes, self._monotonic() + within_s)
         except HTTPError as error:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.wecom.local_sandbox import LocalSandbox
+from tests.wecom.local_sandbox import Counted, LocalSandbox
 
 
 @pytest.fixture(scope="session")
@@ -23,3 +23,9 @@ def sandbox_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalS
 def sandbox(sandbox_process: LocalSandbox) -> LocalSandbox:
     sandbox_process.forget()
     return sandbox_process
+
+
+@pytest.fixture
+def counted(sandbox: LocalSandbox) -> Counted:
+    """Calls since the test began."""
+    return Counted(sandbox)

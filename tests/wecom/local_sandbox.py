@@ -121,6 +121,10 @@ class LocalSandbox:
         answer: dict[str, Any] = self._http.get(f"{self.url}/cgi-bin/{path}", params=params).json()
         return answer
 
+    def media_file(self, media_id: str) -> Path:
+        """Where the sandbox keeps the bytes of a media id."""
+        return self._folder / "state.media" / media_id
+
     def revoke_tokens(self) -> None:
         self._http.delete(f"{self.url}/sandbox/tokens").raise_for_status()
 
