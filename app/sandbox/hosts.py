@@ -11,26 +11,57 @@ from urllib.parse import urlsplit
 from app.sandbox.settings import Settings
 
 PHONE_DOMAIN = "localhost"
+# Phones side by side are below one name, so that to a browser they are one site: a page framed in a frame
+# of another site gets no SameSite=Lax cookie, and the toolbar could not sign in there.
+TOGETHER = "phones"
+TOGETHER_DOMAIN = f"{TOGETHER}.{PHONE_DOMAIN}"
 
 _PLAIN = re.compile(r"[a-z0-9]([a-z0-9_\-]{0,61}[a-z0-9])?")
 _ENCODED = "x--"
+_CUSTOMER = "c--"
 
 
 def label_of(userid: str) -> str:
     """The host label of a member: the id in lower case, or an encoding when no label can spell it."""
     lowered = userid.lower()
-    if _PLAIN.fullmatch(lowered) and not lowered.startswith(_ENCODED):
+    if _PLAIN.fullmatch(lowered) and not lowered.startswith((_ENCODED, _CUSTOMER)) and lowered != TOGETHER:
         return lowered
-    return _ENCODED + base64.b32encode(lowered.encode()).decode().rstrip("=").lower()
+    return _ENCODED + _encoded(lowered)
+
+
+def customer_label_of(external_userid: str) -> str:
+    """The host label of a customer's phone; ids of customers are told apart by case, so they are encoded."""
+    return _CUSTOMER + _encoded(external_userid)
 
 
 def userid_of(host: str) -> str | None:
     """The member whose phone this host (with or without port) is; None for any other host."""
-    name = host.rsplit(":", 1)[0] if ":" in host else host
-    label, dot, domain = name.lower().partition(".")
-    if not dot or domain != PHONE_DOMAIN:
+    label = _phone_label(host)
+    if label is None or label.startswith(_CUSTOMER):
         return None
-    return _decoded(label) if label.startswith(_ENCODED) else label
+    return _decoded(label.removeprefix(_ENCODED)) if label.startswith(_ENCODED) else label
+
+
+def customer_of(host: str) -> str | None:
+    """The external_userid of the customer whose phone this host is; None for any other host."""
+    label = _phone_label(host)
+    return _decoded(label.removeprefix(_CUSTOMER)) if label and label.startswith(_CUSTOMER) else None
+
+
+def is_together(host: str) -> bool:
+    """Whether the host is the page of phones side by side, or a phone on it."""
+    name = _name(host)
+    return name == TOGETHER_DOMAIN or name.endswith("." + TOGETHER_DOMAIN)
+
+
+def phone_domain(host: str) -> str:
+    """What stands behind the label of a phone reached from this host, with its port."""
+    return (TOGETHER_DOMAIN if is_together(host) else PHONE_DOMAIN) + port_of(host)
+
+
+def chooser_url(host: str) -> str:
+    """Where one chooses a phone, seen from any host of the sandbox."""
+    return f"http://{PHONE_DOMAIN}{port_of(host)}/"
 
 
 def port_of(host: str) -> str:
@@ -39,9 +70,9 @@ def port_of(host: str) -> str:
     return colon + port if name and port.isdigit() else ""
 
 
-def toolbar_url_of(settings: Settings, userid: str) -> str:
-    """The toolbar's address on this member's phone."""
-    return settings.toolbar_url.replace("{userid}", label_of(userid))
+def toolbar_url_of(settings: Settings, label: str, host: str) -> str:
+    """The toolbar's address on the phone of this label, where the phone itself is reached by `host`."""
+    return settings.toolbar_url.replace("{userid}", f"{label}.{TOGETHER}" if is_together(host) else label)
 
 
 def app_origins(settings: Settings) -> list[str]:
@@ -77,8 +108,25 @@ def _loopback_twins(bare: str) -> list[str]:
     return [f"127.0.0.1{colon}{port}"] if name == "localhost" else []
 
 
-def _decoded(label: str) -> str | None:
-    text = label.removeprefix(_ENCODED).upper()
+def _name(host: str) -> str:
+    return (host.rsplit(":", 1)[0] if ":" in host else host).lower()
+
+
+def _phone_label(host: str) -> str | None:
+    name = _name(host)
+    for domain in (TOGETHER_DOMAIN, PHONE_DOMAIN):
+        label = name.removesuffix(f".{domain}")
+        if label != name:
+            return None if "." in label or label == TOGETHER else label
+    return None
+
+
+def _encoded(text: str) -> str:
+    return base64.b32encode(text.encode()).decode().rstrip("=").lower()
+
+
+def _decoded(encoded: str) -> str | None:
+    text = encoded.upper()
     try:
         return base64.b32decode(text + "=" * (-len(text) % 8)).decode()
     except (binascii.Error, UnicodeDecodeError):

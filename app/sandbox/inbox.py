@@ -16,25 +16,26 @@ FROM followed WHERE userid = :userid
 """
 
 
+_MESSAGES = """
+SELECT delivery.id, delivery.sent_at, delivery.state, message.msgtype, coalesce(card_now.body, message.body) AS body,
+    coalesce(card_now.replaced_at, 0) AS replaced_at
+FROM delivery JOIN message ON message.id = delivery.message_id
+LEFT JOIN card_now ON card_now.delivery_id = delivery.id
+WHERE delivery.userid = ? AND delivery.state IN ('delivered', 'recalled') AND delivery.id > ?
+ORDER BY delivery.id DESC LIMIT ?
+"""
+
+
 def app_messages(connection: sqlite3.Connection, userid: str, after: int) -> list[dict[str, Any]]:
-    """The latest delivered messages with an id above `after`, oldest first, at most a page."""
-    rows = connection.execute(
-        """SELECT delivery.id, delivery.sent_at, message.msgtype, coalesce(card_now.body, message.body) AS body
-           FROM delivery JOIN message ON message.id = delivery.message_id
-           LEFT JOIN card_now ON card_now.delivery_id = delivery.id
-           WHERE delivery.userid = ? AND delivery.state = 'delivered' AND delivery.id > ?
-           ORDER BY delivery.id DESC LIMIT ?""",
-        (userid, after, MESSAGES_A_PAGE),
-    ).fetchall()
-    return [
-        {
-            "id": row["id"],
-            "msgtype": row["msgtype"],
-            "body": json.loads(row["body"]),
-            "sent_ms": row["sent_at"] // 1_000,
-        }
-        for row in reversed(rows)
-    ]
+    """The latest messages with an id above `after`, oldest first, at most a page, as they stand now."""
+    rows = connection.execute(_MESSAGES, (userid, after, MESSAGES_A_PAGE)).fetchall()
+    return [_as_message(row) for row in reversed(rows)]
+
+
+def revised_messages(connection: sqlite3.Connection, userid: str) -> list[dict[str, Any]]:
+    """Those of the latest page that are not as they were sent: cards replaced, messages recalled."""
+    rows = connection.execute(_MESSAGES, (userid, 0, MESSAGES_A_PAGE)).fetchall()
+    return [_as_message(row) for row in rows if row["replaced_at"] or row["state"] == "recalled"]
 
 
 def unread_messages(connection: sqlite3.Connection, userid: str) -> int:
@@ -72,7 +73,7 @@ def chats_of(connection: sqlite3.Connection, userid: str) -> list[dict[str, Any]
         (userid, CHATS_SHOWN),
     )
     return [
-        {**_named(row), "unread": row["unread"], "sent_ms": row["sent_at"] // 1_000, "last": _summary(row)}
+        {**_named(row), "unread": row["unread"], "sent_ms": row["sent_at"] // 1_000, "last": summary_of(row)}
         for row in rows
     ]
 
@@ -100,10 +101,22 @@ def contacts_of(connection: sqlite3.Connection, userid: str, search: str, offset
 def find_contact(connection: sqlite3.Connection, userid: str, external_userid: str) -> dict[str, Any] | None:
     """One customer of the member, or None when the two are not connected."""
     row = connection.execute(
-        "SELECT external_userid, name, remark FROM followed WHERE userid = ? AND external_userid = ?",
+        "SELECT external_userid, name, remark, stage FROM followed WHERE userid = ? AND external_userid = ?",
         (userid, external_userid),
     ).fetchone()
-    return _named(row) if row else None
+    return {**_named(row), "stage": row["stage"]} if row else None
+
+
+def _as_message(row: sqlite3.Row) -> dict[str, Any]:
+    """A recalled message says nothing any more; `version` changes whenever what is shown does."""
+    recalled = row["state"] == "recalled"
+    return {
+        "id": row["id"],
+        "msgtype": "recalled" if recalled else row["msgtype"],
+        "body": {} if recalled else json.loads(row["body"]),
+        "sent_ms": row["sent_at"] // 1_000,
+        "version": "recalled" if recalled else str(row["replaced_at"]),
+    }
 
 
 def _named(row: sqlite3.Row) -> dict[str, Any]:
@@ -114,7 +127,8 @@ def _named(row: sqlite3.Row) -> dict[str, Any]:
     }
 
 
-def _summary(row: sqlite3.Row) -> str:
+def summary_of(row: sqlite3.Row) -> str:
+    """A chat message in a line: what was said, or its kind."""
     body = json.loads(row["body"])
     kinds = {"image": "[图片]", "video": "[视频]", "file": "[文件]", "miniprogram": "[小程序]"}
     text = kinds.get(row["msgtype"]) or body.get("content") or f"[链接] {body.get('title', '')}"

@@ -1,4 +1,4 @@
-"""The phones: choosing one, and what a phone's page asks for. A phone is a host, `<userid>.localhost`."""
+"""A member's phone, which is a host, `<userid>.localhost`: its page, its messages and chats, the fast-forward."""
 
 from __future__ import annotations
 
@@ -9,20 +9,17 @@ from urllib.parse import urlsplit
 from flask import Blueprint, Response, abort, jsonify, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from app.sandbox import chats, hosts, inbox, travel
+from app.sandbox import chats, hosts, inbox, travel, workbench
 from app.sandbox.api import world_of
 from app.sandbox.chats import NoSuchChat
 from app.sandbox.control_input import Item, WrongInput
 from app.sandbox.guard import refuse_strangers
 from app.sandbox.people import find_person
-from app.sandbox.roster import people_of
 from app.sandbox.travel import TravelRefused
 
 phone = Blueprint("phone", __name__)
 
 phone.before_request(refuse_strangers)
-
-PEOPLE_SHOWN = 300
 
 
 @phone.errorhandler(TravelRefused)
@@ -43,41 +40,17 @@ def say_no_chat(_: NoSuchChat) -> tuple[Response, int]:
     return jsonify(error="对方不是你的客户"), 404
 
 
-@phone.get("/")
-def choose() -> AnyResponse:
-    """Whose phone? On a phone's own host: that phone."""
-    if hosts.userid_of(request.host) is not None:
-        return redirect(url_for("phone.show"))
-    world, search = world_of(), request.args.get("q", "")
-    with world.store.reading() as connection:
-        people = people_of(connection, search, PEOPLE_SHOWN)
-    page = render_template(
-        "choose.html",
-        people=people,
-        search=search,
-        port=hosts.port_of(request.host),
-        console_url=world.settings.console_url,
-    )
-    return Response(page)
-
-
-@phone.get("/people")
-def list_people() -> Response:
-    """The cards of the chooser as JSON: ?q= searches name, id and department."""
-    with world_of().store.reading() as connection:
-        people = people_of(connection, request.args.get("q", ""), PEOPLE_SHOWN)
-    return jsonify(people=people, most=PEOPLE_SHOWN)
-
-
 @phone.get("/phone")
 def show() -> AnyResponse:
-    """One phone; an unknown host goes back to choosing."""
-    world = world_of()
+    """One phone; a customer's host has a phone of its own, an unknown host goes back to choosing."""
+    world, host = world_of(), request.host
+    if hosts.customer_of(host) is not None:
+        return redirect(url_for("customer_phone.show"))
     with world.store.reading() as connection:
-        person = find_person(connection, hosts.userid_of(request.host) or "")
+        person = find_person(connection, hosts.userid_of(host) or "")
     if person is None:
-        return redirect(_chooser_url())
-    toolbar_url = hosts.toolbar_url_of(world.settings, person["userid"])
+        return redirect(hosts.chooser_url(host))
+    toolbar_url = hosts.toolbar_url_of(world.settings, hosts.label_of(person["userid"]), host)
     return Response(
         render_template(
             "phone.html",
@@ -85,9 +58,10 @@ def show() -> AnyResponse:
             toolbar_url=toolbar_url,
             toolbar_origin="{0.scheme}://{0.netloc}".format(urlsplit(toolbar_url)),
             bare_origins=[origin for origin in hosts.app_origins(world.settings) if "*" not in origin],
-            chooser_url=_chooser_url(),
+            chooser_url=hosts.chooser_url(host),
             app_name=world.settings.apps[0].name,
             agent_id=world.settings.apps[0].agent_id,
+            framed=hosts.is_together(host),
         )
     )
 
@@ -97,11 +71,13 @@ def feed() -> Response:
     """What is new: ?after=<message id>&chat=<external_userid>&chat_after=<chat message id>."""
     world, args = world_of(), request.args
     with world.store.reading() as connection:
-        userid = _userid(connection)
+        userid = userid_of_phone(connection)
         new = {
             "messages": inbox.app_messages(connection, userid, args.get("after", 0, type=int)),
+            "revised": inbox.revised_messages(connection, userid),
             "unread": inbox.unread_messages(connection, userid),
             "chats": inbox.chats_of(connection, userid),
+            "waiting": workbench.waiting(connection, userid),
         }
         if args.get("chat"):
             new["chat"] = _chat_messages(
@@ -115,7 +91,7 @@ def mark_messages_read() -> Response:
     """The app's messages were looked at."""
     world = world_of()
     with world.store.writing() as connection:
-        inbox.mark_messages_read(connection, _userid(connection), world.clock.now())
+        inbox.mark_messages_read(connection, userid_of_phone(connection), world.clock.now())
     return jsonify(unread=0)
 
 
@@ -125,7 +101,7 @@ def list_contacts() -> Response:
     with world_of().store.reading() as connection:
         found = inbox.contacts_of(
             connection,
-            _userid(connection),
+            userid_of_phone(connection),
             request.args.get("q", ""),
             request.args.get("offset", 0, type=int),
         )
@@ -136,7 +112,7 @@ def list_contacts() -> Response:
 def open_chat(external_userid: str) -> Response:
     """Who the chat is with; 404 for no customer of this member."""
     with world_of().store.reading() as connection:
-        contact = inbox.find_contact(connection, _userid(connection), external_userid)
+        contact = inbox.find_contact(connection, userid_of_phone(connection), external_userid)
     if contact is None:
         raise NoSuchChat(external_userid)
     return jsonify(contact)
@@ -149,7 +125,7 @@ def say(external_userid: str) -> Response:
     sent: Item = request.get_json(force=True, silent=True) or {}
     sender = chats.CUSTOMER if sent.get("from") == chats.CUSTOMER else chats.ASSOCIATE
     with world.store.writing() as connection:
-        userid = _userid(connection)
+        userid = userid_of_phone(connection)
         said = chats.append(connection, world.clock.now(), userid, external_userid, sender, sent)
     return jsonify(_shown(said))
 
@@ -159,7 +135,7 @@ def mark_chat_read(external_userid: str) -> Response:
     """This chat was looked at."""
     world = world_of()
     with world.store.writing() as connection:
-        inbox.mark_chat_read(connection, _userid(connection), external_userid, world.clock.now())
+        inbox.mark_chat_read(connection, userid_of_phone(connection), external_userid, world.clock.now())
     return jsonify(unread=0)
 
 
@@ -182,7 +158,7 @@ def tell_time() -> Response:
     return jsonify(now_ms=world_of().clock.now() // 1_000)
 
 
-def _userid(connection: sqlite3.Connection) -> str:
+def userid_of_phone(connection: sqlite3.Connection) -> str:
     """The member whose phone this host is; 404 when it is nobody's."""
     person = find_person(connection, hosts.userid_of(request.host) or "")
     if person is None:
@@ -198,7 +174,3 @@ def _chat_messages(
 
 def _shown(said: dict[str, Any]) -> dict[str, Any]:
     return {**said, "sent_ms": said["sent_at"] // 1_000}
-
-
-def _chooser_url() -> str:
-    return f"http://{hosts.PHONE_DOMAIN}{hosts.port_of(request.host)}/"

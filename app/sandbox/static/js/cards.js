@@ -1,17 +1,23 @@
-// An app message as WeCom shows it: text, text card, template card, news.
+// An app message as WeCom shows it: text, text card, news, the five kinds of template cards, or that it was recalled.
+import { cardForm, cardMenu } from './card_forms.js';
 import { el, icon } from './dom.js';
 
-const KINDS = { text: plain, markdown: plain, textcard: textCard, news, template_card: templateCard };
+const KINDS = { text: plain, markdown: plain, textcard: textCard, news, template_card: templateCard, recalled };
 
-// `open(url)` opens a page in the phone's webview.
-export function messageCard(message, open) {
+// `phone` opens pages (`openPage(url)`) and presses buttons (`press(message, key, selected)`).
+export function messageCard(message, phone) {
   const draw = KINDS[message.msgtype] || (() => el('div', { class: 'app-card plain' }, `[${message.msgtype}]`));
-  return draw(message.body, open);
+  return draw(message.body, url => phone.openPage(url), (key, selected) => phone.press(message, key, selected));
 }
 
 export function summaryOf({ msgtype, body }) {
+  if (msgtype === 'recalled') return '撤回了一条消息';
   const title = body.main_title || {};
   return body.title || title.title || body.sub_title_text || body.content || (body.articles && body.articles[0].title) || `[${msgtype}]`;
+}
+
+function recalled() {
+  return el('p', { class: 'recalled' }, '应用撤回了一条消息');
 }
 
 function opener(text, url, open) {
@@ -56,18 +62,23 @@ function news(body, open) {
     el('h3', null, article.title), article.description ? el('div', { class: 'body' }, article.description) : null, opener('阅读全文', article.url, open)]).flat());
 }
 
-function templateCard(body, open) {
+function templateCard(body, open, press) {
   const title = body.main_title || {};
   const action = body.card_action || {};
-  return el('article', { class: 'app-card' },
-    body.source && body.source.desc ? el('div', { class: 'source' }, body.source.desc) : null,
-    title.title ? el('h3', null, title.title) : null,
+  return el('article', { class: 'app-card', 'data-card': body.card_type },
+    el('div', { class: 'head' }, el('div', null,
+      body.source && body.source.desc ? el('div', { class: 'source' }, body.source.desc) : null,
+      title.title ? el('h3', null, title.title) : null), cardMenu(body, press)),
     title.desc ? el('div', { class: 'body' }, title.desc) : null,
+    // The policy of these pages fetches no picture from elsewhere: its place is shown.
+    body.card_image ? el('div', { class: 'picture', role: 'img', 'aria-label': '卡片图片' }, '图片') : null,
+    body.image_text_area ? el('div', { class: 'quote' }, [body.image_text_area.title, body.image_text_area.desc].filter(Boolean).join('\n')) : null,
     emphasis(body.emphasis_content),
     body.quote_area ? el('div', { class: 'quote' }, [body.quote_area.title, body.quote_area.quote_text].filter(Boolean).join('\n')) : null,
     body.sub_title_text ? el('div', { class: 'body' }, body.sub_title_text) : null,
     rows(body.horizontal_content_list, open),
     (body.vertical_content_list || []).map(item => [el('h3', null, item.title || ''), el('div', { class: 'body' }, item.desc || '')]).flat(),
+    cardForm(body, press, open),
     (body.jump_list || []).map(jump => (jump.type === 1 ? opener(jump.title, jump.url, open) : el('div', { class: 'open' }, jump.title))),
     action.url ? opener('查看详情', action.url, open) : null);
 }
@@ -79,5 +90,5 @@ function emphasis(content) {
 function rows(list, open) {
   if (!list || !list.length) return null;
   return el('dl', null, list.map(row => [el('dt', null, row.keyname),
-    el('dd', null, row.type === 1 ? el('button', { class: 'linklike', type: 'button', onclick: () => open(row.url) }, row.value || row.url) : row.value || '')]).flat());
+    el('dd', null, row.type === 1 ? el('button', { class: 'linklike', type: 'button', onclick: () => open(row.url) }, row.value || row.url) : row.value || row.userid || '')]).flat());
 }

@@ -28,10 +28,10 @@ export class Webview {
   }
 
   // A page opened from a message. Returns false when it is no page of the app.
-  openPage(url) {
+  openPage(url, title = '应用页面', note = '从消息打开') {
     const own = this.onThisPhone(url);
     if (own === null) return false;
-    this.say('应用页面', '从消息打开');
+    this.say(title, note);
     this.load(own, { entry: 'normal' });
     this.show();
     return true;
@@ -68,6 +68,16 @@ export class Webview {
   say(title, note) {
     this.title.textContent = title;
     this.note.textContent = note;
+  }
+
+  // The width is moved by hand, to see a page narrow and wide.
+  keepWidth() {
+    const input = this.stage.querySelector('[data-width]');
+    const shown = this.stage.querySelector('[data-width-shown]');
+    input.addEventListener('input', () => {
+      this.stage.style.setProperty('--side', `${input.value}px`);
+      shown.textContent = input.value;
+    });
   }
 
   show() { this.stage.classList.add('show-side'); }
