@@ -15,6 +15,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from sqlalchemy.exc import DBAPIError
 
 from app import clock, failpoints
+from app.intake.wecom.syncs import ensure_syncs
 from app.lanes import Deadline
 from app.wecom.sandbox_control import SandboxControl
 from config.logging import configure_logging
@@ -47,6 +48,10 @@ def main() -> None:
     else:
         control = SandboxControl(settings.wecom_api_url)
         scheduler.add_job(_travel, "interval", args=[hands, control], seconds=TRAVEL_EVERY_S, id="travel")
+    try:
+        hands.database.in_transaction(ensure_syncs)
+    except DBAPIError as error:
+        log.warning("syncs_not_ensured", error=type(error.orig).__name__)
     scheduler.start()
     log.info("clock_started", lanes=[bell.lane.value for bell in TIMETABLE])
     while not stop.wait(LISTEN_EVERY_S):

@@ -10,6 +10,12 @@ from dataclasses import dataclass
 from app import clock
 from app.db import Database
 from app.follow_ups.firing import fire_due
+from app.intake.handlers import Handlers
+from app.intake.inbox import apply_received
+from app.intake.wecom.greetings import WelcomeWords
+from app.intake.wecom.syncing import sync_due
+from app.intake.wecom.welcoming import welcome_due
+from app.intake.wecom_events import wecom_handlers
 from app.lanes import Deadline, Progress
 from app.messaging.delivery import deliver_due
 from app.messaging.digests import DigestSender, gather_due
@@ -19,6 +25,7 @@ from app.wecom.port import Credentials, WeComPort
 from app.worklist.expiry import expire_due
 from app.worklist.queries import open_items
 from config.settings import Settings
+from config.welcome import read_welcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,15 +35,20 @@ class Hands:
     database: Database
     wecom: WeComPort
     digests: DigestSender
+    handlers: Handlers
+    words: WelcomeWords
 
 
 def hands_of(settings: Settings) -> Hands:
     """The hands of an installation."""
     credentials = Credentials(settings.wecom_corp_id, settings.wecom_agent_id, settings.wecom_secret)
+    database = Database(settings.database_url)
     return Hands(
-        Database(settings.database_url),
+        database,
         open_app(credentials, settings.wecom_api_url, settings.redis_url),
         DigestSender(settings.wecom_agent_id, f"{settings.public_url}/h5/worklist", open_items),
+        wecom_handlers(database),
+        WelcomeWords.of(read_welcome()),
     )
 
 
@@ -45,10 +57,20 @@ def run_lane(hands: Hands, lane: Lane, deadline: Deadline) -> Progress:
     with hands.database.reading() as session:
         if not has_due(session, lane, clock.moment(session)):
             return Progress(0, more=False)
+    return _work_on(hands, lane, deadline)
+
+
+def _work_on(hands: Hands, lane: Lane, deadline: Deadline) -> Progress:
     if lane in (Lane.MINUTES, Lane.DAYS):
         return fire_due(hands.database, lane, deadline)
     if lane is Lane.EXPIRY:
         return expire_due(hands.database, deadline)
     if lane is Lane.DIGEST:
         return gather_due(hands.database, hands.digests, deadline)
+    if lane is Lane.INBOX:
+        return apply_received(hands.database, hands.wecom, hands.handlers, deadline)
+    if lane is Lane.WELCOME:
+        return welcome_due(hands.database, hands.wecom, hands.words, deadline)
+    if lane is Lane.SYNC:
+        return sync_due(hands.database, hands.wecom, deadline)
     return deliver_due(hands.database, hands.wecom, deadline)

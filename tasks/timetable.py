@@ -20,4 +20,8 @@ TIMETABLE = (
     Bell(Lane.EXPIRY, 5.0),
     Bell(Lane.DIGEST, 1.0),
     Bell(Lane.PUSH, 1.0),
+    Bell(Lane.INBOX, 0.5),
+    Bell(Lane.WELCOME, 0.5),
+    Bell(Lane.SYNC, 5.0),
+    Bell(Lane.ORGANISATION, 1.0),
 )

@@ -17,8 +17,16 @@ from app.db import Base, Database, table_of
 from app.follow_ups.models import Enrollment, FollowUpTask, PlanStep, StepRecord
 from app.follow_ups.reconciliation import Report, reconcile
 from app.follow_ups.states import EnrollmentState
-from app.inbound.models import Inbound, InboundState
-from app.messaging.models import DigestSchedule, MessageState, Notice, NoticeState, OutboundMessage
+from app.inbound.models import WECOM, Inbound, InboundState, ReceivedEvent
+from app.members.models import Sync
+from app.messaging.models import (
+    DigestSchedule,
+    MessageState,
+    Notice,
+    NoticeState,
+    OutboundMessage,
+    Welcome,
+)
 from app.orders.models import MemberPurchases, Order, OrderLine, Refund, RefundLine
 from app.timers import Lane, Timer
 from app.worklist.models import WorkItem, WorkState
@@ -94,6 +102,7 @@ class Tables:
         self.refunds, self.refund_lines = rows(Refund), rows(RefundLine)
         self.totals = rows(MemberPurchases)
         self.inbound = rows(Inbound)
+        self.received, self.welcomes, self.syncs = rows(ReceivedEvent), rows(Welcome), rows(Sync)
 
 
 def _series(tables: Tables) -> Iterator[str]:
@@ -137,9 +146,12 @@ def _records(tables: Tables) -> Iterator[str]:
 
 
 def _work(tables: Tables) -> Iterator[str]:
-    """Each task has its own work item and each of them one notice; a closed one says when and why."""
+    """Each task or greeting has its own work item and each of them one notice; a closed one says when and why."""
+    greetings = [welcome for welcome in tables.welcomes if welcome.work_item_id is not None]
     yield from _differs(
-        "work items and tasks", (item.id for item in tables.items), _work_item_ids(tables.tasks)
+        "work items and tasks",
+        (item.id for item in tables.items),
+        _work_item_ids([*tables.tasks, *greetings]),
     )
     yield from _differs(
         "work items and notices", (item.id for item in tables.items), _work_item_ids(tables.notices)
@@ -194,6 +206,13 @@ def _timers(tables: Tables) -> Iterator[str]:
         for message in tables.messages
         if message.state == MessageState.ENQUEUED
     ]
+    for lane, owned in (
+        (Lane.INBOX, [(row.next_due_at, row.inbound_id) for row in tables.received]),
+        (Lane.WELCOME, [(row.welcome_due_at, row.inbound_id) for row in tables.received]),
+        (Lane.WELCOME, [(row.next_due_at, row.inbound_id) for row in tables.welcomes]),
+        (Lane.SYNC, [(row.next_due_at, row.id) for row in tables.syncs]),
+    ):
+        owners += [(str(lane), due_at, row_id, None) for due_at, row_id in owned if due_at is not None]
     yield from _differs("timers and their owners", timers, owners)
 
 
@@ -261,7 +280,11 @@ def _totals(tables: Tables) -> Iterator[str]:
 
 def _inbox(tables: Tables) -> Iterator[str]:
     """Every applied event became its order or refund, and none came from nowhere."""
-    applied = [(row.source, row.event_key) for row in tables.inbound if row.state == InboundState.APPLIED]
+    applied = [
+        (row.source, row.event_key)
+        for row in tables.inbound
+        if row.state == InboundState.APPLIED and row.source != WECOM
+    ]
     facts = [(order.source, f"purchase:{order.ref}") for order in tables.orders]
     facts += [(refund.source, f"refund:{refund.ref}") for refund in tables.refunds]
     yield from _differs("applied events and facts", applied, facts)

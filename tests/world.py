@@ -198,7 +198,7 @@ class World:
                 (timer.lane, timer.due_at, timer.subject_id, timer.member_id)
                 for timer in session.scalars(select(Timer).where(Timer.lane.in_(lanes)))
             }
-            owners = {
+            owners: set[tuple[object, ...]] = {
                 (row.next_lane, row.next_due_at, row.id, row.member_id)
                 for row in session.scalars(select(Enrollment).where(Enrollment.state == "active"))
             }

@@ -11,11 +11,13 @@ from sqlalchemy import select
 
 from app import clock
 from app.db import Database
+from app.intake.wecom.greetings import WelcomeWords
 from app.messaging.digests import DigestSender
 from app.messaging.models import OutboundMessage
 from app.wecom.port import SentMessage
 from app.worklist.models import WorkItem
 from app.worklist.queries import open_items
+from config.welcome import read_welcome
 from tasks.lanes import Hands
 from tasks.travel import live_until
 from tests.world import World, at
@@ -45,7 +47,8 @@ def port() -> WritesDown:
 @pytest.fixture
 def hands(world: World, port: WritesDown) -> Hands:
     sender = DigestSender(1000002, "http://localhost:8000/h5/worklist", open_items)
-    return Hands(world.database, port, sender)  # type: ignore[arg-type]  # the one call the lanes make
+    words = WelcomeWords.of(read_welcome())
+    return Hands(world.database, port, sender, {}, words)  # type: ignore[arg-type]  # the one call the lanes make
 
 
 def live(hands: Hands, when: str) -> None:
