@@ -17,6 +17,7 @@ from app.livings import models as livings
 from app.members import models as members
 from app.messaging import models as messaging
 from app.orders import models as orders
+from app.organisation import models as organisation
 from app.partner_api import models as partner_api
 from app.sales_scripts import models as sales_scripts
 from app.sessions import models as sessions
@@ -27,7 +28,7 @@ from app.worklist import models as worklist
 
 TABLES = (
     associates, catalogue, ClockOffset, follow_ups, group_chats, inbound, intake, livings, members,
-    messaging, orders, partner_api, sales_scripts, sessions, stores, tagging, Timer, worklist,
+    messaging, orders, organisation, partner_api, sales_scripts, sessions, stores, tagging, Timer, worklist,
 )  # fmt: skip
 
 

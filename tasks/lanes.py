@@ -19,6 +19,7 @@ from app.intake.wecom_events import wecom_handlers
 from app.lanes import Deadline, Progress
 from app.messaging.delivery import deliver_due
 from app.messaging.digests import DigestSender, gather_due
+from app.organisation.running import run_syncs
 from app.timers import Lane, has_due
 from app.wecom.app import open_app
 from app.wecom.port import Credentials, WeComPort
@@ -73,4 +74,6 @@ def _work_on(hands: Hands, lane: Lane, deadline: Deadline) -> Progress:
         return welcome_due(hands.database, hands.wecom, hands.words, deadline)
     if lane is Lane.SYNC:
         return sync_due(hands.database, hands.wecom, deadline)
+    if lane is Lane.ORGANISATION:
+        return run_syncs(hands.database, hands.wecom, deadline)
     return deliver_due(hands.database, hands.wecom, deadline)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import ForeignKey, Index, String
+from sqlalchemy import ForeignKey, Index, String, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db import Base
@@ -31,3 +31,9 @@ class Associate(Base):
     store_id: Mapped[int | None] = mapped_column(ForeignKey("stores.id"))
     role: Mapped[str] = mapped_column(String(16))
     ended_at: Mapped[datetime | None]
+    access_from: Mapped[datetime | None]  # real time; sessions begun before do not count
+    is_synced: Mapped[bool] = mapped_column(
+        default=False, server_default=false()
+    )  # a sync with WeCom placed them
+    # The role was given by hand: a sync leaves it.
+    is_role_granted: Mapped[bool] = mapped_column(default=False, server_default=false())

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from app.db import Database
-from app.intake.handlers import Handlers
+from app.intake.handlers import Handler, Handlers
 from app.intake.wecom.card_presses import MENU, card_handler
 from app.intake.wecom.contacts import CONTACT
 from app.intake.wecom.group_chats import CHAT
 from app.intake.wecom.livings import LIVING
 from app.intake.wecom.tags import tag_handler
+from app.organisation.events import CHANGES
 
 
 def wecom_handlers(database: Database) -> Handlers:
@@ -21,4 +22,5 @@ def wecom_handlers(database: Database) -> Handlers:
         "template_card_event": cards,
         MENU: cards,
         "living_status_change": LIVING,
+        **{change: Handler(look, apply) for change, (look, apply) in CHANGES.items()},
     }

@@ -74,17 +74,6 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_group_chats_owner_userid"), ["owner_userid"], unique=False)
 
     op.create_table(
-        "known_accounts",
-        sa.Column("wecom_userid", sa.String(length=64), nullable=False),
-        sa.Column("name", sa.String(length=128), nullable=False),
-        sa.Column("main_department_id", ID, nullable=False),
-        sa.Column("departments", sa.Text(), nullable=False),
-        sa.Column("leads", sa.Text(), nullable=False),
-        sa.Column("is_here", sa.Boolean(), nullable=False),
-        sa.PrimaryKeyConstraint("wecom_userid", name=op.f("pk_known_accounts")),
-        comment="WeCom's accounts as last seen",
-    )
-    op.create_table(
         "livings",
         sa.Column("id", ID, autoincrement=False, nullable=False),
         sa.Column("living_id", sa.String(length=64), nullable=False),
@@ -101,22 +90,6 @@ def upgrade() -> None:
     with op.batch_alter_table("livings", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_livings_starts_at"), ["starts_at"], unique=False)
 
-    op.create_table(
-        "organisation_syncs",
-        sa.Column("id", ID, autoincrement=False, nullable=False),
-        sa.Column("state", sa.String(length=16), nullable=False),
-        sa.Column("asked_by", ID, nullable=True),
-        sa.Column("requested_at", INSTANT, nullable=False),
-        sa.Column("finished_at", INSTANT, nullable=True),
-        sa.Column("next_due_at", INSTANT, nullable=True),
-        sa.Column("reason", sa.String(length=255), nullable=False),
-        sa.Column("plan", sa.Text().with_variant(mysql.MEDIUMTEXT(), "mysql"), nullable=True),
-        sa.Column("changed_meanwhile", sa.Boolean(), nullable=False),
-        sa.Column("may_end_many", sa.Boolean(), nullable=False),
-        sa.Column("ends_unknown", sa.Boolean(), nullable=False),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_organisation_syncs")),
-        comment="full syncs of the organisation, each with its plan",
-    )
     op.create_table(
         "syncs",
         sa.Column("id", ID, autoincrement=False, nullable=False),
@@ -179,6 +152,7 @@ def upgrade() -> None:
         sa.Column("associate_id", ID, nullable=True),
         sa.Column("contact_name", sa.String(length=128), nullable=False),
         sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("why", sa.String(length=255), nullable=False),
         sa.Column("state", sa.String(length=16), nullable=False),
         sa.Column("reason", sa.String(length=255), nullable=False),
         sa.Column("claimed_at", INSTANT, nullable=False),
@@ -191,33 +165,6 @@ def upgrade() -> None:
     with op.batch_alter_table("welcomes", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_welcomes_external_userid"), ["external_userid"], unique=False)
         batch_op.create_index(batch_op.f("ix_welcomes_work_item_id"), ["work_item_id"], unique=False)
-
-    op.create_table(
-        "departments",
-        sa.Column("id", ID, autoincrement=False, nullable=False),
-        sa.Column("name", sa.String(length=128), nullable=False),
-        sa.Column("parent_id", ID, nullable=False),
-        sa.Column("sort", ID, nullable=False),
-        sa.Column("leaders", sa.Text(), nullable=False),
-        sa.Column("is_gone", sa.Boolean(), nullable=False),
-        sa.Column("choice", sa.String(length=16), nullable=True),
-        sa.Column("branch_id", ID, nullable=True),
-        sa.Column("store_id", ID, nullable=True),
-        sa.ForeignKeyConstraint(
-            ["branch_id"],
-            ["branches.id"],
-        ),
-        sa.ForeignKeyConstraint(
-            ["store_id"],
-            ["stores.id"],
-        ),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_departments")),
-        sa.UniqueConstraint("branch_id", name=op.f("uq_departments_branch_id")),
-        sa.UniqueConstraint("store_id", name=op.f("uq_departments_store_id")),
-        comment="WeCom's departments as last seen, and what HQ maps them to",
-    )
-    with op.batch_alter_table("departments", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_departments_parent_id"), ["parent_id"], unique=False)
 
     with op.batch_alter_table("contact_bindings", schema=None) as batch_op:
         batch_op.add_column(sa.Column("half_at", INSTANT, nullable=True))
@@ -295,18 +242,12 @@ def downgrade() -> None:
         batch_op.drop_column("lost_at")
         batch_op.drop_column("half_at")
 
-    with op.batch_alter_table("departments", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_departments_parent_id"))
-
-    op.drop_table("departments")
     op.drop_table("welcomes")
     op.drop_table("tags")
     op.drop_table("tag_vocabulary")
     op.drop_table("tag_groups")
     op.drop_table("syncs")
-    op.drop_table("organisation_syncs")
     op.drop_table("livings")
-    op.drop_table("known_accounts")
     op.drop_table("group_chats")
     op.drop_table("group_chat_members")
     op.drop_table("card_presses")

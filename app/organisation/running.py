@@ -1,0 +1,131 @@
+"""Full syncs as jobs: read WeCom, plan; read it again, and apply the plan if it is still the same.
+
+The tables are the truth: a sync whose process died is taken up by the next bell after its lease.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+import msgspec
+import structlog
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app import clock
+from app.associates.models import Associate
+from app.db import Database
+from app.lanes import Deadline, Progress
+from app.organisation.applying import apply_plan
+from app.organisation.models import KnownAccount, OrganisationSync, SyncState
+from app.organisation.plan import Plan, plan_of
+from app.organisation.queries import current_chart, known_people, our_organisation
+from app.organisation.reading import Reading, read_organisation
+from app.organisation.service import lock_organisation, note_accounts, note_departments, note_gone
+from app.timers import Lane, Timer, TimerKey, clear_timers, set_timers
+from app.wecom.errors import WeComError
+from app.wecom.port import WeComPort
+
+LEASE = timedelta(minutes=15)  # longer than reading 10,000 departments one by one takes
+LONGEST_REASON = 255
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A sync that is ours until `lease`."""
+
+    sync_id: int
+    lease: TimerKey
+    known: tuple[str, ...]
+
+
+def run_syncs(database: Database, wecom: WeComPort, deadline: Deadline) -> Progress:
+    """Plan or apply whatever was asked for."""
+    done = 0
+    while not deadline.has_passed():
+        claim = database.in_transaction(_claim)
+        if claim is None:
+            return Progress(done, more=False)
+        _work_off(database, wecom, claim)
+        done += 1
+    return Progress(done, more=True)
+
+
+def picture(session: Session, reading: Reading) -> Plan:
+    """Keep what was read, and plan what follows from it."""
+    note_departments(session, reading.departments)
+    note_accounts(session, reading.accounts)
+    note_gone(session, reading.gone)
+    return plan_of(current_chart(session), known_people(session), our_organisation(session))
+
+
+def _claim(session: Session) -> Claim | None:
+    now = clock.real_now(session)
+    due = select(Timer).where(Timer.lane == str(Lane.ORGANISATION), Timer.due_at <= now)
+    timer = session.scalar(due.order_by(Timer.due_at, Timer.subject_id).limit(1))
+    if timer is None:
+        return None
+    key = TimerKey(timer.lane, timer.due_at, timer.subject_id)
+    query = select(OrganisationSync).where(OrganisationSync.id == key.subject_id)
+    sync = session.scalar(query.with_for_update().execution_options(populate_existing=True))
+    clear_timers(session, [key])
+    if sync is None or sync.next_due_at != key.due_at:
+        return _claim(session)
+    sync.next_due_at = now + LEASE
+    lease = TimerKey(key.lane, sync.next_due_at, sync.id)
+    set_timers(session, [(lease, None)])
+    return Claim(sync.id, lease, _known(session))
+
+
+def _known(session: Session) -> tuple[str, ...]:
+    """Accounts whose absence has to be made sure of."""
+    here = session.scalars(select(KnownAccount.wecom_userid).where(KnownAccount.is_here))
+    ours = session.scalars(select(Associate.wecom_userid).where(Associate.ended_at.is_(None)))
+    return tuple(sorted({*here, *ours}))
+
+
+def _work_off(database: Database, wecom: WeComPort, claim: Claim) -> None:
+    try:
+        reading = read_organisation(wecom, claim.known)
+    except WeComError as error:
+        reason = str(error)[:LONGEST_REASON]
+        log.warning("organisation_not_read", sync_id=claim.sync_id, reason=reason)
+        database.in_transaction(lambda session: _fail(session, claim, reason))
+        return
+    database.in_transaction(lambda session: _record(session, claim, reading))
+
+
+def _fail(session: Session, claim: Claim, reason: str) -> None:
+    sync = _still_ours(session, claim)
+    if sync is not None:
+        sync.state, sync.reason, sync.finished_at = SyncState.FAILED, reason, clock.now(session)
+
+
+def _record(session: Session, claim: Claim, reading: Reading) -> None:
+    """Keep the plan, or apply it where it is the one that was shown; otherwise show the new one."""
+    lock_organisation(session)
+    sync = _still_ours(session, claim)
+    if sync is None:
+        return
+    plan = picture(session, reading)
+    encoded = msgspec.json.encode(plan).decode()
+    if sync.state == SyncState.REQUESTED or encoded != sync.plan:
+        sync.changed_meanwhile = sync.state == SyncState.APPLYING
+        sync.state, sync.plan = SyncState.READY, encoded
+        return
+    apply_plan(session, plan, ends_unknown=sync.ends_unknown)
+    sync.state, sync.finished_at = SyncState.APPLIED, clock.now(session)
+    log.info("organisation_synced", sync_id=sync.id, **{str(what): n for what, n in plan.counts().items()})
+
+
+def _still_ours(session: Session, claim: Claim) -> OrganisationSync | None:
+    """The sync, its timer done with; None where the lease ran out and somebody else took it up."""
+    query = select(OrganisationSync).where(OrganisationSync.id == claim.sync_id)
+    sync = session.scalar(query.with_for_update().execution_options(populate_existing=True))
+    if sync is None or sync.next_due_at != claim.lease.due_at:
+        return None
+    clear_timers(session, [claim.lease])
+    sync.next_due_at = None
+    return sync

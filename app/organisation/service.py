@@ -1,0 +1,152 @@
+"""Keeping what WeCom was seen to have, HQ's mapping of it, and the syncs somebody asked for."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from app import clock
+from app.associates.models import Associate, Role
+from app.associates.service import add_associate, bring_back, end_associate, find_associate
+from app.db import upsert_rows
+from app.errors import Conflict, NotFound
+from app.ids import new_id
+from app.organisation.models import Department, KnownAccount, OrganisationSync, SyncState
+from app.organisation.queries import LATEST, get_sync, latest_syncs, plan_in
+from app.organisation.rules import Kind
+from app.timers import Lane, TimerKey, set_timers
+from app.wecom.apis.departments import WeComDepartment
+from app.wecom.apis.people import Account, AccountStatus
+
+LONGEST_NAME = 64  # of a branch, a store, a person
+GONE = frozenset({AccountStatus.DISABLED, AccountStatus.LEFT})
+
+
+def lock_organisation(session: Session) -> None:
+    """Only one transaction at a time changes the organisation; the others wait for this one's end."""
+    session.execute(select(Department.id).order_by(Department.id).limit(1).with_for_update())
+
+
+def note_departments(session: Session, departments: Iterable[WeComDepartment]) -> None:
+    """Keep these as all departments there are; those missing are gone, and what they were mapped to stays."""
+    known = {row.id: row for row in session.scalars(select(Department))}
+    seen: set[int] = set()
+    for each in departments:
+        seen.add(each.id)
+        row = known.get(each.id)
+        if row is None:
+            session.add(row := Department(id=each.id))
+        row.name, row.parent_id, row.sort = each.name[:LONGEST_NAME], each.parent_id, each.order
+        row.leaders, row.is_gone = json.dumps(sorted(each.leaders)), False
+    for department_id in known.keys() - seen:
+        known[department_id].is_gone = True
+    session.flush()
+
+
+def note_accounts(session: Session, accounts: Iterable[Account]) -> None:
+    """Keep these accounts as they were seen."""
+    rows = [
+        {
+            "wecom_userid": account.wecom_userid,
+            "name": (account.name or account.wecom_userid)[:LONGEST_NAME],
+            "main_department_id": account.main_department_id or 0,
+            "departments": json.dumps(account.department_ids),
+            "leads": json.dumps(sorted(account.leads)),
+            "is_here": account.status not in GONE,
+        }
+        for account in accounts
+    ]
+    upsert_rows(session, KnownAccount, sorted(rows, key=lambda row: str(row["wecom_userid"])))
+
+
+def note_gone(session: Session, userids: Iterable[str]) -> None:
+    """WeCom says that these accounts are not there."""
+    gone = sorted(set(userids))
+    if gone:
+        session.execute(update(KnownAccount).where(KnownAccount.wecom_userid.in_(gone)).values(is_here=False))
+
+
+def rename_account(session: Session, old: str, new: str) -> None:
+    """An account has another name: the associate keeps everything. In whatever order the events came.
+
+    Where the new name was taken for somebody new meanwhile, that one has no history and steps aside.
+    """
+    person = find_associate(session, old)
+    double = find_associate(session, new)
+    if person is None or old.lower() == new.lower():
+        return
+    if double is not None:
+        double.wecom_userid = f"-{double.id}"  # no account can have this name
+        end_associate(session, double)
+        session.flush()
+    person.wecom_userid = new.lower()
+    session.execute(
+        update(KnownAccount).where(KnownAccount.wecom_userid == old.lower()).values(is_here=False)
+    )
+    session.flush()
+
+
+def choose(session: Session, choices: Mapping[int, Kind | None]) -> None:
+    """HQ maps departments; None goes back to the proposal. Raises `NotFound` for a department nobody has seen."""
+    rows = {row.id: row for row in session.scalars(select(Department).where(Department.id.in_(choices)))}
+    if rows.keys() != choices.keys():
+        raise NotFound("unknown_id", place="department")
+    for department_id, kind in choices.items():
+        rows[department_id].choice = kind
+
+
+def request_sync(session: Session, asked_by: int | None) -> OrganisationSync:
+    """Ask for a plan of what a full sync would change. Of syncs long ago the plan is forgotten."""
+    for old in latest_syncs(session)[LATEST - 1 :]:
+        session.execute(update(OrganisationSync).where(OrganisationSync.id <= old.id).values(plan=None))
+    sync = OrganisationSync(
+        id=new_id(session),
+        state=SyncState.REQUESTED,
+        asked_by=asked_by,
+        requested_at=clock.now(session),
+        reason="",
+        changed_meanwhile=False,
+        may_end_many=False,
+        ends_unknown=False,
+    )
+    session.add(sync)
+    _ring(session, sync)
+    return sync
+
+
+def request_apply(session: Session, sync_id: int, *, may_end_many: bool, ends_unknown: bool) -> None:
+    """Ask for the plan to be applied as it was shown.
+
+    Raises `Conflict`: `sync_not_ready`, `sync_without_branch`, or `sync_ends_many` without the tick that allows it.
+    """
+    sync = get_sync(session, sync_id)
+    session.refresh(sync, with_for_update=True)
+    plan = plan_in(sync)
+    if sync.state != SyncState.READY or plan is None:
+        raise Conflict("sync_not_ready")
+    if plan.without_branch:
+        raise Conflict("sync_without_branch")
+    if plan.ends_many(with_unknown=ends_unknown) and not may_end_many:
+        raise Conflict("sync_ends_many")
+    sync.state, sync.may_end_many, sync.ends_unknown = SyncState.APPLYING, may_end_many, ends_unknown
+    _ring(session, sync)
+
+
+def grant_hq(session: Session, wecom_userid: str, name: str) -> Associate:
+    """Make an account headquarters' by hand; no sync takes that away while the account is there."""
+    person = find_associate(session, wecom_userid)
+    if person is None:
+        person = add_associate(session, wecom_userid, name, Role.HQ, None)
+    person.role, person.store_id, person.is_role_granted = Role.HQ, None, True
+    bring_back(session, person)
+    session.flush()
+    return person
+
+
+def _ring(session: Session, sync: OrganisationSync) -> None:
+    sync.next_due_at = clock.real_now(session)
+    session.flush()
+    set_timers(session, [(TimerKey(Lane.ORGANISATION, sync.next_due_at, sync.id), None)])
