@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify, request, send_file
 
-from app.sandbox import codes, media
+from app.sandbox import codes, media, presses
 from app.sandbox.answers import WeComError
 from app.sandbox.api import meter_of, script_of, world_of
 from app.sandbox.control_input import Item, WrongInput, fault_of, text
@@ -29,7 +29,7 @@ def say_what_is_wrong(error: WrongInput) -> tuple[Response, int]:
 
 @control_access.errorhandler(WeComError)
 def say_not_there(error: WeComError) -> tuple[Response, int]:
-    """404: no such member or image."""
+    """404: no such member, card, button or image."""
     return jsonify(error=str(error)), 404
 
 
@@ -88,6 +88,19 @@ def make_mini_program_code() -> Response:
     with world.store.writing() as connection:
         person = get_person(connection, text("", _sent(), "userid"))
         return jsonify(code=codes.make_mini_program_code(connection, person["userid"], world.clock.now()))
+
+
+@control_access.post("/cards/<int:message_id>/press")
+def press_card(message_id: int) -> Response:
+    """A member taps a card: {"userid": ..., "event_key": ..., "selected": {question key: [option id, ...]}}; the
+    message's id is that of GET /sandbox/messages."""
+    world, sent = world_of(), _sent()
+    with world.store.writing() as connection:
+        presses.press(
+            connection, world, world.clock.now(), text("", sent, "userid"), message_id,
+            event_key=text("", sent, "event_key"), selected=sent.get("selected"),
+        )  # fmt: skip
+    return jsonify(pressed=message_id)
 
 
 @control_access.get("/images/<name>")

@@ -9,7 +9,7 @@ import secrets
 import sqlite3
 from pathlib import Path
 
-from app.sandbox import corp_days, uploads
+from app.sandbox import corp_days, rules, uploads
 from app.sandbox.answers import Answer, Download, WeComError, ok
 from app.sandbox.calls import Call, Endpoint, World
 from app.sandbox.clock import HOUR, SECOND
@@ -17,7 +17,6 @@ from app.sandbox.uploads import MEGABYTE, Upload
 
 LIFE = 72 * HOUR
 WHOLE_MOST = 20 * MEGABYTE  # larger files are fetched in ranges
-IMAGES_A_DAY, IMAGES_A_MONTH = 1_000, 3_000
 MEDIA, MOMENTS, ALBUM = "media", "moments", "album"
 SPACES = {"1": MOMENTS, "2": ALBUM}
 
@@ -103,8 +102,11 @@ def upload_image(call: Call) -> Answer:
 
 
 def _check_image_quota(connection: sqlite3.Connection, now: int) -> None:
-    today = corp_days.day_of(now)
-    limits = ((corp_days.start_of(today), IMAGES_A_DAY), (corp_days.start_of_month(today), IMAGES_A_MONTH))
+    today, in_force = corp_days.day_of(now), rules.of(connection)
+    limits = (
+        (corp_days.start_of(today), in_force.images_a_day),
+        (corp_days.start_of_month(today), in_force.images_a_month),
+    )
     for since, most in limits:
         query = "SELECT count(*) FROM uploaded_image WHERE created_at BETWEEN ? AND ?"
         if connection.execute(query, (since, now)).fetchone()[0] >= most:

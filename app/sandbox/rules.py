@@ -23,7 +23,8 @@ class Rules:
     contact_api, pay_api, living_api: the app is on the list of 客户联系, 对外收款, 直播, else 48002 ·
     mini_program: the linked mini program's appid, "" for none, else 48002.
     account_limit: accounts the corp bought, times 200 is what an app may send a day (45009; facts 5.1) ·
-    unlicensed: members without an interface licence, named in unlicenseduser.
+    unlicensed: members without an interface licence, named in unlicenseduser ·
+    images_a_day, images_a_month: media/uploadimg (45009; facts 3.13).
     """
 
     app_enabled: bool = True
@@ -36,6 +37,8 @@ class Rules:
     scope: tuple[int, ...] | None = None
     account_limit: int = 10_000
     unlicensed: tuple[str, ...] = ()
+    images_a_day: int = 1_000
+    images_a_month: int = 3_000
 
 
 def of(connection: sqlite3.Connection) -> Rules:
