@@ -40,7 +40,7 @@ class Drain:
     """Patient, unlike the door: its transactions wait as long as any other's."""
 
     def __init__(
-        self, database: Database, cipher: CallbackCipher, spool: Spool, ask_for_sync: AskForSync | None = None
+        self, database: Database, cipher: CallbackCipher, spool: Spool, ask_for_sync: AskForSync
     ) -> None:
         self._database = database
         self._cipher = cipher
@@ -105,5 +105,5 @@ class Drain:
     def _receive(self, session: Session, batch: Sequence[_Spooled]) -> None:
         new = receive_all(session, [one.event for one in batch], clock.real_now(session))
         waited = clock.machine_now() - min(written_at(one.file) for one in batch)
-        if new and waited > OUTAGE and self._ask_for_sync is not None:
+        if new and waited > OUTAGE:
             self._ask_for_sync(session, "outage")

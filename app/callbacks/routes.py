@@ -16,12 +16,13 @@ from flask import Blueprint, Flask, Response, current_app, request
 from flask.typing import ResponseReturnValue
 
 from app import clock
-from app.callbacks.draining import AskForSync, Drain
+from app.callbacks.draining import Drain
 from app.callbacks.keeping import Keeper
 from app.callbacks.spool import Envelope, Spool
 from app.db import Database
 from app.http import ANYONE, allow
 from app.http.problems import problem
+from app.intake.wecom.syncs import request_sync
 from app.wecom.callbacks import MESSAGE, BadCallback, CallbackCipher, NotGenuine
 
 MOST_BYTES = 1024 * 1024
@@ -41,8 +42,8 @@ class Door:
     drain: Drain
 
 
-def register(app: Flask, ask_for_sync: AskForSync | None = None) -> None:
-    """Add these routes. `ask_for_sync` is called where events had to wait through an outage."""
+def register(app: Flask) -> None:
+    """Add these routes."""
     settings = app.extensions["settings"]
     database: Database = app.extensions["database"]
     cipher = CallbackCipher(
@@ -50,7 +51,7 @@ def register(app: Flask, ask_for_sync: AskForSync | None = None) -> None:
     )
     spool = Spool(Path(settings.callback_spool))
     keeper = Keeper(settings.database_url, spool)
-    app.extensions["callbacks"] = Door(cipher, keeper, Drain(database, cipher, spool, ask_for_sync))
+    app.extensions["callbacks"] = Door(cipher, keeper, Drain(database, cipher, spool, request_sync))
     app.register_error_handler(BadCallback, _refuse)
     app.register_blueprint(callbacks)
 

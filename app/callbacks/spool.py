@@ -114,7 +114,8 @@ class Spool:
 
     def _make(self) -> None:
         if not self._bad.is_dir():
-            self._bad.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._bad.mkdir(exist_ok=True, mode=0o700)
             _sync_folder(self.folder.parent)
 
     def sweep(self) -> None:
