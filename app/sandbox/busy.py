@@ -35,6 +35,11 @@ class BusyPairs:
             self._pairs.add(pair)
             return True
 
+    def is_held(self, userid: str, external_userid: str) -> bool:
+        """Whether somebody has the pair right now."""
+        with self._lock:
+            return (userid.lower(), external_userid) in self._pairs
+
     def release(self, userid: str, external_userid: str) -> None:
         """Nobody has the pair any more."""
         with self._lock:
