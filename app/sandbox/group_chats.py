@@ -69,8 +69,8 @@ def get_group(call: Call) -> Answer:
         members = connection.execute(
             """SELECT group_chat_member.*, coalesce(person.name, contact.name, '') AS name,
                    coalesce(contact.unionid, '') AS unionid FROM group_chat_member
-               LEFT JOIN person ON kind = 1 AND person.userid = group_chat_member.userid
-               LEFT JOIN contact ON kind = 2 AND contact.external_userid = group_chat_member.userid
+               LEFT JOIN person ON group_chat_member.kind = 1 AND person.userid = group_chat_member.userid
+               LEFT JOIN contact ON group_chat_member.kind = 2 AND contact.external_userid = group_chat_member.userid
                WHERE chat_id = ? AND left_at IS NULL ORDER BY joined_at, group_chat_member.userid""",
             (chat_id,),
         ).fetchall()

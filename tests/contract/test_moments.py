@@ -73,7 +73,7 @@ def test_what_was_unknown_is_named(wecom: WeComApp, campaign: Campaign):
     )
     job = done(wecom, job_id)
     assert job.errcode == 0
-    assert (job.invalid_userids, job.invalid_department_ids) == ({"nobody"}, {987_654})
+    assert (job.invalid_userids, job.invalid_department_ids) == (frozenset({"nobody"}), frozenset({987_654}))
 
 
 def test_a_department_is_all_its_members(wecom: WeComApp, campaign: Campaign):
