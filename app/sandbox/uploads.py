@@ -47,7 +47,8 @@ def read(call: Call) -> Upload:
     if mimetype != "multipart/form-data" or "boundary" not in options:
         raise WeComError(40058, "multipart/form-data")
     size = len(call.raw_body)
-    _, _, files = FormDataParser(silent=True).parse(io.BytesIO(call.raw_body), mimetype, size, options)
+    in_memory = FormDataParser(stream_factory=lambda *_args, **_named: io.BytesIO(), silent=True)
+    _, _, files = in_memory.parse(io.BytesIO(call.raw_body), mimetype, size, options)
     sent = files.get("media")
     content = sent.read() if sent is not None else b""
     if sent is None or not content:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from werkzeug.serving import make_server
 
 from app.sandbox.factory import create_sandbox
 from app.sandbox.settings import AppCredentials, Settings
@@ -62,3 +64,15 @@ def travel_to(client: FlaskClient) -> Callable[[int], None]:
         assert client.post("/sandbox/clock", json={"offset_us": offset}).status_code == 200
 
     return travel
+
+
+@pytest.fixture
+def live_url(sandbox: Flask, seeded: FlaskClient) -> Iterator[str]:
+    """Where the sandbox answers over HTTP, with everybody in place: for clients that are not ours."""
+    server = make_server("127.0.0.1", 0, sandbox, threaded=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
