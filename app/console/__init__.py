@@ -5,8 +5,10 @@ from __future__ import annotations
 from flask import Flask
 
 from app.console.pages import pages
+from app.console.syncs import sync_pages
 
 
 def register(app: Flask) -> None:
     """Add these routes."""
     app.register_blueprint(pages)
+    app.register_blueprint(sync_pages)

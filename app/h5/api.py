@@ -16,6 +16,7 @@ from app.h5.pages import AT_WORK
 from app.http import allow, load_json, load_query
 from app.http.parts import current_database
 from app.http.refs import read_ref
+from app.intake.wecom.greetings import complete_greeting
 from app.sessions import current_actor, own_origin
 from app.wecom.jssdk import sign
 from app.wecom.port import WeComPort
@@ -112,7 +113,27 @@ class TaskDoneSchema(Schema):
     evidence = fields.String(allow_none=True)
 
 
-DONE, TASK_DONE = DoneSchema(), TaskDoneSchema()
+class GreetedSchema(Schema):
+    """Where the greeting stands now."""
+
+    state = fields.String()
+    closed_at = fields.AwareDateTime(format="iso")
+
+
+DONE, TASK_DONE, GREETED = DoneSchema(), TaskDoneSchema(), GreetedSchema()
+
+
+@api.post("/greetings/<ref>/done")
+@allow(*AT_WORK)
+def mark_greeted(ref: str) -> ResponseReturnValue:
+    """Record that a new contact was greeted by hand. Any number of times: the first counts."""
+    done = load_json(DONE)
+    welcome_id, actor = read_ref("greeting", ref), current_actor()
+    age = timedelta(seconds=done["age_s"])
+    greeting = current_database().in_transaction(
+        lambda session: complete_greeting(session, actor, welcome_id, age)
+    )
+    return jsonify(GREETED.dump(greeting))
 
 
 @api.post("/tasks/<ref>/done")

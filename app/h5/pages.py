@@ -15,6 +15,7 @@ from app.h5.words import IN_SCRIPTS
 from app.http import allow, load_query
 from app.http.parts import current_database, current_public_ids
 from app.http.refs import read_ref
+from app.intake.wecom.greetings import greetings_of_contact
 from app.pages.parts import PageSchema
 from app.sessions import current_actor
 from app.worklist.models import WorkState
@@ -49,9 +50,12 @@ def member() -> ResponseReturnValue:
     with current_database().reading() as session:
         view = views.see_chat(session, actor, contact)
         known = view is not None or views.is_known_contact(session, actor, contact)
+        greetings = greetings_of_contact(session, actor, contact)
+        when = views.read_when(session, actor.store_id)
+    greeting = {"greetings": greetings, "when": when, "contact": contact, "in_chat": True}
     if view is None:
-        return _render("h5/nobody.html", is_contact=known)
-    return _render("h5/member.html", view=view, contact=contact, in_chat=True)
+        return _render("h5/nobody.html", is_contact=known, **greeting)
+    return _render("h5/member.html", view=view, **greeting)
 
 
 @pages.get("/members/<ref>")
@@ -63,7 +67,7 @@ def member_by_ref(ref: str) -> ResponseReturnValue:
         view = views.see_member(session, current_actor(), member_id, asked["page"])
     if view is None:
         raise NotFound("unknown_id", place=ref)
-    return _render("h5/member_page.html", view=view, contact="", in_chat=False, ref=ref)
+    return _render("h5/member_page.html", view=view, contact="", in_chat=False, ref=ref, greetings=[])
 
 
 class WorklistSchema(Schema):
@@ -116,6 +120,7 @@ def _render(template: str, **values: Any) -> str:
         template,
         actor=actor,
         actor_ref=ids.encode("associate", actor.associate_id),
+        greeting_ref=lambda welcome_id: ids.encode("greeting", welcome_id),
         task_ref=lambda task_id: ids.encode("task", task_id),
         member_ref=lambda member_id: ids.encode("member", member_id),
         associate_ref=lambda associate_id: ids.encode("associate", associate_id),

@@ -26,6 +26,7 @@ from app.follow_ups.queries import (
     tasks_of_person,
     worklist,
 )
+from app.intake.wecom.greetings import GreetingView, count_greetings, open_greetings
 from app.members.models import ContactBinding, ExternalContact
 from app.members.queries import (
     MemberProfile,
@@ -120,11 +121,24 @@ class WorklistView:
     done_total: int
     people: list[AssociateProgress]
     when: When
+    greetings: list[GreetingView]
+    greetings_open: int
+    greetings_done: int
+
+    @property
+    def open_all(self) -> int:
+        """Everything that is still to be done."""
+        return self.part.total + self.greetings_open
+
+    @property
+    def done_all(self) -> int:
+        """Everything done today."""
+        return self.done_total + self.greetings_done
 
     @property
     def total(self) -> int:
         """Everything of today, done or not."""
-        return self.part.total + self.done_total
+        return self.open_all + self.done_all
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +194,11 @@ def see_worklist(session: Session, actor: Actor, after: int | None = None) -> Wo
     people: list[AssociateProgress] = []
     if actor.role is Role.STORE_MANAGER and actor.store_id is not None:
         people = progress_by_associate(session, actor.store_id, *day_bounds(when.today, when.zone))
+    greetings_open, greetings_done = count_greetings(session, actor, when.midnight)
     return WorklistView(
+        greetings=open_greetings(session, actor, PAGE_TASKS) if after is None else [],
+        greetings_open=greetings_open,
+        greetings_done=greetings_done,
         open_cards=cards,
         part=Part(counts.ahead + 1, counts.ahead + len(cards), counts.open),
         done=done_tasks(session, actor, when.midnight),

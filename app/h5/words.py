@@ -17,6 +17,8 @@ IN_SCRIPTS = {
     "copied": _("Copied. Paste it into the chat."),
     "copy_failed": _("Could not copy. Press and hold the text to copy it."),
     "invited": _("Invited"),
+    "greeted": _("Greeted"),
+    "greeted_at": _("Greeted at {time}"),
     "waiting": _("Will be recorded when the network is back."),
     "not_recorded": _("Sent, but not recorded: {reason}"),
     "unfilled": _("Not sent: {names} is not filled in."),

@@ -106,6 +106,7 @@ class Welcome(Base):
     associate_id: Mapped[int | None]
     contact_name: Mapped[str] = mapped_column(String(128))
     text: Mapped[str] = mapped_column(Text)
+    why: Mapped[str] = mapped_column(String(255))
     state: Mapped[str] = mapped_column(String(16))
     reason: Mapped[str] = mapped_column(String(255))
     claimed_at: Mapped[datetime]

@@ -74,7 +74,7 @@ class WelcomeWords:
 
 @dataclass(frozen=True, slots=True)
 class GreetingView:
-    """A greeting by hand as the toolbar shows it. `id` is the welcome's."""
+    """A greeting by hand as the toolbar shows it. `id` is the welcome's; `contact_name` is "" where nobody knows it."""
 
     id: int
     title: str
@@ -116,30 +116,28 @@ def ask_to_greet(session: Session, welcome: Welcome, words: WelcomeWords) -> Non
         "opened_at": now,
     }
     open_items(session, [row])
-    welcome.work_item_id = item_id
+    welcome.work_item_id, welcome.why = item_id, words.why(welcome.contact_name)[:255]
     session.flush()
     name = welcome.contact_name or words.unnamed_contact
     line = f"{words.task_title} · {name}"[:128]
     write_notices(session, [NewNotice(assignee_id, item_id, line, now + PROMPT)], now)
 
 
-def open_greetings(session: Session, actor: Actor, words: WelcomeWords, limit: int) -> list[GreetingView]:
+def open_greetings(session: Session, actor: Actor, limit: int) -> list[GreetingView]:
     """The actor's own, the most urgent first."""
     query = _greetings(actor).where(WorkItem.state == WorkState.OPEN)
     rows = session.execute(
         query.order_by(WorkItem.priority.desc(), WorkItem.due_at, WorkItem.id).limit(limit)
     )
-    return [_view(row, words) for row in rows]
+    return [_view(row) for row in rows]
 
 
-def greetings_of_contact(
-    session: Session, actor: Actor, words: WelcomeWords, external_userid: str
-) -> list[GreetingView]:
+def greetings_of_contact(session: Session, actor: Actor, external_userid: str) -> list[GreetingView]:
     """Those the actor is to do for one contact; empty for anybody else's."""
     query = _greetings(actor).where(
         WorkItem.state == WorkState.OPEN, Welcome.external_userid == external_userid
     )
-    return [_view(row, words) for row in session.execute(query.order_by(WorkItem.id))]
+    return [_view(row) for row in session.execute(query.order_by(WorkItem.id))]
 
 
 def count_greetings(session: Session, actor: Actor, since: datetime) -> tuple[int, int]:
@@ -153,7 +151,7 @@ def count_greetings(session: Session, actor: Actor, since: datetime) -> tuple[in
 
 
 def complete_greeting(
-    session: Session, actor: Actor, welcome_id: int, words: WelcomeWords, age: timedelta = timedelta(0)
+    session: Session, actor: Actor, welcome_id: int, age: timedelta = timedelta(0)
 ) -> GreetingView:
     """The contact was greeted `age` ago; any number of times, the first counts.
 
@@ -176,7 +174,7 @@ def complete_greeting(
         welcome.completed_by = actor.associate_id
         session.flush()
         session.refresh(item)
-    return _view((welcome, item), words)
+    return _view((welcome, item))
 
 
 def _greetings(actor: Actor) -> Select[*tuple[Any, ...]]:
@@ -184,14 +182,14 @@ def _greetings(actor: Actor) -> Select[*tuple[Any, ...]]:
     return query.where(WorkItem.assignee_id == actor.associate_id, WorkItem.kind == WorkKind.WELCOME)
 
 
-def _view(row: Sequence[Any], words: WelcomeWords) -> GreetingView:
+def _view(row: Sequence[Any]) -> GreetingView:
     welcome, item = row
     return GreetingView(
         id=welcome.inbound_id,
         title=item.title,
-        why=words.why(welcome.contact_name),
+        why=welcome.why,
         text=welcome.text,
-        contact_name=welcome.contact_name or words.unnamed_contact,
+        contact_name=welcome.contact_name,
         external_userid=welcome.external_userid,
         state=WorkState(item.state),
         due_at=item.due_at,

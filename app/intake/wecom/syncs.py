@@ -67,6 +67,25 @@ class Run:
     trouble: str
 
 
+@dataclass(frozen=True, slots=True)
+class SyncView:
+    """A sync as the console and the command show it; `counts` by kind of thing and what became of it."""
+
+    id: int
+    reason: str
+    state: SyncState
+    requested_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    counts: Mapping[str, Mapping[str, int]]
+    trouble: str
+
+    @property
+    def is_over(self) -> bool:
+        """Nothing more becomes of it."""
+        return self.state in OVER
+
+
 class Overtaken(Exception):
     """Somebody else goes on with the sync."""
 
@@ -101,10 +120,22 @@ def next_night(now: datetime) -> datetime:
     return tonight.astimezone(now.tzinfo)
 
 
+def latest_syncs(session: Session, limit: int) -> list[SyncView]:
+    """The last ones that have begun, or were asked for; the newest first."""
+    shown = (Sync.state != SyncState.WAITING) | (Sync.slot == Slot.ASKED)
+    newest = select(Sync).where(shown).order_by(Sync.requested_at.desc(), Sync.id.desc())
+    return [_seen(row) for row in session.scalars(newest.limit(limit))]
+
+
+def get_sync(session: Session, sync_id: int) -> SyncView:
+    """One sync. Raises where there is none."""
+    return _seen(session.get_one(Sync, sync_id, populate_existing=True))
+
+
 def claim_sync(session: Session, sync_id: int | None = None) -> Run | None:
-    """Take a due sync, or exactly this one whether or not it is due; None where there is none, or others are at it."""
+    """Take a due sync, or exactly this one, also before its time has come; None where there is none or others are at it."""
     now = clock.real_now(session)
-    row = _due(session, now) if sync_id is None else _waiting(session, sync_id)
+    row = _due(session, now) if sync_id is None else _free(session, sync_id, now)
     if row is None:
         return None
     row.fence += 1
@@ -196,8 +227,11 @@ def _due(session: Session, now: datetime) -> Sync | None:
     return session.get_one(Sync, rows[0].id, populate_existing=True) if rows else None
 
 
-def _waiting(session: Session, sync_id: int) -> Sync | None:
-    locking = select(Sync).where(Sync.id == sync_id, Sync.state == SyncState.WAITING)
+def _free(session: Session, sync_id: int, now: datetime) -> Sync | None:
+    is_free = (Sync.state == SyncState.WAITING) | (
+        (Sync.state == SyncState.RUNNING) & (Sync.next_due_at <= now)
+    )
+    locking = select(Sync).where(Sync.id == sync_id, is_free)
     row = session.scalar(locking.with_for_update().execution_options(populate_existing=True))
     if row is not None:
         clear_timers(session, [_timer(row)])
@@ -233,6 +267,19 @@ def _end(session: Session, row: Sync, run: Run, state: SyncState) -> None:
     log.info("sync_over", state=state, reason=row.reason, counts=run.counts, trouble=run.trouble)
     if was_nightly:
         _ensure(session, Slot.NIGHTLY, Slot.NIGHTLY, next_night(clock.real_now(session)))
+
+
+def _seen(row: Sync) -> SyncView:
+    return SyncView(
+        row.id,
+        row.reason,
+        SyncState(row.state),
+        row.requested_at,
+        row.started_at,
+        row.finished_at,
+        json.loads(row.counts),
+        row.trouble,
+    )
 
 
 def _timer(row: Sync) -> TimerKey:

@@ -167,6 +167,7 @@ def _begin(session: Session, timer: TimerKey, words: WelcomeWords, moment: clock
         associate_id=who.id if who else None,
         contact_name=contact,
         text="",
+        why="",
         state=WelcomeState.CLAIMED,
         reason="",
         claimed_at=moment.real,

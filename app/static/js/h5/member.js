@@ -4,7 +4,7 @@ import { say } from '../lib/words.js';
 import { getPart } from '../lib/api.js';
 import { whereAmI } from '../lib/wecom.js';
 import { explain, startPage, stopExplaining, untilReleased } from './page.js';
-import { isSending, settle, showWaiting, startCopying, startSending } from './send.js';
+import { isSending, settle, showWaiting, startCopying, startInvitations, startSending } from './send.js';
 
 const REFRESH_MS = 60000;
 const box = one('#member');
@@ -72,6 +72,7 @@ function lookAnew() {
 
 startPage();
 startCopying();
+startInvitations();
 startSending({
   shown: () => shown,
   canSend: () => canSend,

@@ -33,10 +33,16 @@ function show(button, state, label) {
 }
 
 function showDone(card, text) {
-  const button = one('[data-send], [data-invited]', card);
-  if (button) show(button, 'sent', say(button.hasAttribute('data-invited') ? 'invited' : 'sent'));
+  for (const button of all('[data-send], [data-invited]', card)) show(button, 'sent', say(doneWord(button)));
   tellResult(card, text, true);
 }
+
+// What a button says once it was pressed: an invitation and a greeting by hand are the associate's word.
+const doneWord = button => (button.hasAttribute('data-invited') ? button.dataset.invited || 'invited' : 'sent');
+
+// A card's task is a follow-up task, or "greetings/…".
+const isGreeting = task => task.includes('/');
+const pathOf = task => `/h5/api/${isGreeting(task) ? task : `tasks/${task}`}`;
 
 // `shown()` is the chat this page is about; `whenStale(how)` loads what is true: 'changed' chat, 'closed' task.
 // Without WeCom the text is copied instead.
@@ -66,7 +72,7 @@ export function startInvitations() {
     if (underWay.has(task)) return;
     underWay.add(task);
     showDone(card, '');
-    await record(task, newKey(), 'invited_at', { evidence: 'self_declared', external_userid: null, sent_text: null });
+    await record(task, newKey(), `${doneWord(button)}_at`, { evidence: 'self_declared', external_userid: null, sent_text: null });
     underWay.delete(task);
   });
 }
@@ -109,9 +115,9 @@ async function send(card, button, { shown, canSend }) {
 // A server that cannot be reached, or says anything else, holds nobody up.
 async function takeTurn(task, key) {
   const mark = await reserve(task, key);
-  if (mark) return mark;
+  if (mark || isGreeting(task)) return mark;
   try {
-    await postAdvice(`/h5/api/tasks/${task}/claim`, { key }, ADVICE_MS);
+    await postAdvice(`${pathOf(task)}/claim`, { key }, ADVICE_MS);
   } catch (error) {
     if (error instanceof Refused && STOPS.includes(error.code)) { await letGo(task, key); return error; }
   }
@@ -132,7 +138,8 @@ function giveWay(card, button, taken) {
 function endTurn(task, key) {
   keys.delete(task);
   letGo(task, key);
-  postAdvice(`/h5/api/tasks/${task}/release`, { key }, ADVICE_MS).catch(() => { /* the claim runs out by itself */ });
+  if (isGreeting(task)) return;
+  postAdvice(`${pathOf(task)}/release`, { key }, ADVICE_MS).catch(() => { /* the claim runs out by itself */ });
 }
 
 async function copyInstead(card, text) {
@@ -140,7 +147,7 @@ async function copyInstead(card, text) {
 }
 
 async function record(task, key, said, what) {
-  await put({ key, task, said, url: `/h5/api/tasks/${task}/done`, body: { key, ...what } });
+  await put({ key, task, said, url: `${pathOf(task)}/done`, body: { key, ...what } });
 }
 
 const cardWith = task => all('[data-task]').find(card => card.dataset.task === task);

@@ -1,0 +1,74 @@
+"""企业微信对账: when our tables were last compared with WeCom's, and what that mended."""
+
+from __future__ import annotations
+
+from flask import Blueprint, render_template
+from flask.typing import ResponseReturnValue
+from flask_babel import lazy_gettext as _
+
+from app.associates.models import Role
+from app.console.views import read_day
+from app.http import allow, load_query
+from app.http.parts import current_database
+from app.intake.wecom.syncs import SyncView, latest_syncs
+from app.members.models import SyncState
+from app.sessions import current_actor
+
+sync_pages = Blueprint("console_syncs", __name__, url_prefix="/console", template_folder="templates")
+
+ROWS = 30
+STATE = {
+    SyncState.WAITING: _("not begun"),
+    SyncState.RUNNING: _("under way"),
+    SyncState.COMPLETE: _("complete"),
+    SyncState.PARTIAL: _("in part"),
+    SyncState.FAILED: _("failed"),
+}
+REASON = {
+    "nightly": _("nightly"),
+    "outage": _("after an outage"),
+    "command": _("by command"),
+}
+KIND = {
+    "people": _("Associates"),
+    "contacts": _("Customers"),
+    "tags": _("Tags"),
+    "chats": _("Group chats"),
+}
+CHANGE = {
+    "seen": _("compared"),
+    "added": _("added"),
+    "changed": _("changed"),
+    "ended": _("ended"),
+    "failed": _("could not be read"),
+    "unknown": _("not known here"),
+}
+
+
+@sync_pages.get("/syncs")
+@allow(Role.HQ)
+def syncs() -> ResponseReturnValue:
+    """The last syncs, the newest first."""
+    load_query()
+    with current_database().reading() as session:
+        day = read_day(session, None)
+        rows = latest_syncs(session, ROWS)
+    return render_template(
+        "console/syncs.html",
+        page="syncs",
+        actor=current_actor(),
+        day=day,
+        rows=rows,
+        state_of=lambda row: STATE[row.state],
+        reason_of=lambda row: REASON.get(row.reason, row.reason),
+        counts_of=_counts,
+    )
+
+
+def _counts(row: SyncView) -> list[str]:
+    """One line for each kind of thing, with what is not zero, in the same order always."""
+    return [
+        f"{KIND[kind]}: " + " · ".join(f"{CHANGE[name]} {its[name]:,}" for name in CHANGE if its.get(name))
+        for kind, its in ((kind, row.counts[kind]) for kind in KIND if kind in row.counts)
+        if any(its.values())
+    ]
