@@ -52,12 +52,18 @@ def choose() -> AnyResponse:
 
 @choosing.get("/people")
 def list_people() -> Response:
-    """The cards of the chooser as JSON: ?q= searches name, id and department; customers by name and id."""
-    search = request.args.get("q", "")
+    """The cards of the chooser as JSON: ?q= searches name, id and department."""
     with world_of().store.reading() as connection:
-        people = people_of(connection, search, PEOPLE_SHOWN)
-        customers = customers_of(connection, search, CUSTOMERS_SHOWN)
-    return jsonify(people=people, customers=customers, most=PEOPLE_SHOWN)
+        people = people_of(connection, request.args.get("q", ""), PEOPLE_SHOWN)
+    return jsonify(people=people, most=PEOPLE_SHOWN)
+
+
+@choosing.get("/customers")
+def list_customers() -> Response:
+    """Customers as JSON: ?q= searches name, remarks and id."""
+    with world_of().store.reading() as connection:
+        customers = customers_of(connection, request.args.get("q", ""), CUSTOMERS_SHOWN)
+    return jsonify(customers=customers, most=CUSTOMERS_SHOWN)
 
 
 @choosing.post("/customers")

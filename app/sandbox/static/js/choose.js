@@ -16,6 +16,7 @@ const together = document.querySelector('[data-together]');
 const port = location.port ? `:${location.port}` : '';
 const chosen = new Set();
 let shown = '';
+let searched = form.q.value.trim(); // what the customers shown were searched by: theirs are too many to ask for all the time
 
 function card(label, page, id, name, line, unread) {
   const box = el('input', { type: 'checkbox', name: 'ids', value: id, form: 'together', checked: chosen.has(id) });
@@ -30,20 +31,27 @@ const customerCard = one => card(one.label, 'customer', one.external_userid, one
 async function refresh() {
   const search = form.q.value.trim();
   try {
-    const [{ people, customers }, { now_ms: nowMs }] = await Promise.all([ask(`/people?q=${encodeURIComponent(search)}`), ask('/time')]);
+    const [{ people }, { now_ms: nowMs }] = await Promise.all([ask(`/people?q=${encodeURIComponent(search)}`), ask('/time')]);
     if (!bar.travelling) bar.set(nowMs);
-    const state = JSON.stringify([people, customers]);
+    if (search !== searched) await findCustomers(search);
+    const state = JSON.stringify(people);
     if (state === shown || search !== form.q.value.trim()) return;
     shown = state;
     const focused = document.activeElement && (document.activeElement.href || document.activeElement.value);
     cards.replaceChildren(...people.map(memberCard));
-    customerCards.replaceChildren(...customers.map(customerCard));
     refocus(focused);
     none.hidden = people.length > 0;
     none.textContent = search ? '没有找到。' : '还没有同事：店伴启动后会把他们放进来。';
   } catch (error) {
     bar.say(error.message, true);
   }
+}
+
+async function findCustomers(search) {
+  const { customers } = await ask(`/customers?q=${encodeURIComponent(search)}`);
+  if (search !== form.q.value.trim()) return;
+  searched = search;
+  customerCards.replaceChildren(...customers.map(customerCard));
 }
 
 function refocus(focused) {

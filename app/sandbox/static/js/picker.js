@@ -23,7 +23,7 @@ export function customerPicker() {
     const name = input.value.trim();
     id = null;
     let customers = [];
-    try { ({ customers } = await ask(`/people?q=${encodeURIComponent(name)}`)); } catch (_) { /* a new person then */ }
+    try { ({ customers } = await ask(`/customers?q=${encodeURIComponent(name)}`)); } catch (_) { /* a new person then */ }
     if (turn !== asked) return;
     picks.replaceChildren(...(name ? [pick(`新顾客 ${name}`, null, true)] : []), ...customers.slice(0, SHOWN).map(one => pick(one.members ? `${one.name}（${one.members}）` : one.name, one.external_userid, false)));
   };
