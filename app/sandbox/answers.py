@@ -41,6 +41,7 @@ TEXTS = {
     40058: "invalid Request Parameter",
     40068: "invalid tagid",
     40071: "tag name already exist",
+    40074: "news can not be secret",
     40093: "jsapi ticket signature error",
     40094: "invalid url",
     40096: "invalid external userid",

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from app.sandbox.answers import WeComError
-from app.sandbox.calls import Body, list_of, object_of, optional_text, text_of
+from app.sandbox.calls import Body, list_of, object_of, optional_text, text_of, whole_number
 from app.sandbox.cards import Sender, check_card, check_url
+from app.sandbox.id_translation import translated
 
 TEXT_BYTES = 2_048
 ARTICLE_BYTES = 666 * 1024  # error code 45002
@@ -15,17 +16,30 @@ ITEMS_MOST = 10
 
 
 def content_of(body: Body, sender: Sender) -> Body:
-    """The content as the phone will show it: checked, truncated where WeCom truncates.
+    """The content as the phone will show it: checked, truncated where WeCom truncates, ids replaced where wanted.
 
-    Raises 40008 for an unknown msgtype; each type's own codes stand at its function.
+    Raises 40008 for an unknown msgtype, 40074 for secret news, 40058 for a `safe` there is not; each type's own
+    codes stand at its function.
     """
     msgtype = body.get("msgtype")
     reader = _READERS.get(msgtype) if isinstance(msgtype, str) else None
     if reader is None or not isinstance(msgtype, str):
         raise WeComError(40008)
+    _check_safe(msgtype, whole_number(body, "safe", 0))
     if msgtype == "miniprogram_notice" and body.get("touser") == "@all":
         raise WeComError(40031)
-    return reader(object_of(body, msgtype), sender)
+    content = reader(object_of(body, msgtype), sender)
+    if whole_number(body, "enable_id_trans", 0) == 1:
+        return {**translated(sender.connection, content)}
+    return content
+
+
+def _check_safe(msgtype: str, safe: int) -> None:
+    """0 or 1 (secret, not for news); 2 is for mpnews alone."""
+    if safe not in (0, 1, 2) or (safe == 2 and msgtype != "mpnews"):
+        raise WeComError(40058, "safe")
+    if safe == 1 and msgtype == "news":
+        raise WeComError(40074)
 
 
 def _template_card(card: Body, sender: Sender) -> Body:

@@ -106,13 +106,18 @@ class Meter:
         self._count(("ip", path, ip), HOUR, limits.ip_hour, now)
 
     def _count(self, key: Key, span: int, most: int, now: int) -> None:
-        """Add one to the window `now` is in; beyond `most` the key is blocked for one `span` from now."""
+        """Add one to the window that runs; beyond `most` the key is blocked for one `span` from now.
+
+        A window begins with the first call after the one before it: a test's few calls are never parted by a clock
+        that strikes the minute.
+        """
         with self._lock:
             self._refuse_blocked(key, now)
-            window = now // span
-            counted_window, counted = self._counts.get((key, span), (window, 0))
-            counted = counted + 1 if counted_window == window else 1
-            self._counts[key, span] = (window, counted)
+            began, counted = self._counts.get((key, span), (now, 0))
+            if not began <= now < began + span:
+                began, counted = now, 0
+            counted += 1
+            self._counts[key, span] = (began, counted)
             if counted > most:
                 self._blocked[key] = (now, now + span)
                 raise WeComError(45009)

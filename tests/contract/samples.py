@@ -5,10 +5,12 @@ from __future__ import annotations
 import itertools
 import struct
 import zlib
+from datetime import datetime, timedelta, timezone
 
 from tests.wecom.local_sandbox import LocalSandbox
 
 MEGABYTE = 1024 * 1024
+CHINA = timezone(timedelta(hours=8))
 JPG = b"\xff\xd8\xff\xe0" + b"\0" * 32
 AMR = b"#!AMR\n" + (b"\x3c" + b"\0" * 31) * 50
 _numbers = itertools.count(1)
@@ -34,6 +36,12 @@ def mp4(seconds: int) -> bytes:
     """The beginning of a film of that length."""
     header = b"mvhd" + b"\0" * 12 + struct.pack(">II", 1000, seconds * 1000) + b"\0" * 80
     return b"\0\0\0\x18ftypisom" + b"\0" * 12 + b"\0\0\0\x70moov" + b"\0\0\0\x6c" + header
+
+
+def to_noon(days: int) -> timedelta:
+    """How far it is from now to noon in China, so many days ahead: no day ends while a test counts by it."""
+    now = datetime.now(CHINA)
+    return now.replace(hour=12, minute=0, second=0, microsecond=0) + timedelta(days=days) - now
 
 
 def new_member(corp: LocalSandbox, department: str = "收件部") -> str:

@@ -123,11 +123,11 @@ def test_an_image_for_good_has_two_megabytes_at_most(wecom: WeComApp):
 def test_images_for_good_are_counted_by_the_day(corp: LocalSandbox):
     wecom = corp.app()
     corp.set_rules(images_a_day=1)
-    corp.travel(timedelta(days=500))
+    corp.travel(samples.to_noon(500))
     wecom.media.upload_image("一.png", PICTURE)
     with pytest.raises(WeComRetryable, match="45009"):
         wecom.media.upload_image("二.png", PICTURE)
-    corp.travel(timedelta(days=501))
+    corp.travel(samples.to_noon(501))
     assert corp.app().media.upload_image("三.png", PICTURE)
 
 

@@ -166,6 +166,8 @@ def test_a_mini_program_notice_needs_a_linked_mini_program(corp: LocalSandbox, s
         ({"msgtype": "textcard", "textcard": {"title": "t", "description": "d", "url": "x.cn"}}, 45034),
         ({"msgtype": "news", "news": {"articles": [{"title": "t", "url": URL}] * 9}}, 45008),
         ({"msgtype": "news", "news": {"articles": [{"url": URL}]}}, 41016),
+        ({"msgtype": "news", "news": {"articles": [{"title": "t", "url": URL}]}, "safe": 1}, 40074),
+        ({"safe": 2}, 40058),
     ],
 )
 def test_a_wrong_message_is_refused(corp: LocalSandbox, reader: str, send: Send, changes: Any, errcode: int):
@@ -189,6 +191,17 @@ def test_a_department_and_everybody_can_be_addressed(corp: LocalSandbox, send: S
     assert [len(corp.messages(userid)) for userid in (first, second)] == [1, 1]
     send(touser="@all")
     assert [len(corp.messages(userid)) for userid in (first, second)] == [2, 2]
+
+
+def test_ids_become_names_where_wanted(corp: LocalSandbox, reader: str, send: Send):
+    text = {
+        "content": "$userName=lina$ 与 $userAliasOrName=WangWei$ 在 $departmentName=1$，$userName=nobody$"
+    }
+    send(text=text)
+    send(text=text, enable_id_trans=1)
+    plain, named = (message["body"]["content"] for message in corp.messages(reader))
+    assert plain == text["content"]
+    assert named == "李娜 与 王伟 在 企业，$userName=nobody$"
 
 
 def test_whom_the_app_may_not_see_it_cannot_reach(corp: LocalSandbox, reader: str, send: Send):
@@ -230,7 +243,7 @@ def test_the_surplus_of_a_minute_vanishes_without_a_word(corp: LocalSandbox, rea
 
 
 def test_an_app_may_send_so_much_a_day(corp: LocalSandbox, send: Send):
-    corp.travel(timedelta(days=400))  # a day on which nothing was sent yet
+    corp.travel(samples.to_noon(400))  # a day on which nothing was sent yet
     corp.set_rules(account_limit=0)
     with pytest.raises(WeComRetryable, match="45009"):
         send()
