@@ -10,7 +10,7 @@ import sqlite3
 
 from flask import request
 
-from app.sandbox import contact_way_input, graph_rules
+from app.sandbox import contact_way_input, graph_rules, scope
 from app.sandbox.answers import Answer, WeComError, ok
 from app.sandbox.calls import Body, Call, Endpoint, text_of, whole_number
 from app.sandbox.clock import HOUR, SECOND
@@ -94,6 +94,7 @@ def close_temp_chat(call: Call) -> Answer:
     userid, external_userid = text_of(body, "userid", 41009), text_of(body, "external_userid", 41035)
     with call.world.store.writing() as connection:
         get_person(connection, userid)
+        scope.check(connection, userid, 60111)
         if temp_chat_of(connection, call.now, userid, external_userid) is None:
             raise WeComError(84061)
         close_temp(connection, call.now, userid, external_userid)
@@ -110,14 +111,10 @@ def _own(connection: sqlite3.Connection, call: Call, config_id: str) -> Way:
 
 
 def _check_room(connection: sqlite3.Connection, now: int, way: Body) -> None:
-    """Temporary ways do not count, but have a number a day (facts 3.6)."""
-    if way["is_temp"]:
-        query, most = "SELECT count(*) FROM contact_way WHERE is_temp AND created_at > ?", TEMP_A_DAY
-    else:
-        query, most = "SELECT count(*) FROM contact_way WHERE NOT is_temp AND created_at > ?", -1
-    most = graph_rules.of(connection).way_cap if most < 0 else most
-    since = now - DAY if way["is_temp"] else 0
-    if connection.execute(query, (since,)).fetchone()[0] >= most:
+    """Temporary ways do not count among the lasting ones, but have a number a day (facts 3.6)."""
+    query = "SELECT count(*) FROM contact_way WHERE is_temp = ? AND created_at > ?"
+    since, most = (now - DAY, TEMP_A_DAY) if way["is_temp"] else (0, graph_rules.of(connection).way_cap)
+    if connection.execute(query, (way["is_temp"], since)).fetchone()[0] >= most:
         raise WeComError(41045)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from typing import Any
 
-from app.sandbox import relations, tag_store
+from app.sandbox import relations, scope, tag_store
 from app.sandbox.answers import Answer, WeComError, ok
 from app.sandbox.calls import Body, Call, Endpoint, list_of, optional_text, text_of, whole_number
 from app.sandbox.people import get_person
@@ -87,8 +87,8 @@ def del_corp_tag(call: Call) -> Answer:
 def mark_tag(call: Call) -> Answer:
     """externalcontact/mark_tag: the tags of one member on one customer.
 
-    Raises 40058 for neither tags to add nor to remove, 60111, 84061 for no relation, 40068 for an unknown tag,
-    45035 while another call marks the same pair.
+    Raises 40058 for neither tags to add nor to remove, 60111 for nobody in scope, 84061 for no relation, 40068 for an
+    unknown tag, 45035 while another call marks the same pair.
     """
     body = call.body()
     userid, external_userid = text_of(body, "userid", 41009), text_of(body, "external_userid", 41035)
@@ -97,6 +97,7 @@ def mark_tag(call: Call) -> Answer:
         raise WeComError(40058, "add_tag and remove_tag")
     with call.world.busy.with_pair(userid, external_userid), call.world.store.writing() as connection:
         get_person(connection, userid)
+        scope.check(connection, userid, 60111)
         relations.get_relation(connection, userid, external_userid)
         tag_store.mark(connection, userid, external_userid, add, remove)
     return ok()

@@ -85,6 +85,10 @@ def test_a_contact_whose_followers_are_out_of_scope_is_refused(corp: LocalSandbo
         list(wecom.contacts.of_users(["lina"]))
     with refused(60111):
         wecom.contacts.remark("lina", "wmA", remark="雯雯")
+    with refused(60111):
+        wecom.tags.mark("lina", "wmA", add=["et"])
+    with refused(60111):
+        wecom.contact_ways.close_temp_chat("lina", "wmA")
     assert wecom.contacts.follow_users() == ()
 
 
