@@ -1,9 +1,11 @@
 """Speed as ratios measured in one run; absolute figures depend on the machine and are shown for orientation only.
 
 Usage: scripts/bench import [--purchases 100000] [--rounds 1]
+       scripts/bench send [--sends 3000] [--rounds 1]
 
 import   the rate at which a generated file is imported on MariaDB, against a hand-written SQLAlchemy Core executemany
          that writes the very rows the import wrote, in transactions of the same size
+send     the processor time of sending an app message, against wechatpy's bare client and the same server
 """
 
 from __future__ import annotations
@@ -32,6 +34,7 @@ from app.members.models import Member, MemberCare, MemberIdentity
 from app.orders.models import MemberPurchases, Order, OrderLine, Refund, RefundLine
 from app.timers import Timer
 from config.settings import ROOT
+from scripts.commands.bench_sends import bench_sends
 from scripts.commands.load_chain import load_chain
 from scripts.commands.migrate import migrate
 from tests.servers.mariadb import MariaDB
@@ -54,6 +57,7 @@ WRITTEN: tuple[type[Base], ...] = (
 SALES_PER_MEMBER_DAY = 108_677 / 40_000 / 365
 DAYS = 365
 FIRST_DAY = date(2024, 1, 1)
+BLOCKS = 20  # of sends: in turns, so that whatever else the machine does meets both
 
 Rows = list[dict[str, Any]]
 
@@ -151,17 +155,36 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="scripts/bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", choices=["import"])
+    parser.add_argument("what", choices=["import", "send"])
     parser.add_argument("--purchases", type=int, default=100_000)
+    parser.add_argument("--sends", type=int, default=3_000)
     parser.add_argument("--rounds", type=int, default=1)
     arguments = parser.parse_args()
+    if arguments.what == "send":
+        _show_sends(arguments.sends, arguments.rounds)
+    else:
+        _show_imports(arguments.purchases, arguments.rounds)
+
+
+def _show_sends(sends: int, rounds: int) -> None:
+    for number in range(1, rounds + 1):
+        cost = bench_sends(BLOCKS, max(1, sends // BLOCKS))
+        sys.stdout.write(
+            f"round {number}: {cost.sends:,} sends of either\n"
+            f"  ours           {cost.ours_s / cost.sends * 1e6:7.0f} us of CPU a send\n"
+            f"  bare wechatpy  {cost.bare_s / cost.sends * 1e6:7.0f} us of CPU a send\n"
+            f"  ratio          {cost.ratio:7.2f}\n"
+        )
+
+
+def _show_imports(purchases: int, rounds: int) -> None:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="dianban-")))
-        _generate(folder, arguments.purchases)
+        _generate(folder, purchases)
         server = MariaDB(folder / "m")
         server.start()
         stack.callback(server.stop)
-        for number in range(1, arguments.rounds + 1):
+        for number in range(1, rounds + 1):
             measured = bench_import(server, folder, number)
             sys.stdout.write(
                 f"round {number}: {measured.events:,} purchases and refunds, {measured.rows:,} rows\n"
