@@ -22,6 +22,7 @@ from app.sandbox import (
     group_chat_statistics,
     group_chats,
     group_sends,
+    handovers,
     join_ways,
     livings,
     media,
@@ -138,11 +139,15 @@ def _dispatch(world: World, path: str, crowded: bool) -> Answer | Download:
     endpoint = ENDPOINTS[path]
     app = tokens.app_of(world, args.get("access_token", ""))
     meter_of().count_call(path, ip, app.agent_id, debug=args.get("debug") == "1", now=now)
+    if path == "media/get":
+        meter_of().count_media(args.get("media_id", ""), now)
     if crowded:
         raise WeComError(45033)
     rules.check_permission(endpoint, app, path, in_force)
     if endpoint.post and request.method != "POST":
         raise WeComError(40058, "POST only")
+    if path.startswith("externalcontact/"):
+        handovers.catch_up(world)
     try:
         return endpoint.answer(Call(world, app, args, request.get_data(), now, request.headers))
     except WeComError:

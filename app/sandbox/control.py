@@ -8,7 +8,7 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
 
-from app.sandbox import chats, faults, rules, seeding, tickets, tokens
+from app.sandbox import chats, faults, handovers, rules, seeding, tickets, tokens
 from app.sandbox.answers import WeComError
 from app.sandbox.api import calls_seen, world_of
 from app.sandbox.chats import NoSuchChat
@@ -103,6 +103,7 @@ def set_clock() -> Response:
     """Take an offset in microseconds as the sandbox's own; the same one twice changes nothing."""
     clock = world_of().clock
     clock.adopt(whole(_sent_object(), "offset_us"))
+    handovers.catch_up(world_of())
     return jsonify(now=iso(clock.now()), offset_us=clock.offset)
 
 

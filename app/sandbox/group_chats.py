@@ -6,7 +6,7 @@ import json
 import sqlite3
 from typing import Any
 
-from app.sandbox import campaign_rules
+from app.sandbox import campaign_rules, scope
 from app.sandbox.answers import Answer, WeComError, ok
 from app.sandbox.calls import Body, Call, Endpoint, list_of, text_of, whole_number
 from app.sandbox.clock import SECOND
@@ -22,7 +22,8 @@ _LIST = """
 SELECT chat_id, group_status FROM (SELECT group_chat.*, CASE WHEN person.status = :left THEN 1
         WHEN inherited THEN 3 ELSE 0 END AS group_status
     FROM group_chat JOIN person ON person.userid = group_chat.owner WHERE dismissed_at IS NULL)
-WHERE (:status = 0 OR group_status = :status) AND ((:anyone AND group_status != 1)
+WHERE (:seen IS NULL OR owner IN (SELECT value FROM json_each(:seen)) OR group_status = 1)
+    AND (:status = 0 OR group_status = :status) AND ((:anyone AND group_status != 1)
     OR owner IN (SELECT value COLLATE NOCASE FROM json_each(:owners))) ORDER BY id
 """
 
@@ -37,7 +38,13 @@ def list_groups(call: Call) -> Answer:
         raise WeComError(40058, "status_filter")
     with call.world.store.reading() as connection:
         owners = owners_of(connection, body)
-        wanted = {"left": LEFT, "status": status, "anyone": not owners, "owners": json.dumps(owners)}
+        wanted: dict[str, Any] = {
+            "left": LEFT,
+            "status": status,
+            "anyone": not owners,
+            "owners": json.dumps(owners),
+        }
+        wanted["seen"] = scope.filtering(connection)
         rows, cursor = paged(connection, _LIST, wanted, body, limit_of(body, 100, 1_000))
     listed = [{"chat_id": row["chat_id"], "status": row["group_status"]} for row in rows]
     return ok(group_chat_list=listed, next_cursor=cursor)
@@ -51,8 +58,7 @@ def owners_of(connection: sqlite3.Connection, body: Body) -> list[str]:
     owners = list_of(wanted, "userid_list", OWNERS_MOST, 40058)
     if not all(isinstance(owner, str) for owner in owners):
         raise WeComError(40058, "owner_filter.userid_list")
-    visible = connection.execute("SELECT count(*) FROM person WHERE status = 1").fetchone()[0]
-    if not owners and visible > campaign_rules.of(connection).visible_most:
+    if not owners and len(scope.visible(connection, None)) > campaign_rules.of(connection).visible_most:
         raise WeComError(81017)
     return owners
 

@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from app.sandbox import scope
 from app.sandbox.answers import WeComError
 from app.sandbox.calls import Body, list_of, optional_text
 from app.sandbox.people import get_person
@@ -23,6 +24,7 @@ SELECT follow.userid, follow.external_userid,
         AND chat_message.external_userid = follow.external_userid), 0) AS chatted_at, follow.createtime
 FROM follow JOIN person ON person.userid = follow.userid
 WHERE person.status = 1 AND person.contacts_enabled AND follow.stage = 'mutual'
+    AND (:seen IS NULL OR follow.userid COLLATE NOCASE IN (SELECT value FROM json_each(:seen)))
 """
 
 
@@ -44,6 +46,7 @@ def customers_of(connection: sqlite3.Connection, body: Body) -> Targets:
         raise WeComError(40058, "sender, external_userid and tag_filter are all empty")
     if sender:
         get_person(connection, sender)
+        scope.check(connection, sender, 60111)
     rows = _reachable(connection, named, sender)
     chosen: dict[str, sqlite3.Row] = {}
     for row in rows:
@@ -63,6 +66,7 @@ def groups_of(connection: sqlite3.Connection, body: Body) -> Targets:
     if not sender:
         raise WeComError(40058, "sender")
     userid = get_person(connection, sender)["userid"]
+    scope.check(connection, userid, 60111)
     named = _ids(body, "chat_id_list", GROUPS_MOST)
     rows = connection.execute(
         "SELECT chat_id FROM group_chat WHERE owner = ? AND dismissed_at IS NULL ORDER BY id", (userid,)
@@ -93,7 +97,8 @@ def _reachable(connection: sqlite3.Connection, named: Sequence[str], sender: str
     if sender:
         query += " AND follow.userid = :sender"
     query += " ORDER BY follow.external_userid, follow.userid"
-    return connection.execute(query, {"named": json.dumps(named), "sender": sender}).fetchall()
+    values = {"named": json.dumps(named), "sender": sender, "seen": scope.filtering(connection)}
+    return connection.execute(query, values).fetchall()
 
 
 def _closeness(row: sqlite3.Row) -> tuple[int, int]:

@@ -30,13 +30,20 @@ class HandoverStatus(IntEnum):
     NONE = 5
 
 
-def settle(connection: sqlite3.Connection, world: World, now: int) -> int:
-    """Complete the handovers whose time has come; how many. Called by every read, and after a jump in time."""
+def catch_up(world: World) -> None:
+    """Complete what is due, if anything is: for every call of the API, and after a jump in time."""
+    now = world.clock.now()
+    with world.store.reading() as connection:
+        if not _due(connection, now):
+            return
+    with world.store.writing() as connection:
+        settle(connection, world, now)
+
+
+def settle(connection: sqlite3.Connection, _world: World, now: int) -> int:
+    """Complete the handovers whose time has come; how many."""
     note_who_left(connection, now)
-    due = connection.execute(
-        "SELECT * FROM handover WHERE status = ? AND started_at <= ? ORDER BY started_at, id",
-        (HandoverStatus.WAITING, now - campaign_rules.of(connection).transfer_us),
-    ).fetchall()
+    due = _due(connection, now)
     for row in due:
         _complete(connection, now, row)
     return len(due)
@@ -83,6 +90,14 @@ def note_who_left(connection: sqlite3.Connection, now: int) -> None:
     connection.execute(
         "DELETE FROM dimission WHERE userid NOT IN (SELECT userid FROM person WHERE status = ?)", (LEFT,)
     )
+
+
+def _due(connection: sqlite3.Connection, now: int) -> list[sqlite3.Row]:
+    return connection.execute(
+        # The 2 of WAITING is written out: only so the index of the waiting ones is used.
+        "SELECT * FROM handover WHERE status = 2 AND started_at <= ? ORDER BY started_at, id",
+        (now - campaign_rules.of(connection).transfer_us,),
+    ).fetchall()
 
 
 def _complete(connection: sqlite3.Connection, now: int, row: sqlite3.Row) -> None:

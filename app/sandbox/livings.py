@@ -7,6 +7,7 @@ import secrets
 import sqlite3
 from typing import Any
 
+from app.sandbox import scope
 from app.sandbox.answers import Answer, WeComError, ok
 from app.sandbox.calls import Body, Call, Endpoint, optional_text, text_of, whole_number
 from app.sandbox.clock import MINUTE, SECOND
@@ -29,6 +30,7 @@ def create(call: Call) -> Answer:
     livingid = f"lv{secrets.token_urlsafe(20)}"
     with call.world.store.writing() as connection:
         anchor = get_person(connection, text_of(body, "anchor_userid", 41009))["userid"]
+        scope.check(connection, anchor, 92000)
         settings = _settings_of(call, body)
         connection.execute(
             """INSERT INTO living (livingid, agent_id, anchor_userid, body, living_start, living_duration, status,

@@ -7,6 +7,7 @@ import sqlite3
 from dataclasses import dataclass
 from typing import Any
 
+from app.sandbox import scope
 from app.sandbox.answers import WeComError
 from app.sandbox.calls import Body, list_of
 
@@ -14,7 +15,8 @@ SENDERS_MOST = 100_000
 PUBLIC, PARTIAL = 1, 0
 
 _SENDERS = """
-SELECT userid FROM person WHERE status = 1 AND contacts_enabled AND (:everybody
+SELECT userid FROM person WHERE status = 1 AND contacts_enabled
+    AND (:seen IS NULL OR userid IN (SELECT value FROM json_each(:seen))) AND (:everybody
     OR userid IN (SELECT value COLLATE NOCASE FROM json_each(:users))
     OR userid IN (SELECT membership.userid FROM membership JOIN department_within USING (department_id)
         WHERE within_id IN (SELECT value FROM json_each(:departments)))) ORDER BY userid
@@ -61,6 +63,7 @@ def put_tasks(connection: sqlite3.Connection, moment_id: str, audience: Audience
         "anyone": not audience.tags,
         "tags": json.dumps(audience.tags),
         "moment_id": moment_id,
+        "seen": scope.filtering(connection),
     }
     tasks = 0
     for row in connection.execute(_SENDERS, values).fetchall():
@@ -72,9 +75,7 @@ def put_tasks(connection: sqlite3.Connection, moment_id: str, audience: Audience
 
 def invalid_of(connection: sqlite3.Connection, audience: Audience) -> dict[str, Any]:
     """The invalid lists of a job's result."""
-    users = {
-        row["userid"].lower() for row in connection.execute("SELECT userid FROM person WHERE status = 1")
-    }
+    users = {userid.lower() for userid in scope.visible(connection, None)}
     departments = {row["id"] for row in connection.execute("SELECT id FROM department")}
     tags = {row["tag_id"] for row in connection.execute("SELECT tag_id FROM tag WHERE NOT deleted")}
     return {

@@ -8,6 +8,7 @@ import sqlite3
 from datetime import date, timedelta
 from typing import Any
 
+from app.sandbox import scope
 from app.sandbox.answers import Answer, WeComError, ok
 from app.sandbox.calls import Body, Call, Endpoint, optional_text, text_of, whole_number
 from app.sandbox.clock import HOUR, SECOND
@@ -31,6 +32,7 @@ def list_bills(call: Call) -> Answer:
     with call.world.store.reading() as connection:
         if payee:
             get_person(connection, payee)
+            scope.check(connection, payee, 660003)
         rows, cursor = paged(
             connection,
             """SELECT bill.*, person.status FROM bill LEFT JOIN person ON person.userid = payee_userid
@@ -40,7 +42,7 @@ def list_bills(call: Call) -> Answer:
             body,
             limit_of(body, 1_000, 1_000),
         )
-    bills = [json.loads(row["body"]) for row in rows if row["status"] == 1]
+        bills = [json.loads(row["body"]) for row in rows if _is_seen(connection, row)]
     return ok(bill_list=bills, **_next(cursor))
 
 
@@ -104,6 +106,10 @@ def put_flow(connection: sqlite3.Connection, flow: Body) -> None:
         "INSERT INTO fund_flow (flowed_at, body) VALUES (?, ?)",
         (flow["timestamp"], json.dumps(flow, ensure_ascii=False)),
     )
+
+
+def _is_seen(connection: sqlite3.Connection, row: sqlite3.Row) -> bool:
+    return row["status"] == 1 and scope.sees(connection, row["payee_userid"])
 
 
 def _span_of(body: Body) -> tuple[int, int]:

@@ -51,6 +51,12 @@ def visible(connection: sqlite3.Connection, departments: set[int] | None) -> lis
     return [row["userid"] for row in rows]
 
 
+def filtering(connection: sqlite3.Connection) -> str | None:
+    """The userids the app may see as JSON, for a query to choose from; None where it may see everybody."""
+    seen = departments_seen(connection)
+    return None if seen is None else json.dumps(visible(connection, None))
+
+
 def with_below(connection: sqlite3.Connection, departments: Iterable[int]) -> set[int]:
     """These departments and all below them."""
     rows = connection.execute(

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from itertools import groupby
 from typing import Any
 
-from app.sandbox import departments
+from app.sandbox import scope
 from app.sandbox.answers import Answer, WeComError, ok
 from app.sandbox.calls import Body, Call, Endpoint, list_of, whole_number
 from app.sandbox.chats import ASSOCIATE, CUSTOMER
@@ -46,10 +46,12 @@ def _userids(connection: sqlite3.Connection, body: Body) -> list[str]:
     if not (users or parties) or not all(isinstance(user, str) for user in users):
         raise WeComError(40058, "userid, partyid")
     found = {get_person(connection, user)["userid"] for user in users}
+    for user in found:
+        scope.check(connection, user, 60111)
     for party in parties:
         if not isinstance(party, int):
             raise WeComError(40058, "partyid")
-        found |= set(departments.members_below(connection, party))
+        found |= set(scope.visible(connection, scope.with_below(connection, [party])))
     return sorted(found)
 
 

@@ -60,7 +60,7 @@ def list_unassigned(call: Call) -> Answer:
     cursor = optional_text(body, "cursor") or ""
     start = offset_of(cursor) if cursor else page * size
     with call.world.store.writing() as connection:
-        handovers.settle(connection, call.world, call.now)
+        handovers.note_who_left(connection, call.now)
         rows = connection.execute(
             """SELECT follow.userid, external_userid, left_at FROM follow JOIN dimission USING (userid)
                WHERE stage IN ('mutual', 'one_way') ORDER BY left_at, follow.userid, external_userid
@@ -79,7 +79,6 @@ def _begin(call: Call, kind: str) -> Answer:
         raise WeComError(40058, "external_userid")
     message = optional_text(body, "transfer_success_msg", MESSAGE_CHARACTERS) or ""
     with call.world.store.writing() as connection:
-        handovers.settle(connection, call.world, call.now)
         pair = _pair(connection, body, kind)
         takes_over(connection, pair[1])
         customers = []
@@ -114,8 +113,8 @@ def _pair(connection: sqlite3.Connection, body: Body, kind: str) -> tuple[str, s
     takeover = get_person(connection, text_of(body, "takeover_userid", 41009))
     if kind == RESIGNED and handover["status"] != LEFT:
         raise WeComError(40097)
-    if kind == ON_JOB and handover["status"] == LEFT:
-        raise WeComError(60111)
+    if kind == ON_JOB:  # who left is seen by nobody
+        scope.check(connection, handover["userid"], 60111)
     return handover["userid"], takeover["userid"]
 
 
@@ -161,7 +160,6 @@ def _transferred_lately(connection: sqlite3.Connection, now: int, external_useri
 def _results(call: Call, kind: str) -> Answer:
     body = call.body()
     with call.world.store.writing() as connection:
-        handovers.settle(connection, call.world, call.now)
         handover, takeover = _pair(connection, body, kind)
         rows, cursor = paged(
             connection,

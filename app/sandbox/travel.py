@@ -12,6 +12,7 @@ from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.request import ProxyHandler, Request, build_opener
 
+from app.sandbox import handovers
 from app.sandbox.calls import World
 from app.sandbox.clock import SECOND, iso
 
@@ -47,6 +48,7 @@ def where(world: World) -> dict[str, Any]:
     try:
         if world.clock.offset == before:  # else the app has told us a later one meanwhile
             world.clock.adopt(int(answer["offset_us"]))
+            handovers.catch_up(world)
         target, arrived = answer.get("target_at"), bool(answer.get("arrived", True))
         target_ms = _milliseconds(target) if target else None
     except (KeyError, TypeError, ValueError):
@@ -67,6 +69,7 @@ def _move_alone(world: World, asked: dict[str, Any]) -> dict[str, Any]:
     if "seconds" not in asked:
         raise TravelRefused("沙箱没有连接店伴（SANDBOX_TRAVEL_URL 为空），不知道下一件是什么时候")
     world.clock.adopt(world.clock.offset + asked["seconds"] * SECOND)
+    handovers.catch_up(world)
     return _here(world)
 
 
