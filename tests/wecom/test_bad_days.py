@@ -10,7 +10,7 @@ import pytest
 from app.wecom.app import WeComApp
 from app.wecom.bodies import Text, render
 from app.wecom.client import CorpClient
-from app.wecom.errors import WeComMisconfigured, WeComRetryable
+from app.wecom.errors import WeComMisconfigured, WeComPaused, WeComRetryable
 from app.wecom.port import Credentials
 from app.wecom.token_cache import ProcessCache
 from tests.servers.process import free_port
@@ -31,12 +31,24 @@ def test_a_busy_wecom_is_asked_three_times(sandbox: LocalSandbox, counted: Count
     assert counted["user/get"] == 6
 
 
-def test_a_frequency_limit_is_left_alone_for_its_minute(sandbox: LocalSandbox, counted: Counted):
+def test_an_api_over_its_limit_is_left_alone_and_the_others_are_not(sandbox: LocalSandbox, counted: Counted):
     sandbox.plant("user/get", "errcode", times=None, value=45009)
-    with pytest.raises(WeComRetryable) as caught:
-        sandbox.app().people.get("lina")
-    assert caught.value.wait_s == 60
+    app = sandbox.app()
+    for _ in range(5):
+        with pytest.raises(WeComPaused) as caught:
+            app.people.get("lina")
+        assert 0 < caught.value.wait_s <= 60
+    assert app.contacts.ids_of("lina")
     assert counted["user/get"] == 1
+
+
+def test_a_limit_on_buying_tokens_is_left_alone_too(sandbox: LocalSandbox, counted: Counted):
+    sandbox.plant("gettoken", "errcode", times=None, value=45009)
+    app = sandbox.app()
+    for _ in range(5):
+        with pytest.raises(WeComPaused):
+            app.people.get("lina")
+    assert (counted["gettoken"], counted["user/get"]) == (1, 0)
 
 
 def test_a_broken_server_is_a_typed_error(sandbox: LocalSandbox, counted: Counted):
