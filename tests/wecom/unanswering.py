@@ -50,6 +50,38 @@ class UnansweringWeCom:
     def messages(self) -> NoReturn:
         raise NotImplementedError
 
+    @property
+    def group_chats(self) -> NoReturn:
+        raise NotImplementedError
+
+    @property
+    def group_sends(self) -> NoReturn:
+        raise NotImplementedError
+
+    @property
+    def livings(self) -> NoReturn:
+        raise NotImplementedError
+
+    @property
+    def moments(self) -> NoReturn:
+        raise NotImplementedError
+
+    @property
+    def pay(self) -> NoReturn:
+        raise NotImplementedError
+
+    @property
+    def products(self) -> NoReturn:
+        raise NotImplementedError
+
+    @property
+    def statistics(self) -> NoReturn:
+        raise NotImplementedError
+
+    @property
+    def transfers(self) -> NoReturn:
+        raise NotImplementedError
+
     def send_app_message(self, body: str) -> SentMessage:
         raise NotImplementedError
 
