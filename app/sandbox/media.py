@@ -8,6 +8,7 @@ from __future__ import annotations
 import secrets
 import sqlite3
 from pathlib import Path
+from urllib.parse import quote
 
 from app.sandbox import corp_days, rules, uploads
 from app.sandbox.answers import Answer, Download, WeComError, ok
@@ -80,7 +81,7 @@ def get(call: Call) -> Answer | Download:
     if row is None:
         raise WeComError(40007)
     content = path_of(call.world, row["media_id"]).read_bytes()
-    headers = {"Content-Disposition": f'attachment; filename="{row["filename"]}"'.encode().decode("latin-1")}
+    headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(row['filename'])}"}
     wanted = call.headers.get("Range", "")
     if wanted:
         return uploads.part_of(content, wanted, row["content_type"], headers)

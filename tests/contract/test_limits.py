@@ -83,6 +83,12 @@ def test_tickets_are_counted_by_app_and_corp(limited: LocalSandbox):
     assert errcodes(limited, "ticket/get", 3, type="agent_config") == [0, 0, 45009]
 
 
+def test_fetching_one_file_over_and_over_is_45033(limited: LocalSandbox):
+    limited.control("PUT", "limits", {"same_media_minute": 2})
+    assert errcodes(limited, "media/get", 3, media_id="one") == [40007, 40007, 45033]
+    assert errcodes(limited, "media/get", 1, media_id="another") == [40007]
+
+
 def test_debugging_is_for_a_few_calls(limited: LocalSandbox):
     assert errcodes(limited, "getcallbackip", 6, debug="1") == [0, 0, 0, 0, 0, 45009]
 
