@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from app.wecom.sandbox_control import SandboxControl
+from tests.conftest import make_server_folder
 from tests.faults.chain import userids
 from tests.faults.crew import Crew
+from tests.servers.mariadb import MariaDB
 from tests.wecom.local_sandbox import LocalSandbox
 
 
@@ -20,6 +23,17 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalSandbox]:
     SandboxControl(server.url).put_people([{"userid": userid, "name": userid} for userid in userids()])
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="module")
+def durable() -> Iterator[MariaDB]:
+    """A MariaDB of our own to kill, which keeps its promises."""
+    folder = make_server_folder()
+    server = MariaDB(folder / "d", durable=True)
+    server.start()
+    yield server
+    server.stop()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture

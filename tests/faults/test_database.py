@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from app.db import Database
 from app.orders.models import MemberPurchases, Order, RefundLine
 from scripts.commands.migrate import migrate
 from tests.checker import violations
-from tests.conftest import FAST, make_server_folder
+from tests.conftest import FAST
 from tests.faults.chain import DIGEST_WITHIN, Chain, comes_true, userids, wait_until
 from tests.faults.crew import Crew, stop_cleanly
 from tests.intake.files import LINES, line
@@ -23,17 +22,6 @@ from tests.world import World
 
 pytestmark = pytest.mark.skipif(FAST, reason="needs MariaDB: left out of scripts/test --fast")
 INVOICES = 900
-
-
-@pytest.fixture(scope="module")
-def durable() -> Iterator[MariaDB]:
-    """A MariaDB of our own to kill, which keeps its promises."""
-    folder = make_server_folder()
-    server = MariaDB(folder / "d", durable=True)
-    server.start()
-    yield server
-    server.stop()
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture

@@ -25,6 +25,7 @@ from app.follow_ups.firing import fire_due
 from app.follow_ups.models import FollowUpTask
 from app.follow_ups.service import complete_task
 from app.follow_ups.states import Channel, Evidence
+from app.intake.inbox import apply_received
 from app.intake.service import apply_events
 from app.lanes import Deadline
 from app.members.models import ContactBinding, ExternalContact
@@ -34,6 +35,7 @@ from app.worklist.expiry import expire_due
 from app.worklist.models import WorkItem, WorkState
 from app.worklist.queries import open_items
 from tests.faults.chain import purchases
+from tests.intake.wecom_inbox import NOBODY, Recorder
 from tests.world import SOURCE, purchase, refund
 
 IDLE_S = 0.01
@@ -111,6 +113,10 @@ class Worker:
                 apply_events(self.database, SOURCE, everything[start : start + 50], enrolls=True)
             )
         raise SystemExit(0)
+
+    def apply(self) -> int:
+        """Events from WeCom; what each left is one row."""
+        return apply_received(self.database, NOBODY, Recorder().handlers(), Deadline(5)).done
 
     def _some_members(self, most: int) -> list[str]:
         return [

@@ -1,0 +1,123 @@
+"""The product's web process, started, posted to and killed by tests; and what WeCom makes of its answers."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import requests
+
+from tests.callbacks.envelopes import PATH, Letter
+from tests.faults.crew import ROOT
+from tests.servers.process import ServerProcess, free_port
+
+POSTERS = 8
+PATIENCE_S = 60.0
+
+
+@dataclass(frozen=True)
+class Answered:
+    """`status` 0: the connection broke off."""
+
+    status: int
+    took_s: float
+
+
+class Web:
+    """One web host on a database, with a disk of its own; `start` again after `kill` finds the same disk."""
+
+    def __init__(self, folder: Path, database_url: str) -> None:
+        folder.mkdir()
+        self.spool = folder / "spool"
+        self._folder = folder
+        self._database_url = database_url
+        self._port = free_port()
+        self._process: ServerProcess | None = None
+
+    def start(self, failpoint: str = "") -> None:
+        """Returns when it answers."""
+        environment = {
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": str(ROOT),
+            "DATABASE_URL": self._database_url,
+            "CALLBACK_SPOOL": str(self.spool),
+            "FAILPOINTS": failpoint,
+        }
+        command = [str(Path(sys.executable).with_name("granian")), "--interface", "wsgi", "--no-ws"]
+        command += ["--port", str(self._port), "--blocking-threads", str(POSTERS), "wsgi:application"]
+        self._process = ServerProcess(command, self._folder / "log", environment)
+        self._process.wait_until(self._answers)
+
+    def kill(self) -> None:
+        """kill -9, its workers too: they are a process group of their own."""
+        assert self._process is not None
+        os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.kill()
+
+    def stop(self) -> None:
+        """At the end of a test, in whatever state it is."""
+        if self._process is not None and self._process.running():
+            self.kill()
+
+    def died(self) -> bool:
+        """True once its worker has ended: nobody answers."""
+        return not self._answers()
+
+    def spooled(self) -> int:
+        return len(list(self.spool.glob("*.callback")))
+
+    def post(self, letter: Letter) -> Answered:
+        """As WeCom posts; a broken connection is no answer."""
+        started = time.monotonic()
+        try:
+            answer = _http().post(
+                f"http://127.0.0.1:{self._port}{PATH}",
+                params=letter.query,
+                data=letter.body,
+                timeout=PATIENCE_S,
+            )
+        except requests.ConnectionError:
+            return Answered(0, time.monotonic() - started)
+        return Answered(answer.status_code, time.monotonic() - started)
+
+    def _answers(self) -> bool:
+        try:
+            answer = _http().get(f"http://127.0.0.1:{self._port}{PATH}", timeout=PATIENCE_S)
+        except requests.ConnectionError:
+            return False
+        return answer.status_code == 400  # the address is there and misses its fields; no database was asked
+
+
+class Crowd:
+    """Posts letters from several threads, in order of asking; `answered` says how many are through."""
+
+    def __init__(self, web: Web, letters: Sequence[Letter]) -> None:
+        self._hands = ThreadPoolExecutor(POSTERS)
+        self._answers: list[Future[Answered]] = [self._hands.submit(web.post, letter) for letter in letters]
+
+    def answered(self) -> int:
+        return sum(answer.done() for answer in self._answers)
+
+    def all(self) -> list[Answered]:
+        """Every answer, once all are through."""
+        self._hands.shutdown(wait=True)
+        return [answer.result() for answer in self._answers]
+
+
+_local = threading.local()
+
+
+def _http() -> requests.Session:
+    """A session per thread that knows no proxy."""
+    if not hasattr(_local, "session"):
+        _local.session = requests.Session()
+        _local.session.trust_env = False
+    session: requests.Session = _local.session
+    return session
