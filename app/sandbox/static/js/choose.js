@@ -71,7 +71,7 @@ function keepChosen({ target }) {
 
 function showChosen() {
   together.hidden = chosen.size === 0;
-  together.querySelector('[data-chosen]').textContent = chosen.size === SIDE_BY_SIDE ? `（${chosen.size} 部，最多四部）` : `（${chosen.size} 部）`;
+  together.querySelector('[data-open]').textContent = chosen.size === SIDE_BY_SIDE ? `并排打开（${chosen.size} 部，最多四部）` : `并排打开（${chosen.size} 部）`;
 }
 
 bar.resume();
