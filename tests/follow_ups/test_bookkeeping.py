@@ -224,6 +224,10 @@ BY_HAND = {
         "timers of nobody: welcome",
     ),
     "an owner of a sync": ("UPDATE timers SET lane = 'sync' WHERE lane = 'expiry'", "timers of nobody: sync"),
+    "an owner of a comparison of the organisation": (
+        "UPDATE timers SET lane = 'organisation' WHERE lane = 'expiry'",
+        "timers of nobody: organisation",
+    ),
 }
 
 

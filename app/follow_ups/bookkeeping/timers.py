@@ -12,6 +12,7 @@ from app.follow_ups.states import EnrollmentState
 from app.inbound.models import ReceivedEvent
 from app.members.models import Sync
 from app.messaging.models import DigestSchedule, MessageState, OutboundMessage, Welcome
+from app.organisation.models import OrganisationSync
 from app.timers import Lane, Timer
 from app.worklist.models import WorkItem, WorkState
 
@@ -39,6 +40,8 @@ OWNERS: dict[Lane, ColumnElement[bool]] = {
     & (OutboundMessage.next_due_at == Timer.due_at),
     Lane.INBOX: (ReceivedEvent.inbound_id == Timer.subject_id) & (ReceivedEvent.next_due_at == Timer.due_at),
     Lane.SYNC: (Sync.id == Timer.subject_id) & (Sync.next_due_at == Timer.due_at),
+    Lane.ORGANISATION: (OrganisationSync.id == Timer.subject_id)
+    & (OrganisationSync.next_due_at == Timer.due_at),
 }
 # Until it is claimed the received event owns the timer of its welcome message, afterwards the welcome itself.
 WELCOME_OWNERS = (
