@@ -133,7 +133,7 @@ def get_sync(session: Session, sync_id: int) -> SyncView:
 
 
 def claim_sync(session: Session, sync_id: int | None = None) -> Run | None:
-    """Take a due sync, or exactly this one, also before its time has come; None where there is none or others are at it."""
+    """Take a due sync, or exactly this one, also before its time; None where there is none or others are at it."""
     now = clock.real_now(session)
     row = _due(session, now) if sync_id is None else _free(session, sync_id, now)
     if row is None:

@@ -106,9 +106,14 @@ def _standing(binding: ContactBinding, live: bool) -> str:
     return "live" if live else "lost"
 
 
+def again(event: WeComEvent, number: int) -> WeComEvent:
+    """The same news in another event: an exact repeat would not even reach its handler."""
+    return WeComEvent.of({**event.fields, "Repeat": str(number)})
+
+
 def shuffled(events: Sequence[WeComEvent], seed: int, repeats: int = 2) -> list[WeComEvent]:
     """In some order, each several times."""
-    mixed = list(events) * repeats
+    mixed = [again(event, number) for number in range(repeats) for event in events]
     random.Random(seed).shuffle(mixed)
     return mixed
 

@@ -16,7 +16,7 @@ from app.members.models import ContactBinding, ExternalContact
 from app.members.rules import Told, is_lost, settle
 from app.tagging.models import BindingTag
 from app.wecom.callbacks import WeComEvent
-from tests.intake.wecom.conftest import Desk, shuffled
+from tests.intake.wecom.conftest import Desk, again, shuffled
 from tests.intake.wecom.fake_corp import FakeCorp, contact_event
 
 T0 = 1_790_000_000
@@ -137,12 +137,11 @@ def test_however_it_is_told_it_ends_the_same(story: str, new_database_url: Calla
         database = Database(new_database_url())
         desk = Desk(database)
         happened(desk.corp)
-        repeated = [each for event in order for each in (event,) * (1 + number % 2)]
-        for event in repeated:
-            desk.hear(event)
+        for event in order:
+            desk.hear(event, *([again(event, number)] if number % 2 else []))
         standing = desk.bindings()
         assert standing["owner", "wm1"] == expected
-        assert {other for other in standing.values()} <= {expected, "ended"}
+        assert set(standing.values()) <= {expected, "ended"}
         endings.add(str([times[1:] for times in desk.times()]))
         database.close()
     assert len(endings) == 1
