@@ -7,11 +7,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from defusedxml import ElementTree
 from requests import PreparedRequest, Response
 from requests.adapters import HTTPAdapter
 from wechatpy.exceptions import WeChatClientException
 from wechatpy.work import WeChatClient
+from wechatpy.work.crypto import WeChatCrypto
 
+from app.sandbox.callback_crypto import Envelope
 from tests.sandbox.corp import AGENT, CORP, DAY, SECRET
 
 
@@ -124,3 +127,20 @@ def test_a_card_with_buttons_is_sent(wechatpy, seeded):
     seeded.put("/sandbox/rules", json={"callback_url_set": True})
     answer = wechatpy.message.send(AGENT, ["lina"], msg={"msgtype": "template_card", "template_card": card})
     assert answer["response_code"]
+
+
+def test_what_the_sandbox_seals_wechatpy_opens_and_the_other_way_round():
+    token, key, timestamp, nonce = (
+        "QDG6eK",
+        "jWmYm7qr5nMoAUwZRjGtBxmz3KA1tkAj3ykkR6q2B2C",
+        "1409659813",
+        "1372623149",
+    )
+    ours, theirs = Envelope(token, key, CORP), WeChatCrypto(token, key, CORP)
+    said = "<xml><Event><![CDATA[change_external_contact]]></Event><Name>晓雯😀</Name></xml>"
+    sealed = ours.seal(said)
+    body = f"<xml><ToUserName>{CORP}</ToUserName><Encrypt>{sealed}</Encrypt></xml>"
+    assert theirs.decrypt_message(body, ours.sign(timestamp, nonce, sealed), timestamp, nonce) == said
+    theirs_sealed = ElementTree.fromstring(theirs.encrypt_message(said, nonce, timestamp)).findtext("Encrypt")
+    assert theirs_sealed is not None
+    assert ours.open(theirs_sealed) == said
