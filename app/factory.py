@@ -66,7 +66,7 @@ def _open_wecom(settings: Settings) -> WeComPort:
 
 
 def _page_policy(settings: Settings) -> PagePolicy:
-    """The SDK's origin may bring a script; the sandbox's phones may frame the toolbar."""
+    """The SDK's origin may bring a script; the sandbox's phones may frame the toolbar and what customers open."""
     scripts = (_origin(settings.wecom_jssdk_url),) if settings.wecom_jssdk_url else ()
     if settings.mode != "sandbox":
         return PagePolicy(scripts, https=settings.public_url.startswith("https:"))
@@ -74,7 +74,7 @@ def _page_policy(settings: Settings) -> PagePolicy:
     phones = (
         f"http://localhost:{sandbox.port} http://*.localhost:{sandbox.port} http://127.0.0.1:{sandbox.port}"
     )
-    return PagePolicy(scripts, framed_by={"/h5/": phones})
+    return PagePolicy(scripts, framed_by={"/h5/": phones, "/join/": phones})
 
 
 def _origin(url: str) -> str:
