@@ -36,6 +36,7 @@ TEXTS = {
     40031: "invalid useridlist",
     40032: "invalid useridlist size",
     40050: "chatid missing",
+    40033: "invalid characters",
     40056: "invalid agentid",
     40057: "callback url check failed",
     40058: "invalid Request Parameter",
