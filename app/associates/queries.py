@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -22,10 +23,17 @@ class Actor:
     store_id: int | None
 
 
-def find_actor(session: Session, associate_id: int) -> Actor | None:
-    """The person behind a session, or None once they have left: access ends with the next request."""
+def find_actor(session: Session, associate_id: int, since: datetime | None = None) -> Actor | None:
+    """The person behind a session, or None once they have left: access ends with the next request.
+
+    `since` is when the session began, real time: one from before they left stays void after they have come back.
+    """
     person = session.get(Associate, associate_id)
-    return None if person is None or person.ended_at is not None else _actor(person)
+    if person is None or person.ended_at is not None:
+        return None
+    if since is not None and person.access_from is not None and since <= person.access_from:
+        return None
+    return _actor(person)
 
 
 def find_actor_by_userid(session: Session, wecom_userid: str) -> Actor | None:

@@ -31,6 +31,7 @@ from app.wecom.apis.people import Account
 from app.wecom.callbacks import WeComEvent
 from app.wecom.port import WeComPort
 
+DELETED = "delete_user"
 log = structlog.get_logger()
 
 
@@ -54,7 +55,13 @@ def look_at_departments(wecom: WeComPort, event: WeComEvent) -> tuple[WeComDepar
 
 
 def apply_person(session: Session, event: WeComEvent, looked: LookedAtPerson) -> None:
-    """Bring the associate with this account to where WeCom has them; the account may have a new name."""
+    """Bring the associate with this account to where WeCom has them; the account may have a new name.
+
+    An account that is not there has left only if its event says so: else it was renamed or has left since, and the
+    event of that is still to come.
+    """
+    if looked.account is None and event.change != DELETED and not event.text("NewUserID"):
+        return
     lock_organisation(session)
     userid = _userid(event)
     if event.text("NewUserID"):

@@ -9,6 +9,7 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TypeVar
 
 import structlog
 from flask import Flask, current_app, g, redirect, request
@@ -29,6 +30,7 @@ from app.wecom.errors import WeComError, WeComMisconfigured, WeComRejected
 from app.wecom.oauth import LoginPages
 from app.wecom.port import WeComPort
 
+T = TypeVar("T")
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 LOGIN_LIFE_S = 600
 CSRF_BYTES = 32
@@ -81,7 +83,7 @@ CONSOLE = Face("console", "/console", timedelta(hours=12), _qr_page)
 FACES = {face.name: face for face in (H5, CONSOLE)}
 
 
-def install_sessions(app: Flask) -> None:
+def install_sign_in(app: Flask) -> None:
     """Identify the person before each request of a face, and serve both ways back from WeCom and out."""
     app.before_request(identify)
     app.register_error_handler(WeComError, _wecom_down)
@@ -96,13 +98,14 @@ def current_actor() -> Actor:
     return actor
 
 
-def csrf_token() -> str:
+def csrf_token(session_token: str | None = None) -> str:
     """A token every write of this session must carry in `X-CSRF-Token` (or the form field `csrf_token`).
 
-    Masked with fresh random bits, so that no two answers hold the same text (BREACH).
+    Of the request's session, or of the one that was just begun. Masked with fresh random bits, so that no two answers
+    hold the same text (BREACH).
     """
     mask = secrets.token_bytes(CSRF_BYTES)
-    return (mask + _xor(mask, _csrf_code())).hex()
+    return (mask + _xor(mask, _csrf_code(session_token))).hex()
 
 
 def identify() -> Response | None:
@@ -111,8 +114,12 @@ def identify() -> Response | None:
     if not roles:
         return None
     face = _face()
+    token = request.cookies.get(face.cookie, "")
     with current_database().reading() as session:
-        actor = service.find_signed_in(session, face.name, request.cookies.get(face.cookie, ""))
+        actor = service.find_signed_in(session, face.name, token)
+        left = service.find_void_owner(session, token) if actor is None else None
+    if left is not None:
+        current_database().in_transaction(lambda session: service.drop_void_sessions(session, left))
     if actor is None:
         return _sign_in(face)
     if actor.role not in roles:
@@ -151,20 +158,33 @@ def _login_view(face: Face) -> Callable[[], Response]:
         database = current_database()
         with database.transaction() as session:
             next_path = service.use_state(session, face.name, browser, came["state"])
-        userid = _userid_of(came["code"])
-        with database.transaction() as session:
-            actor = find_actor_by_userid(session, userid) if userid else None
-            if actor is None:
-                raise Forbidden("unknown_person")
-            service.end_session(session, request.cookies.get(face.cookie, ""))
-            token = service.open_session(session, face.name, actor.associate_id, face.life)
-        log.info("signed_in", face=face.name, associate_id=actor.associate_id)
+        token = begin_session(face, _userid_of(came["code"]))
         response = redirect(next_path)
-        _set_cookie(response, face.cookie, token, face.path, int(face.life.total_seconds()))
+        set_session_cookie(response, face, token)
         response.delete_cookie(face.login_cookie, path=face.path)
         return response
 
     return come_back
+
+
+def begin_session(face: Face, userid: str | None) -> str:
+    """Sign in whoever has this account, in place of whom this browser was; returns the session's token.
+
+    Raises `Forbidden` for somebody who is no associate.
+    """
+    with current_database().transaction() as session:
+        actor = find_actor_by_userid(session, userid) if userid else None
+        if actor is None:
+            raise Forbidden("unknown_person")
+        service.end_session(session, request.cookies.get(face.cookie, ""))
+        token = service.open_session(session, face.name, actor.associate_id, face.life)
+    log.info("signed_in", face=face.name, associate_id=actor.associate_id)
+    return token
+
+
+def set_session_cookie(response: Response, face: Face, token: str) -> None:
+    """Give the browser its session, for as long as it lives."""
+    _set_cookie(response, face.cookie, token, face.path, int(face.life.total_seconds()))
 
 
 def _logout_view(face: Face) -> Callable[[], Response]:
@@ -181,9 +201,14 @@ def _logout_view(face: Face) -> Callable[[], Response]:
 
 def _userid_of(code: str) -> str | None:
     """The account of the corp behind a code; None for somebody from outside. Raises `Forbidden` for a bad code."""
+    return exchange(lambda wecom: wecom.login_of(code).wecom_userid)
+
+
+def exchange(ask: Callable[[WeComPort], T]) -> T:
+    """What WeCom says a code is worth. Raises `Forbidden` where it refuses the code."""
     wecom: WeComPort = current_app.extensions["wecom"]
     try:
-        return wecom.login_of(code).wecom_userid
+        return ask(wecom)
     except WeComMisconfigured:
         raise
     except WeComRejected as error:
@@ -206,10 +231,10 @@ def _check_csrf() -> None:
         raise Forbidden("csrf")
 
 
-def _csrf_code() -> bytes:
+def _csrf_code(session_token: str | None = None) -> bytes:
     """What the session's cookie and our key make together; nobody has both but us."""
     key = current_app.extensions["settings"].secret_key.encode()
-    cookie = request.cookies.get(_face().cookie, "")
+    cookie = request.cookies.get(_face().cookie, "") if session_token is None else session_token
     return hmac.new(key, b"csrf:" + cookie.encode(), hashlib.sha256).digest()
 
 

@@ -9,6 +9,7 @@ from datetime import timedelta
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
+from app.associates.models import Associate
 from app.associates.queries import Actor, find_actor
 from app.clock import real_now
 from app.errors import Forbidden
@@ -80,7 +81,22 @@ def find_signed_in(session: Session, face: str, token: str) -> Actor | None:
     row = session.get(WebSession, _hash(token))
     if row is None or row.face != face or row.expires_at <= real_now(session):
         return None
-    return find_actor(session, row.associate_id)
+    return find_actor(session, row.associate_id, row.started_at)
+
+
+def find_void_owner(session: Session, token: str) -> int | None:
+    """Whose session this was, where it is void because they left; None for any other."""
+    row = session.get(WebSession, _hash(token))
+    if row is None or find_actor(session, row.associate_id, row.started_at) is not None:
+        return None
+    return row.associate_id
+
+
+def drop_void_sessions(session: Session, associate_id: int) -> None:
+    """Delete the sessions that somebody who left still has: on every face and phone."""
+    rows = session.scalars(select(WebSession).where(WebSession.associate_id == associate_id)).all()
+    void = [row.token_hash for row in rows if find_actor(session, associate_id, row.started_at) is None]
+    session.execute(delete(WebSession).where(WebSession.token_hash.in_(sorted(void))))
 
 
 def end_session(session: Session, token: str) -> None:
@@ -97,6 +113,14 @@ def _prune(session: Session) -> None:
         ended = session.scalars(select(key).where(expires_at < now).limit(PRUNED_AT_ONCE)).all()
         if ended:
             session.execute(delete(key.class_).where(key.in_(sorted(ended))))
+    left = (
+        select(WebSession.token_hash)
+        .join(Associate, Associate.id == WebSession.associate_id)
+        .where(WebSession.started_at <= Associate.access_from)
+    )
+    void = session.scalars(left.limit(PRUNED_AT_ONCE)).all()
+    if void:
+        session.execute(delete(WebSession).where(WebSession.token_hash.in_(sorted(void))))
 
 
 def _hash(token: str) -> str:

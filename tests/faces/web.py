@@ -13,6 +13,7 @@ from werkzeug.test import TestResponse
 
 from app.db import Database
 from app.factory import create_app
+from app.wecom.apis.logins import MiniProgramLogin
 from app.wecom.errors import WeComRejected
 from app.wecom.port import Login
 from config.settings import Settings
@@ -38,11 +39,28 @@ class KnownCodes(UnansweringWeCom):
         userid = code.removeprefix("code-").partition("!")[0]
         return Login(None, "openid", None) if userid == "outsider" else Login(userid, None, None)
 
+    @property
+    def logins(self) -> Any:
+        """Codes of the mini program are the same; one of `elsewhere` is another corp's."""
+        return MiniProgramCodes(self)
+
     def corp_ticket(self) -> str:
         return "corp-ticket"
 
     def agent_ticket(self) -> str:
         return "agent-ticket"
+
+
+class MiniProgramCodes:
+    """What jscode2session says of `KnownCodes`."""
+
+    def __init__(self, codes: KnownCodes) -> None:
+        self._codes = codes
+
+    def mini_program(self, code: str) -> MiniProgramLogin:
+        userid = self._codes.login_of(code).wecom_userid or ""
+        corp_id = "ww-of-others" if userid == "elsewhere" else "ww0000sandbox0000"
+        return MiniProgramLogin(corp_id, "lina" if userid == "elsewhere" else userid)
 
 
 def make_app(database: Database, wecom: KnownCodes, **environment: str) -> Flask:

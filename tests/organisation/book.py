@@ -22,6 +22,7 @@ from app.wecom.apis.departments import WeComDepartment
 from app.wecom.apis.people import Account, AccountStatus
 from app.wecom.callbacks import WeComEvent
 from app.wecom.errors import WeComError
+from app.wecom.port import WeComPort
 from tests.wecom.unanswering import UnansweringWeCom
 
 ACTIVE = AccountStatus.ACTIVE
@@ -141,7 +142,7 @@ def hear(database: Database, book: Book, event: WeComEvent) -> None:
     database.in_transaction(lambda session: apply(session, event, looked))
 
 
-def plan_full(database: Database, book: Book) -> int:
+def plan_full(database: Database, book: WeComPort) -> int:
     """A full sync up to the preview; its id."""
     with database.transaction() as session:
         sync_id = request_sync(session, None).id
@@ -149,7 +150,7 @@ def plan_full(database: Database, book: Book) -> int:
     return sync_id
 
 
-def apply_full(database: Database, book: Book, sync_id: int, **ticks: bool) -> str:
+def apply_full(database: Database, book: WeComPort, sync_id: int, **ticks: bool) -> str:
     """Apply a preview; the state it ends in."""
     with database.transaction() as session:
         allowed = {"may_end_many": False, "ends_unknown": False, **ticks}
@@ -158,7 +159,7 @@ def apply_full(database: Database, book: Book, sync_id: int, **ticks: bool) -> s
     return str(sync_of(database, sync_id).state)
 
 
-def sync_full(database: Database, book: Book, **ticks: bool) -> Plan:
+def sync_full(database: Database, book: WeComPort, **ticks: bool) -> Plan:
     """A whole full sync; the plan that was applied."""
     sync_id = plan_full(database, book)
     plan = shown(database, sync_id)

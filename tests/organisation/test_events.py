@@ -92,6 +92,15 @@ def test_a_rename_that_is_heard_last_keeps_the_associate_too(database: Database,
     assert len(roster(database)) == 9
 
 
+def test_news_of_an_account_that_was_renamed_since_ends_nobody(database: Database, synced: Book):
+    synced.change("chen", department_ids=(42,))
+    synced.rename("chen", "chenjie")
+    hear(database, synced, synced.events[0])
+    assert "chen" in roster(database)
+    hear(database, synced, synced.events[1])
+    assert roster(database)["chenjie"] == ("Chen", "associate", "福田店")
+
+
 def test_who_moves_before_the_department_is_heard_of_is_placed(database: Database, synced: Book):
     synced.department(43, "罗湖店", 4)
     synced.change("wu", department_ids=(43,))

@@ -138,6 +138,10 @@ class LocalSandbox:
         answer = self._http.get(f"{login_url.partition('#')[0]}&as={userid}", allow_redirects=False)
         return answer.headers["Location"]
 
+    def get_page(self, url: str, query: dict[str, str]) -> requests.Response:
+        """What a browser gets, redirects not followed."""
+        return self._http.get(url, params=query, allow_redirects=False)
+
     def verify_signature(self, kind: str, url: str, timestamp: int, nonce: str, signature: str) -> int:
         sent = {"kind": kind, "url": url, "timestamp": timestamp, "nonceStr": nonce, "signature": signature}
         return int(self._http.post(f"{self.url}/sandbox/verify-signature", json=sent).json()["errcode"])
