@@ -72,6 +72,8 @@ class Meter:
         finally:
             with self._lock:
                 self._busy[path] -= 1
+                if not self._busy[path]:
+                    del self._busy[path]
 
     def count_call(self, path: str, ip: str, agent_id: int, *, debug: bool, now: int) -> None:
         """One more call; raises 45009 where there were too many, for the minute or hour that follows."""
