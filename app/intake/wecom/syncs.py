@@ -145,7 +145,8 @@ def claim_sync(session: Session, sync_id: int | None = None) -> Run | None:
     set_timers(session, [(_timer(row), None)])
     session.flush()
     counts = {kind: Counter(its) for kind, its in json.loads(row.counts).items()}
-    return Run(row.id, row.fence, Stage(row.stage), row.cursor, counts, row.trouble)
+    trouble = row.trouble if _is_partial(counts) else ""  # that WeCom was away is over
+    return Run(row.id, row.fence, Stage(row.stage), row.cursor, counts, trouble)
 
 
 def save_progress(session: Session, run: Run) -> None:
@@ -172,14 +173,14 @@ def postpone(session: Session, run: Run, reason: str, wait_s: float) -> None:
         _end(session, row, run, SyncState.FAILED)
         return
     chance = random.random()  # noqa: S311 - jitter, not a secret
-    row.trouble = reason[:REASON]
+    row.trouble = (run.trouble or reason)[:REASON]
     _move(session, row, clock.real_now(session) + wait_after(row.attempts, chance, wait_s))
 
 
 def finish(session: Session, run: Run) -> None:
     """Everything was compared: COMPLETE, or PARTIAL where something could not be read. Raises `Overtaken`."""
     row = _mine(session, run)
-    state = SyncState.PARTIAL if run.trouble else SyncState.COMPLETE
+    state = SyncState.PARTIAL if _is_partial(run.counts) else SyncState.COMPLETE
     _end(session, row, run, state)
 
 
@@ -193,6 +194,10 @@ def fail(session: Session, run: Run, reason: str) -> None:
 def counted(counts: Counts, kind: str, changes: Mapping[str, int]) -> None:
     """Add to the counts of a kind of thing."""
     counts.setdefault(kind, Counter()).update(changes)
+
+
+def _is_partial(counts: Counts) -> bool:
+    return any(its["failed"] for its in counts.values())
 
 
 def _ensure(session: Session, slot: Slot, reason: str, due_at: datetime) -> int:

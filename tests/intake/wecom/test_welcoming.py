@@ -133,7 +133,9 @@ def test_somebody_whose_name_is_not_known_is_welcomed_all_the_same(hall: Hall):
         ([WeComRejected(PATH, 41065, "attachment")], "failed", 1, True),
     ],
 )
-def test_each_answer_of_wecoms(hall: Hall, answers: list[object], state: str, calls: int, asks: bool):
+def test_each_answer_of_wecoms(
+    hall: Hall, answers: list[Exception | WelcomeOutcome], state: str, calls: int, asks: bool
+):
     hall.desk.corp.answers = list(answers)
     hall.arrive()
     hall.work()
