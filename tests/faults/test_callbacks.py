@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import random
+import signal
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -109,6 +111,26 @@ def test_database_killed_during_a_thousand_callbacks_all_are_answered_and_applie
     assert list((web.spool / "bad").iterdir()) == []
     assert_kept_once(database, CALLBACKS)
     assert_applied_once(database, CALLBACKS)
+
+
+@needs_mariadb
+def test_a_database_that_stops_answering_delays_no_answer_and_loses_nothing(
+    durable: MariaDB, open_database: Callable[[str], Database], web_on: Callable[[str], Web]
+):
+    """Stopped, not killed: connections stay open and silent. What it took in the end comes twice, and counts once."""
+    database = open_database(durable.create_database("silent"))
+    web = web_on(durable.url("silent"))
+    web.start()
+    assert_in_time(Crowd(web, letters(20)).all())
+    os.kill(durable.pid, signal.SIGSTOP)
+    try:
+        assert_in_time(Crowd(web, letters(200, first=20)).all())
+    finally:
+        os.kill(durable.pid, signal.SIGCONT)
+    assert web.spooled() > 0
+    wait_until(lambda: web.spooled() == 0)
+    assert_kept_once(database, 220)
+    assert_applied_once(database, 220)
 
 
 @needs_mariadb
