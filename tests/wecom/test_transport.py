@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -121,10 +122,21 @@ def test_an_answer_that_breaks_off_is_none():
         assert exchange(url) == Lost("ProtocolError")
 
 
-def exchange(url: str, most_bytes: int = 1000) -> Reply | Lost:
+def test_an_answer_that_never_ends_is_not_listened_to():
+    def trickle() -> Iterator[bytes]:
+        yield b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n"
+        while True:
+            yield b" "
+            threading.Event().wait(0.02)
+
+    with raw_server(trickle()) as url:
+        assert exchange(url, within_s=0.3) == Lost("the answer came too slowly", again=False)
+
+
+def exchange(url: str, most_bytes: int = 1000, within_s: float = 60) -> Reply | Lost:
     transport = Transport(f"{url}/cgi-bin/")
     target = transport.target("user/get", {})
-    return transport.exchange("GET", target, None, timeout=(60, 60), most_bytes=most_bytes, within_s=60)
+    return transport.exchange("GET", target, None, timeout=(60, 60), most_bytes=most_bytes, within_s=within_s)
 
 
 class Pipe(io.RawIOBase):
