@@ -51,7 +51,7 @@ class Switches:
     """What tests make of delivery; the defaults are WeCom's behaviour.
 
     copies: each event so many times · shuffle_s: each is due a random moment up to so many seconds later,
-    and waiting ones go in random order · drop_every: every n-th is swallowed, 0 none · drop_all · hold:
+    and waiting ones go in random order · drop_every: every n-th is swallowed, 0 none · drop_everything · hold:
     nothing leaves until it is off again · retries: attempts after the first (facts 4.1: 3) ·
     retry_after_s: the pause before each · answer_s: the window for an answer (facts 4.1: 5).
     """
@@ -59,7 +59,7 @@ class Switches:
     copies: int = 1
     shuffle_s: float = 0.0
     drop_every: int = 0
-    drop_all: bool = False
+    drop_everything: bool = False
     hold: bool = False
     retries: int = 3
     retry_after_s: float = 1.0
@@ -148,7 +148,7 @@ def _queue(
         (copy_of, agent_id, json.dumps(event, ensure_ascii=False), now_us, CallbackState.WAITING, due_at),
     ).lastrowid
     state = CallbackState.WAITING if addressed else CallbackState.UNADDRESSED
-    if switches.drop_all or (switches.drop_every and int(row_id or 0) % switches.drop_every == 0):
+    if switches.drop_everything or (switches.drop_every and int(row_id or 0) % switches.drop_every == 0):
         state = CallbackState.DROPPED
     if state is not CallbackState.WAITING:
         connection.execute("UPDATE callback SET state = ? WHERE id = ?", (state, row_id))

@@ -240,7 +240,7 @@ def test_events_get_lost_on_demand(addressed, receiver):
     emit_numbered(addressed, 7)
     await_states(addressed, delivered=5, dropped=2)
     assert {event["ExternalUserID"] for event in receiver.events} == {"wm1", "wm2", "wm4", "wm5", "wm7"}
-    switch(addressed, drop_all=True)
+    switch(addressed, drop_everything=True)
     emit_numbered(addressed, 2)
     switch(addressed)
     emit(addressed, {**ADDED, "ExternalUserID": "wmLast"})
