@@ -8,6 +8,9 @@ from datetime import timedelta
 LEASE = timedelta(seconds=120)
 # Failures that are the event's own; what WeCom's troubles spoil is tried for as long as they last.
 MOST_FAILURES = 5
+# An app that lacks a permission is somebody's to mend, so it is waited for; after the better part of a day (most waits
+# are ten minutes) the event joins those that are listed and can be tried again.
+FORGIVING_ATTEMPTS = 150
 FIRST_WAIT_S = 2.0
 WAIT_GROWS = 3.0
 LONGEST_WAIT_S = 600.0

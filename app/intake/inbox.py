@@ -2,7 +2,8 @@
 
 A claim is a lease with a fence: a process that dies or stalls is overtaken, and what it would record afterwards is
 ignored. So an event is looked at once or more and applied exactly once. What WeCom's own troubles spoil is tried for as
-long as they last; what fails by itself is set aside after a few attempts and holds up nobody else.
+long as they last, what our app's configuration spoils for most of a day; what fails by itself is set aside after a few
+attempts and holds up nobody else.
 
 Handlers write what they saw, so who saw last has to write last. Within a batch the events of one subject follow one
 another; where another process applied one meanwhile, what we saw may be older than what it wrote, and we look again.
@@ -28,7 +29,7 @@ from app import clock
 from app.db import Database, table_of
 from app.failpoints import failpoint
 from app.inbound.models import Inbound, InboundState, ReceivedEvent
-from app.inbound.rules import LEASE, MOST_FAILURES, wait_after
+from app.inbound.rules import FORGIVING_ATTEMPTS, LEASE, MOST_FAILURES, wait_after
 from app.intake.handlers import Handler, Handlers, find_handler
 from app.lanes import Deadline, Progress
 from app.messaging.claiming import claim_due
@@ -225,7 +226,7 @@ def _failure(claim: Claim, error: BaseException) -> Failure:
         return Failure(claim, reason, excused=True, wait_s=error.wait_s)
     if isinstance(error, WeComMisconfigured):
         log.error("inbox_misconfigured", reason=reason)
-        return Failure(claim, reason, excused=True)
+        return Failure(claim, reason, excused=claim.attempt <= FORGIVING_ATTEMPTS)
     passing = isinstance(error, DBAPIError) and not isinstance(error, DataError | IntegrityError)
     return Failure(claim, reason, excused=passing)
 

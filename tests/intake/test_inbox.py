@@ -10,14 +10,21 @@ from itertools import count, pairwise
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from app import clock
 from app.db import Database
 from app.errors import NotFound
-from app.inbound.models import InboundState
-from app.inbound.rules import LEASE, LONGEST_WAIT_S, MOST_FAILURES, longest_wait, wait_after
+from app.inbound.models import InboundState, ReceivedEvent
+from app.inbound.rules import (
+    FORGIVING_ATTEMPTS,
+    LEASE,
+    LONGEST_WAIT_S,
+    MOST_FAILURES,
+    longest_wait,
+    wait_after,
+)
 from app.inbound.service import put_back, receive_all
 from app.intake import inbox as lane
 from app.intake.inbox import BATCH, NOT_HANDLED, Failure, claim, record
@@ -118,6 +125,20 @@ def test_wecoms_troubles_last_as_long_as_they_last(inbox: Inbox, recorder: Recor
     inbox.run(recorder.handlers())
     assert inbox.states() == [InboundState.APPLIED]
     assert [row.reason for row in inbox.rows()] == [""]
+
+
+def test_a_permission_that_nobody_grants_for_a_day_is_listed_in_the_end(inbox: Inbox, recorder: Recorder):
+    recorder.look_does = always(WeComMisconfigured("externalcontact/get", 48002, "api forbidden"))
+    inbox.receive(event(1))
+    with inbox.database.transaction() as session:
+        tried = update(ReceivedEvent).values(attempts=FORGIVING_ATTEMPTS, excused=FORGIVING_ATTEMPTS)
+        session.execute(tried)
+    for _ in range(MOST_FAILURES):
+        assert inbox.states() == [InboundState.RECEIVED]
+        inbox.run(recorder.handlers())
+        inbox.bring_due()
+    assert inbox.states() == [InboundState.QUARANTINED]
+    assert "48002" in inbox.rows()[0].reason
 
 
 def test_a_pause_that_wecom_asks_for_is_kept(inbox: Inbox, recorder: Recorder):

@@ -11,11 +11,16 @@ import msgspec
 import pytest
 from sqlalchemy import select
 
+from app import clock
 from app.db import Database
 from app.follow_ups.models import Enrollment
 from app.follow_ups.quarantine import put_back, set_aside
+from app.inbound.models import WECOM, Inbound, InboundState, ReceivedEvent
+from app.inbound.service import receive
 from app.intake import service as intake
 from app.intake.quarantine import quarantined_events, retry_events
+from app.timers import Lane, TimerKey, clear_timers
+from app.wecom.callbacks import WeComEvent
 from tests.checker import violations
 from tests.world import World, at, days, purchase, refund
 
@@ -144,6 +149,18 @@ class TestEnrollments:
         assert not self.put_back(world, 7)
 
 
+def told_by_wecom(world: World) -> None:
+    """An event from WeCom that could not be applied."""
+    fields = {"MsgType": "event", "Event": "change_external_tag", "CreateTime": "1772352000"}
+    with world.database.transaction() as session:
+        receive(session, WeComEvent.of(fields), clock.real_now(session))
+        row = session.scalars(select(Inbound).where(Inbound.source == WECOM)).one()
+        work = session.scalars(select(ReceivedEvent)).one()
+        assert work.next_due_at is not None
+        clear_timers(session, [TimerKey(Lane.INBOX, work.next_due_at, row.id)])
+        row.state, row.reason, work.next_due_at = InboundState.QUARANTINED, "WeComRejected: 40096", None
+
+
 @pytest.mark.process
 def test_the_command_lists_and_retries(world: World, database_url: str, monkeypatch: pytest.MonkeyPatch):
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -175,4 +192,6 @@ def test_the_command_lists_and_retries(world: World, database_url: str, monkeypa
     second = run("retry", "--all")
     assert (second.returncode, second.stdout.splitlines()[-1]) == (0, "1 left the quarantine, 0 stayed")
     assert run("retry", "--all").stdout.splitlines()[-1] == "0 left the quarantine, 0 stayed"
+    told_by_wecom(world)
+    assert run("retry", "--all").stdout.splitlines()[0].endswith("is due again")
     assert run().stdout == "0 events, 0 enrollments in quarantine\n"
