@@ -1,9 +1,10 @@
-"""The console of headquarters (总部), in a browser. Read-only for now; every page works without JavaScript."""
+"""The console of headquarters (总部), in a browser. Every page works without JavaScript."""
 
 from __future__ import annotations
 
 from flask import Flask
 
+from app.console.organisation import organisation_pages
 from app.console.pages import pages
 from app.console.syncs import sync_pages
 
@@ -12,3 +13,4 @@ def register(app: Flask) -> None:
     """Add these routes."""
     app.register_blueprint(pages)
     app.register_blueprint(sync_pages)
+    app.register_blueprint(organisation_pages)

@@ -5,7 +5,7 @@ Knows nothing of any domain; `app.errors` is mapped to HTTP here and nowhere els
 
 from __future__ import annotations
 
-from app.http.input import NO_FIELDS, load_json, load_query
+from app.http.input import NO_FIELDS, load_form, load_json, load_query
 from app.http.policy import ANYONE, PARTNER, TRAVEL_KEY, allow, allowed, policy_of
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "TRAVEL_KEY",
     "allow",
     "allowed",
+    "load_form",
     "load_json",
     "load_query",
     "policy_of",

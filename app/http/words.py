@@ -28,6 +28,9 @@ BY_CODE = {
     "idempotency_key": _("The header Idempotency-Key must have 1 to 128 visible characters."),
     "idempotency_key_reused": _("This Idempotency-Key was used for another request."),
     "in_flight": _("The same request is being worked on. Please repeat it in a moment."),
+    "sync_not_ready": _("This plan was applied already, or is being worked on. Look at it again."),
+    "sync_without_branch": _("A store stands below no branch. Map a department above it first."),
+    "sync_ends_many": _("More than a fifth of the associates would end. Tick that this is meant."),
     "overloaded": _("The system is busy. Please try again in a moment."),
 }
 BY_STATUS = {
