@@ -1,0 +1,43 @@
+"""The console's page of comparisons with WeCom."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from flask import Flask
+
+from app import clock
+from app.db import Database
+from app.intake.wecom.syncs import ensure_syncs, request_sync
+from app.members.models import Sync, SyncState
+from tests.faces.web import PAGE, sign_in
+
+
+@pytest.fixture
+def database_kind() -> str:
+    """Pages are tried on one database; their queries where they live, on both."""
+    return "sqlite"
+
+
+@pytest.mark.parametrize("userid", ["lina", "wangwei"])
+def test_only_headquarters_may_look(app: Flask, userid: str):
+    assert sign_in(app, userid, "/console/").get("/console/syncs", headers=PAGE).status_code == 403
+
+
+def test_the_last_ones_are_shown_with_what_they_found(app: Flask, database: Database):
+    client = sign_in(app, "zhaohq", "/console/")
+    assert "还没有比对过" in client.get("/console/syncs", headers=PAGE).text
+    with database.transaction() as session:
+        ensure_syncs(session)
+        row = session.get_one(Sync, request_sync(session, "outage"))
+        row.state, row.trouble, row.started_at = SyncState.PARTIAL, "lina: 701008", clock.now(session)
+        row.counts = json.dumps(
+            {"contacts": {"seen": 1200, "added": 2, "ended": 1}, "people": {"seen": 30, "failed": 1}}
+        )
+    page = client.get("/console/syncs", headers=PAGE).text
+    assert "中断之后" in page
+    assert "客户: 比对 1,200 · 补上 2 · 结束 1" in page
+    assert "导购: 比对 30 · 未能读取 1" in page
+    assert "701008" in page
+    assert page.count("<tr>") == 2, "the coming night's has not begun"
