@@ -7,9 +7,9 @@ import secrets
 import sqlite3
 from typing import Any
 
-from app.sandbox import scope
+from app.sandbox import media, scope
 from app.sandbox.answers import Answer, WeComError, ok
-from app.sandbox.calls import Body, Call, Endpoint, optional_text, text_of, whole_number
+from app.sandbox.calls import Body, Call, Endpoint, list_of, object_of, optional_text, text_of, whole_number
 from app.sandbox.clock import MINUTE, SECOND
 from app.sandbox.cursors import limit_of, paged
 from app.sandbox.people import get_person
@@ -18,6 +18,7 @@ RESERVED, LIVE, ENDED, EXPIRED, CANCELLED = range(5)
 REPLAY_READY, REPLAY_DELETED = 0, 2
 TYPES = (0, 3, 4)  # 1 and 2 are for schools only
 ACTIVITY = 4
+IMAGES_MOST = 5
 CODE_LIFE = 5 * MINUTE
 VIEWERS_A_PAGE = 50
 TO_JUMP, TO_SHARE = "jump", "share"
@@ -31,7 +32,7 @@ def create(call: Call) -> Answer:
     with call.world.store.writing() as connection:
         anchor = get_person(connection, text_of(body, "anchor_userid", 41009))["userid"]
         scope.check(connection, anchor, 92000)
-        settings = _settings_of(call, body)
+        settings = _settings_of(connection, call, body)
         connection.execute(
             """INSERT INTO living (livingid, agent_id, anchor_userid, body, living_start, living_duration, status,
                    replay_status) VALUES (?, ?, ?, ?, ?, ?, ?, ?)""",
@@ -54,7 +55,7 @@ def modify(call: Call) -> Answer:
     body = call.body()
     with call.world.store.writing() as connection:
         row = _reserved(connection, call, body)
-        settings = _settings_of(call, {**json.loads(row["body"]), **body})
+        settings = _settings_of(connection, call, {**json.loads(row["body"]), **body})
         connection.execute(
             "UPDATE living SET body = ?, living_start = ?, living_duration = ? WHERE id = ?",
             (
@@ -192,9 +193,12 @@ def is_external(userid: str) -> bool:
     return userid.startswith(("wm", "wo"))
 
 
-def _settings_of(call: Call, body: Body) -> dict[str, Any]:
+def _settings_of(connection: sqlite3.Connection, call: Call, body: Body) -> dict[str, Any]:
+    """What living/create and modify take, checked: 40058, or 40007 for an activity's pictures."""
     settings: dict[str, Any] = {"theme": text_of(body, "theme")}
     settings["description"] = optional_text(body, "description") or ""
+    if body.get("type") == ACTIVITY:
+        settings |= _activity_of(connection, call.now, body)
     for name, (characters, size) in LENGTHS.items():
         if len(settings[name]) > characters or len(settings[name].encode()) > size:
             raise WeComError(40058, name)
@@ -204,6 +208,18 @@ def _settings_of(call: Call, body: Body) -> dict[str, Any]:
     if too_late or settings["living_duration"] <= 0 or settings["type"] not in TYPES:
         raise WeComError(40058, "living_start, living_duration, type")
     return settings
+
+
+def _activity_of(connection: sqlite3.Connection, now: int, body: Body) -> dict[str, Any]:
+    """An activity's description stands in its detail, and all its pictures are uploaded ones."""
+    detail = object_of(body, "activity_detail") if body.get("activity_detail") else {}
+    pictures = [optional_text(body, name) for name in ("activity_cover_mediaid", "activity_share_mediaid")]
+    pictures += list_of(detail, "image_list", IMAGES_MOST, 40058)
+    if not all(picture is None or isinstance(picture, str) for picture in pictures):
+        raise WeComError(40058, "activity_detail.image_list")
+    for media_id in filter(None, pictures):
+        media.check(connection, now, media_id, "media", "image")
+    return {"description": optional_text(detail, "description") or "", "activity_detail": detail}
 
 
 def _own(connection: sqlite3.Connection, call: Call, body: Body) -> sqlite3.Row:

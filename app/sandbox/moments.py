@@ -25,6 +25,7 @@ JOB_LIFE = 24 * HOUR
 BEGUN, RUNNING, DONE = 1, 2, 3
 SPAN_S = 30 * 86_400
 MOST_OF = {"image": 9, "video": 1, "link": 1}
+KINDS = tuple(MOST_OF)  # to look in with whatever was sent, hashable or not
 
 
 def add(call: Call) -> Answer:
@@ -180,7 +181,7 @@ def _content_of(connection: sqlite3.Connection, now: int, body: Body) -> str:
     attachments = list_of(body, "attachments", MOST_OF["image"], 41064)
     if not text and not attachments:
         raise WeComError(41089)
-    if not all(isinstance(one, dict) and one.get("msgtype") in MOST_OF for one in attachments):
+    if not all(isinstance(one, dict) and one.get("msgtype") in KINDS for one in attachments):
         raise WeComError(41065)
     kinds = {one["msgtype"] for one in attachments}
     if len(kinds) > 1:

@@ -56,6 +56,13 @@ def test_too_many_members_need_an_owner_filter(wecom: WeComApp, campaign: Campai
     assert list(wecom.group_chats.list([campaign.person()])) == []
 
 
+def test_many_owners_are_asked_for_a_hundred_at_a_time(wecom: WeComApp, campaign: Campaign):
+    owner = campaign.person()
+    chat_id = group_of(campaign, owner)
+    strangers = [f"stranger{number}" for number in range(150)]
+    assert [one.chat_id for one in wecom.group_chats.list([*strangers, owner])] == [chat_id]
+
+
 def test_a_limit_is_needed(wecom: WeComApp):
     with refused(40058):
         wecom.group_chats._post("externalcontact/groupchat/list", data={})

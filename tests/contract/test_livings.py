@@ -9,8 +9,9 @@ from datetime import timedelta
 import pytest
 
 from app.wecom.apis.livings import LivingPlan, LivingShare, LivingStatus, LivingType, ReplayStatus
+from app.wecom.apis.media import MediaKind
 from app.wecom.app import WeComApp
-from tests.contract.campaign import Campaign
+from tests.contract.campaign import PNG, Campaign
 from tests.contract.conftest import Place, refused
 from tests.wecom.local_sandbox import OURS, LocalSandbox
 
@@ -54,6 +55,20 @@ def test_a_live_is_reserved(wecom: WeComApp, place: Place, plan: LivingPlan):
 def test_a_wrong_plan_is_refused(wecom: WeComApp, place: Place, plan: LivingPlan, wrong: dict[str, object]):
     with refused(40058):
         wecom.livings.create(place.userid, replace(plan, **wrong))  # type: ignore[arg-type]
+
+
+def test_an_activity_has_pictures_that_were_uploaded(wecom: WeComApp, place: Place, plan: LivingPlan):
+    activity = replace(plan, living_type=LivingType.ACTIVITY, image_ids=("no-such-media",))
+    with refused(40007):
+        wecom.livings.create(place.userid, activity)
+    media_id = wecom.media.upload(MediaKind.IMAGE, "a.png", PNG).media_id
+    with refused(40058):
+        wecom.livings.create(place.userid, replace(activity, image_ids=(media_id,) * 6))
+    right = replace(activity, image_ids=(media_id,), cover_media_id=media_id)
+    livingid = wecom.livings.create(place.userid, right)
+    living = wecom.livings.get(livingid)
+    assert (living.living_type, living.description) == (LivingType.ACTIVITY, "到店有礼")
+    wecom.livings.cancel(livingid)
 
 
 def test_an_unknown_anchor_is_refused(wecom: WeComApp, place: Place, plan: LivingPlan):

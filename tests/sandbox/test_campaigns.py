@@ -40,6 +40,7 @@ WRONG: list[Any] = [
     [],
     [1],
     [None],
+    [{}],
     ["x"],
     {},
     {"x": 1},
@@ -54,14 +55,20 @@ MOMENT = {"moment_id": "mom", "userid": "lina", "limit": 1, "cursor": ""}
 WAY = {"config_id": "x", "scene": 2, "chat_id_list": ["wr"], "remark": "", "state": "", "room_base_id": 1}
 LIVE = {"anchor_userid": "lina", "theme": "x", "description": "x", "living_start": 1_760_009_000}
 PICTURES = [{"type": "image", "image": {"media_id": "x"}}]
+LINK = {"msgtype": "link", "link": {"title": "x", "url": "https://x.example", "desc": "x", "picurl": "x"}}
+IMAGE = {"msgtype": "image", "image": {"media_id": "x"}}
 RANGE = {"sender_list": {"user_list": ["lina"]}, "external_contact_list": {"tag_list": ["et"]}}
 
 # A body that is good, or nearly, for every endpoint; a test then spoils one field after the other.
 BODIES: dict[str, dict[str, Any]] = {
     "externalcontact/add_msg_template": SEND
-    | {"chat_type": "single", "tag_filter": {"group_list": [{"tag_list": ["et"]}]}, "attachments": []},
+    | {"chat_type": "single", "tag_filter": {"group_list": [{"tag_list": ["et"]}]}, "attachments": [LINK]},
     "externalcontact/get_groupmsg_list_v2": THEN | {"chat_type": "single", "creator": "", "filter_type": 2},
-    "externalcontact/add_moment_task": {"text": {"content": "早"}, "attachments": [], "visible_range": RANGE},
+    "externalcontact/add_moment_task": {
+        "text": {"content": "早"},
+        "attachments": [IMAGE],
+        "visible_range": RANGE,
+    },
     "externalcontact/get_moment_list": THEN | {"creator": "", "filter_type": 2, "limit": 1, "cursor": ""},
     "externalcontact/transfer_customer": PAIR | {"external_userid": ["wmA"], "transfer_success_msg": ""},
     "externalcontact/transfer_result": PAIR | {"cursor": ""},
@@ -81,7 +88,9 @@ BODIES: dict[str, dict[str, Any]] = {
     "externalcontact/groupchat/onjob_transfer": {"chat_id_list": ["wr"], "new_owner": "lina"},
     "externalcontact/opengid_to_chatid": {"opengid": "og"},
     "externalcontact/get_product_album_list": {"limit": 1, "cursor": ""},
-    "living/create": LIVE | {"living_duration": 600, "type": 0, "remind_time": 0},
+    "living/create": LIVE
+    | {"living_duration": 600, "type": 4, "activity_detail": {"image_list": [], "description": "x"}}
+    | {"remind_time": 0, "activity_cover_mediaid": "", "activity_share_mediaid": ""},
     "living/get_user_all_livingid": {"userid": "lina", "limit": 1, "cursor": ""},
     "living/get_watch_stat": {"livingid": "lv", "next_key": "0"},
     "living/get_living_share_info": {"ww_share_code": "x"},
@@ -145,6 +154,8 @@ def spoiled(body: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield from ({**body, name: wrong} for wrong in WRONG)
         if isinstance(value, dict):
             yield from ({**body, name: inner} for inner in spoiled(value))
+        if isinstance(value, list) and value and isinstance(value[0], dict):
+            yield from ({**body, name: [inner]} for inner in spoiled(value[0]))
 
 
 @pytest.mark.parametrize("subject", SUBJECTS, ids=lambda subject: subject.__name__.rpartition(".")[2])

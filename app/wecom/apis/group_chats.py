@@ -132,15 +132,18 @@ class GroupChatsAPI(CorpAPI):
     def list(
         self, owners: Sequence[str] = (), status: GroupStatus = GroupStatus.NORMAL
     ) -> Iterator[ListedGroup]:
-        """Groups of these owners (at most 100), else of all: 81017 where the app sees more than 1,000 accounts.
+        """Groups of these owners, else of all: 81017 where the app sees more than 1,000 accounts.
 
-        NORMAL asks for every status. A group whose owner left is listed only where that owner is named.
+        NORMAL asks for every status. A group whose owner left is listed only where that owner is named. Owners are
+        asked for a hundred at a time, as the iterator is used.
         """
-        owner_filter = {"userid_list": list(owners)} if owners else None
-        query = given(status_filter=int(status), owner_filter=owner_filter, limit=GROUPS_A_PAGE)
-        for answer in self._pages("externalcontact/groupchat/list", query):
-            for found in items(answer, "group_chat_list"):
-                yield ListedGroup(text(found, "chat_id"), GroupStatus(number(found, "status")))
+        query = {"status_filter": int(status), "limit": GROUPS_A_PAGE}
+        for start in range(0, max(len(owners), 1), OWNERS_A_CALL):
+            some = list(owners[start : start + OWNERS_A_CALL])
+            asked = query | given(owner_filter={"userid_list": some} if some else None)
+            for answer in self._pages("externalcontact/groupchat/list", asked):
+                for found in items(answer, "group_chat_list"):
+                    yield ListedGroup(text(found, "chat_id"), GroupStatus(number(found, "status")))
 
     def get(self, chat_id: str) -> GroupChat:
         """The group with its members' names."""

@@ -48,7 +48,10 @@ class ReplayStatus(Code):
 
 @dataclass(frozen=True, slots=True)
 class LivingPlan:
-    """What is to be: theme at most 20 characters and 60 bytes, description 100 and 300."""
+    """What is to be: theme at most 20 characters and 60 bytes, description 100 and 300.
+
+    An ACTIVITY may have a cover, a picture for its card and up to five more, all uploaded images.
+    """
 
     theme: str
     starts_at_s: int
@@ -56,16 +59,24 @@ class LivingPlan:
     description: str = ""
     living_type: LivingType = LivingType.GENERAL
     remind_before_s: int = 0
+    cover_media_id: str = ""
+    share_media_id: str = ""
+    image_ids: tuple[str, ...] = ()
 
     def as_wecom(self) -> dict[str, object]:
         """The fields of living/create and living/modify."""
+        detail = given(description=self.description or None, image_list=list(self.image_ids) or None)
+        is_activity = self.living_type is LivingType.ACTIVITY
         return given(
             theme=self.theme,
             living_start=self.starts_at_s,
             living_duration=self.duration_s,
-            description=self.description or None,
+            description=None if is_activity else self.description or None,
             type=int(self.living_type),
             remind_time=self.remind_before_s or None,
+            activity_cover_mediaid=self.cover_media_id or None,
+            activity_share_mediaid=self.share_media_id or None,
+            activity_detail=detail if is_activity and detail else None,
         )
 
 
