@@ -8,8 +8,10 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Mapping
 from datetime import UTC, timedelta
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
@@ -21,6 +23,9 @@ from app.intake.imports import find_import
 from app.intake.models import PurchaseImport
 from app.intake.reading import LocalSpan
 from app.intake.refusals import UnreadableFile, reason_of
+from app.wecom.apis.contact_ways import NewWay
+from app.wecom.app import open_app
+from app.wecom.port import Credentials, WeComPort
 from app.wecom.sandbox_control import SandboxControl
 from config.settings import ROOT, Settings
 from scripts.commands.demo_members import demo_members
@@ -32,7 +37,7 @@ EXCERPT = DEMO / "purchases_excerpt.csv"
 SOURCE = "pos"
 
 
-def prepare(database: Database, control: SandboxControl, purchases: Path) -> None:
+def prepare(database: Database, wecom: WeComPort, control: SandboxControl, purchases: Path) -> None:
     """Load the demo chain and the purchases, and let business time stand after the last of them."""
     span = local_span(purchases)
     if span is None:
@@ -48,7 +53,18 @@ def prepare(database: Database, control: SandboxControl, purchases: Path) -> Non
     ]
     control.put_people(people)
     control.put_contacts(contacts_of(members))
+    _hang_up_codes(wecom, chain)
     _load_purchases(database, control, purchases, span, ZoneInfo(chain["time_zone"]), sorted(names))
+
+
+def _hang_up_codes(wecom: WeComPort, chain: Mapping[str, Any]) -> None:
+    """A code at each store's till that leads to one of its people: the sandbox's phones can scan it."""
+    hanging = {wecom.contact_ways.get(way).state for way in wecom.contact_ways.ids(start_s=0)}
+    for store in chain["stores"]:
+        state = f"till-{store['code']}"
+        if state not in hanging:
+            people = [person["userid"] for person in chain["associates"] if person["store"] == store["code"]]
+            wecom.contact_ways.add(NewWay(people, is_multi=True, remark=store["name"], state=state))
 
 
 def _load_purchases(
@@ -101,11 +117,16 @@ def main() -> None:
         return
     purchases: Path = arguments.purchases or EXCERPT
     try:
-        prepare(database, SandboxControl(settings.wecom_api_url), purchases)
+        prepare(database, _wecom(settings), SandboxControl(settings.wecom_api_url), purchases)
     except UnreadableFile as problem:
         reason = reason_of(problem.code)
         sys.stderr.write(f"{purchases}: {reason.zh} / {reason.en}\n")
         sys.exit(2)
+
+
+def _wecom(settings: Settings) -> WeComPort:
+    credentials = Credentials(settings.wecom_corp_id, settings.wecom_agent_id, settings.wecom_secret)
+    return open_app(credentials, settings.wecom_api_url, settings.redis_url)
 
 
 def _has_purchases(database: Database) -> bool:
