@@ -28,12 +28,15 @@ KEY_LETTERS = 43  # base64 of 32 bytes without its "="
 # A group of 500 members is named with an element each; nothing WeCom sends comes near these.
 MOST_TAGS = 10_000
 DEEPEST = 12
-LONG_TAG = re.compile(r"<(?!!\[CDATA\[)[^>]{1000}")  # attributes by the thousand: WeCom writes none
+# Anybody can post an envelope: before its signature is checked, reading it must cost next to nothing.
+MOST_ENVELOPE_TAGS = 64
+LONG_TAG = re.compile(r"<(?!!\[CDATA\[)[^>]{1000}")  # attributes by the hundred: WeCom writes none
 LONGEST_NAME = 48
 LONGEST_SUBJECT = 96
 SUBJECTS = ("ExternalUserID", "ChatId", "LivingId", "TaskId", "UserID", "Id", "TagId")
 LONGEST_SECONDS = 12
 MESSAGE = "message"
+TAGS = "change_external_tag"  # of whichever tag: all are read anew as one, the vocabulary
 
 
 class BadCallback(Exception):
@@ -108,6 +111,8 @@ class WeComEvent:
 
         In lower case, as accounts are compared (facts 3.3); two contacts taken for one cost no more than a second look.
         """
+        if self.name == TAGS:
+            return TAGS
         for name in SUBJECTS:
             if self.text(name):
                 return f"{name}:{self.text(name).lower()}"[:LONGEST_SUBJECT]
@@ -156,7 +161,7 @@ class CallbackCipher:
 
     def open(self, signature: str, timestamp: str, nonce: str, body: bytes) -> WeComEvent:
         """The event in a body. Raises `BadCallback`; how old `timestamp` may be is the caller's to judge."""
-        encrypted = _leaf(_fields(_decoded(body)), "Encrypt").strip()
+        encrypted = _leaf(_envelope(_decoded(body)), "Encrypt").strip()
         if not encrypted:
             raise BadCallback("no Encrypt")
         self._check(signature, timestamp, nonce, encrypted)
@@ -214,9 +219,15 @@ def _decoded(raw: bytes) -> str:
         raise BadCallback("not UTF-8") from None
 
 
+def _envelope(text: str) -> dict[str, Any]:
+    if text.count("<") > MOST_ENVELOPE_TAGS or LONG_TAG.search(text):
+        raise BadCallback("not an envelope")
+    return _fields(text)
+
+
 def _fields(text: str) -> dict[str, Any]:
     """The children of an XML document's root. No DTD, no entities; at most `MOST_TAGS`, nested at most `DEEPEST`."""
-    if text.count("<") > MOST_TAGS or LONG_TAG.search(text):
+    if text.count("<") > MOST_TAGS:
         raise BadCallback("too many elements")
     try:
         root = fromstring(text, forbid_dtd=True)

@@ -1,6 +1,7 @@
 """change_external_tag: made, renamed, deleted or moved, the corp's tags are read anew as a whole.
 
-Events of two tags are about one thing, the vocabulary: what was seen before somebody else's writing is not written.
+Events of two tags are about one thing, the vocabulary, and the nightly sync writes it too: what was seen before
+somebody else's writing is not written.
 """
 
 from __future__ import annotations
