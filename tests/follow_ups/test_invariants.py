@@ -209,6 +209,7 @@ class Lives(RuleBasedStateMachine):
             return [
                 (task, self.codes[member_id])
                 for task, member_id in session.execute(query.order_by(FollowUpTask.id))
+                if member_id is not None  # a follow-up is always about a member
             ]
 
 
