@@ -66,7 +66,8 @@ def nested(dice: random.Random, sender: Sender) -> Letter:
 
 
 def many_attributes(dice: random.Random, sender: Sender) -> Letter:
-    text = "<xml " + " ".join(f'a{n}="1"' for n in range(dice.randrange(1_000, 60_000))) + "/>"
+    tag = "<xml " + " ".join(f'a{n}="1"' for n in range(dice.randrange(10, 10_000)))
+    text = f"<xml>{f'{tag}/>' * (1_000_000 // len(tag))}</xml>"
     return Letter(sender.query(""), text.encode())
 
 
