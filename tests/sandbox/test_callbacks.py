@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
 from collections import Counter
@@ -10,22 +11,13 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from wechatpy.work.crypto import WeChatCrypto
 
-from app.sandbox.callback_crypto import Envelope, NotOurs, as_xml
+from app.sandbox.callback_http import post_event
+from app.sandbox.callbacks import Address
 from app.sandbox.factory import create_sandbox
 from tests.sandbox.corp import AGENT, CORP, HOUR, answer_of
 from tests.sandbox.receiver import AES_KEY, TOKEN, Receiver, wait_until
 
-# The sample of WeCom's document on encryption (facts 4.1, "Sample vector").
-SAMPLE_CORP = "wx5823bf96d3bd56c7"
-SAMPLE = (
-    "RypEvHKD8QQKFhvQ6QleEB4J58tiPdvo+rtK1I9qca6aM/wvqnLSV5zEPeusUiX5L5X/0lWfrf0QADHHhGd3QczcdCUpj911L3vg3W/sYYvu"
-    "JTs3TUUkSUXxaccAS0qhxchrRYt66wiSpGLYL42aM6A8dTT+6k4aSknmPj48kzJs8qLjvd4Xgpue06DOdnLxAUHzM6+kDZ+HMZfJYuR+LtwG"
-    "c2hgf5gsijff0ekUNXZiqATP7PF5mZxZ3Izoun1s4zG4LUMnvw2r+KqCKIw+3IQH03v+BCA9nMELNqbSf6tiWSrXJB3LAVGUcallcrw8V2t9"
-    "EL4EhzJWrQUax5wLVMNS0+rUPA3k22Ncx4XXZS9o0MBH27Bo6BpNelZpS+/uh9KsNlY6bHCmJU9p8g7m3fVKn28H3KDYA5Pl/T8Z1ptDAVe0"
-    "lXdQ2YoyyH2uyPIGHBZZIs2pDBS8R07+qN+E7Q=="
-)
 ADDED = {
     "Event": "change_external_contact",
     "ChangeType": "add_external_contact",
@@ -53,12 +45,18 @@ def sandbox(settings, machine):
 def addressed(client, receiver):
     """The client of a sandbox whose administrator has saved the receiver's address; it retries at once."""
     switch(client)
-    assert answer_of(client.put("/sandbox/callback", json=receiver.address))["errcode"] == 0
+    save_address(client, receiver)
     return client
 
 
+def save_address(client, receiver: Receiver) -> None:
+    """As often as it takes: a busy machine may need longer than the second WeCom gives."""
+    wait_until(lambda: answer_of(client.put("/sandbox/callback", json=receiver.address))["errcode"] == 0)
+
+
 def switch(client, **switches: Any) -> None:
-    answer_of(client.put("/sandbox/callbacks/switches", json={"retry_after_s": 0, **switches}))
+    wanted = {"retry_after_s": 0, "answer_s": 60, **switches}
+    answer_of(client.put("/sandbox/callbacks/switches", json=wanted))
 
 
 def emit(client, *events: dict[str, Any], agent_id: int | None = None) -> None:
@@ -82,39 +80,6 @@ def await_states(client, **wanted: int) -> None:
 def listed(client) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = answer_of(client.get("/sandbox/callbacks"))["callbacks"]
     return found
-
-
-def test_the_documents_sample_is_signed_and_opened_alike():
-    envelope = Envelope(TOKEN, AES_KEY, SAMPLE_CORP)
-    assert envelope.sign("1409659813", "1372623149", SAMPLE) == "477715d11cdb4164915debcba66cb864d751f3e6"
-    assert "<Content><![CDATA[hello]]></Content>" in envelope.open(SAMPLE)
-
-
-def test_nobody_elses_envelope_is_opened():
-    with pytest.raises(NotOurs, match="another corp"):
-        Envelope(TOKEN, AES_KEY, "wwOther").open(SAMPLE)
-    with pytest.raises(NotOurs):
-        Envelope(TOKEN, AES_KEY[::-1], SAMPLE_CORP).open(SAMPLE)
-    with pytest.raises(NotOurs):
-        Envelope(TOKEN, AES_KEY, SAMPLE_CORP).open("no base64")
-
-
-@pytest.mark.parametrize("length", [0, 1, 11, 12, 13, 31, 32, 33, 5000])
-def test_wechatpy_reads_every_length_and_letter(length):
-    """The pad is 1 to 32 bytes: every remainder must come out whole."""
-    text = "店🛍"[: length % 3] + "x" * length
-    sealed = Envelope(TOKEN, AES_KEY, CORP).seal(text)
-    theirs = WeChatCrypto(TOKEN, AES_KEY, CORP)
-    signature = Envelope(TOKEN, AES_KEY, CORP).sign("1", "2", sealed)
-    assert theirs.check_signature(signature, "1", "2", sealed) == text
-
-
-def test_texts_keep_out_of_the_markup():
-    made = as_xml({"Name": "]]></Name><Evil/>\x00&", "Number": 7, "Items": {"Item": ["a", "b"]}, "None": []})
-    assert made == (
-        "<xml><Name><![CDATA[]]]]><![CDATA[></Name><Evil/>&]]></Name><Number>7</Number>"
-        "<Items><Item><![CDATA[a]]></Item><Item><![CDATA[b]]></Item></Items></xml>"
-    )
 
 
 def test_an_event_arrives_signed_now_and_says_when_it_happened(addressed, receiver, machine):
@@ -178,13 +143,39 @@ def test_an_answer_after_the_window_is_none(addressed, receiver):
     """The event was read, but WeCom does not know: it comes again."""
     late = threading.Event()
     receiver.before_answer = lambda event: None if receiver.events else bool(late.wait(30))
-    switch(addressed, answer_s=0.2)
+    switch(addressed, answer_s=0.2, retries=10_000)
     emit(addressed, ADDED)
     wait_until(lambda: bool(listed(addressed)[0]["attempts"]))
     first = listed(addressed)[0]["attempts"][0]
     assert (first["status"], first["error"]) == (None, "no whole answer in time")
     late.set()
+    switch(addressed, retries=10_000)
     await_states(addressed, delivered=1)
+
+
+def test_an_answer_that_drips_is_cut():
+    """Each byte comes in time, the whole never does: it is cut when the window is over, not when it ends."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        stop = threading.Event()
+
+        def drip() -> None:
+            while not stop.is_set():
+                try:
+                    connection, _ = server.accept()
+                except OSError:
+                    return
+                with connection:
+                    try:
+                        while not stop.wait(0.02):
+                            connection.sendall(b"H")
+                    except OSError:
+                        continue
+
+        threading.Thread(target=drip, daemon=True).start()
+        address = Address(f"http://127.0.0.1:{server.getsockname()[1]}/", TOKEN, AES_KEY)
+        attempt = post_event(address, CORP, ADDED, None, 0.3)
+        stop.set()
+    assert (attempt.status, attempt.error) == (None, "no whole answer in time")
 
 
 def test_nobody_listening_is_a_failed_attempt(addressed, receiver):
@@ -196,8 +187,7 @@ def test_nobody_listening_is_a_failed_attempt(addressed, receiver):
 
 def test_one_slow_answer_does_not_hold_up_the_rest(addressed, receiver):
     go_on = threading.Event()
-    receiver.before_answer = lambda event: go_on.wait(30) if event["ExternalUserID"] == "wm1" else None
-    switch(addressed, answer_s=30)
+    receiver.before_answer = lambda event: go_on.wait(60) if event["ExternalUserID"] == "wm1" else None
     emit_numbered(addressed, 20)
     await_states(addressed, sending=1, delivered=19)
     go_on.set()
@@ -251,7 +241,7 @@ def test_events_get_lost_on_demand(addressed, receiver):
 def test_without_an_address_what_happens_is_never_sent(client, receiver):
     emit(client, ADDED)
     assert states(client) == {"unaddressed": 1}
-    assert answer_of(client.put("/sandbox/callback", json=receiver.address))["errcode"] == 0
+    save_address(client, receiver)
     emit(client, {**ADDED, "ExternalUserID": "wmB"})
     await_states(client, unaddressed=1, delivered=1)
     assert [event["ExternalUserID"] for event in receiver.events] == ["wmB"]
@@ -328,7 +318,7 @@ def test_a_saved_address_lets_the_app_send_callback_cards(api, receiver):
         "button_list": [{"text": "收到", "key": "ok"}],
     }
     assert api.send(msgtype="template_card", template_card=card)["errcode"] == 43012
-    api.client.put("/sandbox/callback", json=receiver.address)
+    save_address(api.client, receiver)
     assert api.send(msgtype="template_card", template_card=card)["errcode"] == 0
 
 
