@@ -53,6 +53,7 @@ CONSOLE_PAGES: dict[str, Callable[[Page], None]] = {
     "member": open_member,
     "imports": lambda page: follow(page, page.get_by_role("link", name="导入")),
     "quarantine": lambda page: follow(page, page.get_by_role("link", name="隔离区")),
+    "organisation": lambda page: follow(page, page.get_by_role("link", name="组织同步")),
 }
 SMALL_TARGETS = """size => [...document.querySelectorAll("button, a.button, nav a, summary")]
   .filter(item => item.offsetParent && !item.disabled && (item.offsetHeight < size || item.offsetWidth < size))
