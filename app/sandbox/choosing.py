@@ -68,7 +68,7 @@ def list_customers() -> Response:
 
 @choosing.post("/customers")
 def make_customer() -> Response:
-    """A phone for a new person, who knows nobody yet: {"name": ...}."""
+    """A phone for a new person, who knows nobody yet: {"name": ...}; a known customer's id is theirs."""
     sent: Any = request.get_json(force=True, silent=True)
     name = str(sent.get("name", "")) if isinstance(sent, dict) else ""
     with world_of().store.writing() as connection:

@@ -20,6 +20,17 @@ def test_a_customer_scans_a_page_and_it_opens_beside(page, stage):
     expect(page.locator("iframe")).to_have_attribute("src", own)
 
 
+def test_a_page_scanned_on_a_members_phone_opens_on_the_customers(page, stage):
+    page.goto(f"{stage.phone}#scan")
+    page.get_by_role("button", name="晓雯").click()
+    page.get_by_label("二维码的内容").fill(f"http://localhost:{stage.app_port}/join/s12")
+    page.get_by_role("button", name="扫这个码").click()
+    page.get_by_role("link", name="在顾客的手机上打开").click()
+    expect(page).to_have_title("顾客晓雯的手机 · 企业微信沙箱")
+    own = stage.customer("wmA").replace(f":{stage.port}/customer", f":{stage.app_port}/join/s12")
+    expect(page.locator("iframe")).to_have_attribute("src", own)
+
+
 def test_a_customer_scans_adds_talks_and_leaves(page, stage):
     way = stage.contact_way(user=["wangwei"])
     page.goto(f"{stage.customer('wmC')}#scan")

@@ -122,6 +122,7 @@ const SCREENS = {
   add: ['messages', drawAdd],
   moments: ['moments', drawMoments],
   scan: ['scan', drawOwnScan],
+  open: ['scan', url => { drawOwnScan(); phone.openPage(url); }],
 };
 
 async function route() {

@@ -86,8 +86,11 @@ export function drawAdd(screen) {
 export function drawMembersScan(screen, phone) {
   const picker = customerPicker();
   const scan = async (code, half) => {
-    if (phone.opens(code)) throw new Error('这是网页的码：请在顾客的手机上扫');
     if (!picker.chosen()) throw new Error('请先填写顾客的名字，或选一位');
+    if (phone.opens(code)) {
+      const { label } = await ask('/customers', { name: picker.chosen() });
+      return { said: '这是网页的码', href: `${phone.customerUrl(label)}#open/${encodeURIComponent(code)}`, link: '在顾客的手机上打开' };
+    }
     const done = await ask('/phone/scan', { customer: picker.chosen(), code, half });
     phone.refresh();
     if (done.userid.toLowerCase() === phone.userid.toLowerCase()) return { said: done.said, href: done.outcome === 'asked' ? '#newcomers' : `#chat/${done.external_userid}`, link: done.outcome === 'asked' ? '去通过' : '打开聊天' };
