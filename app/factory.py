@@ -6,12 +6,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+import structlog
 from flask import Flask
+from sqlalchemy.exc import DBAPIError
 
 from app import callbacks, clock, console, h5, partner_api, sandbox_clock, welcome
 from app.assets import Assets
 from app.db import Database
 from app.http.compression import install_compression
+from app.http.database_trouble import is_passing
 from app.http.headers import PagePolicy, install_headers
 from app.http.policy import refuse_undeclared
 from app.http.problems import install_problems
@@ -28,6 +31,8 @@ HERE = Path(__file__).parent
 CACHE = HERE.parent / ".local" / "static"
 MAX_BODY_BYTES = 8 * 1024 * 1024
 STUB = frozenset({"stub"})
+
+log = structlog.get_logger(__name__)
 
 
 def create_app(settings: Settings, *, wecom: WeComPort | None = None) -> Flask:
@@ -53,11 +58,21 @@ def create_app(settings: Settings, *, wecom: WeComPort | None = None) -> Flask:
     if is_sandbox:
         sandbox_clock.register(app)
     else:
-        with database.reading() as session:
-            clock.refuse_offset(session)
+        _refuse_moved_clock(database)
     install_problems(app)
     app.wsgi_app = assets.serve(app.wsgi_app)  # type: ignore[method-assign]
     return app
+
+
+def _refuse_moved_clock(database: Database) -> None:
+    """Where the database is away the process starts all the same: callbacks then go to its spool."""
+    try:
+        with database.reading() as session:
+            clock.refuse_offset(session)
+    except DBAPIError as error:
+        if not is_passing(error):
+            raise
+        log.warning("clock_not_checked", error=type(error.orig).__name__)
 
 
 def _open_wecom(settings: Settings) -> WeComPort:
