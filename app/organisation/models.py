@@ -63,7 +63,8 @@ class OrganisationSync(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     state: Mapped[str] = mapped_column(String(16))
-    asked_by: Mapped[int | None]  # an associate; None for the command
+    asked_by: Mapped[int | None]  # an associate; None for the command and the system
+    is_unattended: Mapped[bool]  # applied without being looked at, where it ends few
     requested_at: Mapped[datetime]
     finished_at: Mapped[datetime | None]  # when it was applied or failed
     next_due_at: Mapped[datetime | None]  # real time; of its timer, None while nobody has to work on it

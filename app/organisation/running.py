@@ -104,16 +104,22 @@ def _fail(session: Session, claim: Claim, reason: str) -> None:
 
 
 def _record(session: Session, claim: Claim, reading: Reading) -> None:
-    """Keep the plan, or apply it where it is the one that was shown; otherwise show the new one."""
+    """Keep the plan, or apply it where it is the one that was shown; otherwise show the new one.
+
+    An unattended sync is applied as it is, unless it would end many or cannot be: then it waits to be looked at.
+    """
     lock_organisation(session)
     sync = _still_ours(session, claim)
     if sync is None:
         return
     plan = picture(session, reading)
     encoded = msgspec.json.encode(plan).decode()
-    if sync.state == SyncState.REQUESTED or encoded != sync.plan:
+    goes_alone = sync.is_unattended and not plan.ends_many() and not plan.without_branch
+    was_shown = sync.state == SyncState.APPLYING and encoded == sync.plan
+    sync.plan, may_apply = encoded, was_shown or (goes_alone and sync.state == SyncState.REQUESTED)
+    if not may_apply:
         sync.changed_meanwhile = sync.state == SyncState.APPLYING
-        sync.state, sync.plan = SyncState.READY, encoded
+        sync.state = SyncState.READY
         return
     apply_plan(session, plan, ends_unknown=sync.ends_unknown)
     sync.state, sync.finished_at = SyncState.APPLIED, clock.now(session)

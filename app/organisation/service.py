@@ -15,7 +15,7 @@ from app.db import upsert_rows
 from app.errors import Conflict, NotFound
 from app.ids import new_id
 from app.organisation.models import Department, KnownAccount, OrganisationSync, SyncState
-from app.organisation.queries import LATEST, get_sync, latest_syncs, plan_in
+from app.organisation.queries import LATEST, get_sync, is_adopted, latest_syncs, plan_in
 from app.organisation.rules import Kind
 from app.timers import Lane, TimerKey, set_timers
 from app.wecom.apis.departments import WeComDepartment
@@ -98,7 +98,7 @@ def choose(session: Session, choices: Mapping[int, Kind | None]) -> None:
         rows[department_id].choice = kind
 
 
-def request_sync(session: Session, asked_by: int | None) -> OrganisationSync:
+def request_sync(session: Session, asked_by: int | None, *, is_unattended: bool = False) -> OrganisationSync:
     """Ask for a plan of what a full sync would change. Of syncs long ago the plan is forgotten."""
     for old in latest_syncs(session)[LATEST - 1 :]:
         session.execute(update(OrganisationSync).where(OrganisationSync.id <= old.id).values(plan=None))
@@ -106,6 +106,7 @@ def request_sync(session: Session, asked_by: int | None) -> OrganisationSync:
         id=new_id(session),
         state=SyncState.REQUESTED,
         asked_by=asked_by,
+        is_unattended=is_unattended,
         requested_at=clock.now(session),
         reason="",
         changed_meanwhile=False,
@@ -115,6 +116,12 @@ def request_sync(session: Session, asked_by: int | None) -> OrganisationSync:
     session.add(sync)
     _ring(session, sync)
     return sync
+
+
+def request_unattended(session: Session) -> None:
+    """Every night: catch up with what no event told of. Nothing before HQ has applied a sync of its own."""
+    if is_adopted(session):
+        request_sync(session, None, is_unattended=True)
 
 
 def request_apply(session: Session, sync_id: int, *, may_end_many: bool, ends_unknown: bool) -> None:

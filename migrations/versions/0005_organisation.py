@@ -61,6 +61,7 @@ def upgrade() -> None:
         sa.Column("id", ID, autoincrement=False, nullable=False),
         sa.Column("state", sa.String(length=16), nullable=False),
         sa.Column("asked_by", ID, nullable=True),
+        sa.Column("is_unattended", sa.Boolean(), nullable=False),
         sa.Column("requested_at", INSTANT, nullable=False),
         sa.Column("finished_at", INSTANT, nullable=True),
         sa.Column("next_due_at", INSTANT, nullable=True),

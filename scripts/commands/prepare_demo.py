@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, timedelta
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from app.intake.imports import find_import
 from app.intake.models import PurchaseImport
 from app.intake.reading import LocalSpan
 from app.intake.refusals import UnreadableFile, reason_of
+from app.organisation.queries import is_adopted
 from app.wecom.apis.contact_ways import NewWay
 from app.wecom.app import open_app
 from app.wecom.port import Credentials, WeComPort
@@ -31,6 +32,7 @@ from config.settings import ROOT, Settings
 from scripts.commands.demo_members import demo_members
 from scripts.commands.import_purchases import default_report, print_progress
 from scripts.commands.load_chain import contacts_of, load_chain, load_members
+from scripts.commands.sync_organisation import apply_now, plan_now
 
 DEMO = ROOT / "config" / "demo"
 EXCERPT = DEMO / "purchases_excerpt.csv"
@@ -46,15 +48,35 @@ def prepare(database: Database, wecom: WeComPort, control: SandboxControl, purch
     load_chain(database, DEMO)
     members = list(demo_members(purchases, chain))
     load_members(database, members)
-    names = {store["code"]: store["name"] for store in chain["stores"]}
-    people = [
-        {"userid": person["userid"], "name": person["name"], "department": names.get(person["store"], "总部")}
-        for person in chain["associates"]
-    ]
-    control.put_people(people)
+    control.put_people(people_of(chain))
     control.put_contacts(contacts_of(members))
+    _adopt_organisation(database, wecom)
     _hang_up_codes(wecom, chain)
-    _load_purchases(database, control, purchases, span, ZoneInfo(chain["time_zone"]), sorted(names))
+    codes = sorted(store["code"] for store in chain["stores"])
+    _load_purchases(database, control, purchases, span, ZoneInfo(chain["time_zone"]), codes)
+
+
+def people_of(chain: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """The chain's people as accounts of the corp: stores below their branches, managers leading theirs."""
+    branches = {branch["code"]: branch["name"] for branch in chain["branches"]}
+    paths = {store["code"]: f"{branches[store['branch']]}/{store['name']}" for store in chain["stores"]}
+    for person in chain["associates"]:
+        leads = person["role"] == "store_manager"
+        yield {
+            "userid": person["userid"],
+            "name": person["name"],
+            "department": paths.get(person["store"], "总部"),
+            "leader": leads,
+        }
+
+
+def _adopt_organisation(database: Database, wecom: WeComPort) -> None:
+    """What an administrator would do first: look at the plan, find that all is recognised, apply it."""
+    with database.reading() as session:
+        if is_adopted(session):
+            return
+    planned = plan_now(database, wecom)
+    apply_now(database, wecom, planned.id, may_end_many=False, ends_unknown=False)
 
 
 def _hang_up_codes(wecom: WeComPort, chain: Mapping[str, Any]) -> None:

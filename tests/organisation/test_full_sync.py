@@ -15,9 +15,10 @@ from app.ids import new_id
 from app.lanes import Deadline
 from app.organisation.models import OrganisationSync
 from app.organisation.plan import What
+from app.organisation.queries import latest_syncs
 from app.organisation.rules import Kind
 from app.organisation.running import LEASE, _claim, run_syncs
-from app.organisation.service import choose, grant_hq, request_sync
+from app.organisation.service import choose, grant_hq, request_sync, request_unattended
 from app.stores.models import Branch, Store
 from app.timers import Lane, Timer, TimerKey, clear_timers, set_timers
 from app.wecom.apis.people import AccountStatus
@@ -297,6 +298,34 @@ def test_departments_out_of_sight_end_nobody(database: Database, synced: Book):
     """The app's scope shrank: people are there, their departments are not shown."""
     del synced.tree[42]
     assert shown(database, plan_full(database, synced)).is_empty
+
+
+def test_every_night_catches_up_with_what_no_event_told(database: Database, synced: Book):
+    synced.leave("wu")
+    synced.put("new", 31)
+    with database.transaction() as session:
+        request_unattended(session)
+    run_syncs(database, synced, Deadline(60))
+    assert roster(database).keys() == (EVERYBODY.keys() - {"wu"}) | {"new"}
+
+
+def test_a_night_that_would_end_many_waits_for_hq(database: Database, synced: Book):
+    for userid in ("wu", "zheng", "chen"):
+        synced.leave(userid)
+    with database.transaction() as session:
+        request_unattended(session)
+    run_syncs(database, synced, Deadline(60))
+    assert roster(database) == EVERYBODY
+    with database.reading() as session:
+        waiting = latest_syncs(session)[0]
+    assert (waiting.state, waiting.changed_meanwhile) == ("ready", False)
+    assert apply_full(database, synced, waiting.id, may_end_many=True) == "applied"
+
+
+def test_no_night_before_hq_has_applied_a_sync(database: Database, book: Book):
+    with database.transaction() as session:
+        request_unattended(session)
+    assert run_syncs(database, book, Deadline(60)).done == 0
 
 
 def test_a_role_given_by_hand_stays(database: Database, synced: Book):

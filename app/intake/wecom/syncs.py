@@ -24,6 +24,7 @@ from app.ids import new_id
 from app.inbound.rules import wait_after
 from app.members.models import Sync, SyncState
 from app.messaging.claiming import claim_due
+from app.organisation.service import request_unattended
 from app.timers import Lane, TimerKey, clear_timers, set_timers
 
 NIGHTLY_AT = time(3, 30)
@@ -271,6 +272,7 @@ def _end(session: Session, row: Sync, run: Run, state: SyncState) -> None:
     session.flush()
     log.info("sync_over", state=state, reason=row.reason, counts=run.counts, trouble=run.trouble)
     if was_nightly:
+        request_unattended(session)
         _ensure(session, Slot.NIGHTLY, Slot.NIGHTLY, next_night(clock.real_now(session)))
 
 
