@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from app.console.organisation_words import DUTY
 from app.errors import NotFound
 from app.organisation.models import Department
-from app.organisation.plan import Duty, Plan, Staffing, What
+from app.organisation.plan import Duty, PersonChange, Plan, What
 from app.organisation.queries import choices_of, seen_departments
 from app.organisation.rules import Chart, Kind, Seen, chart_of, children_of, propose
 from app.organisation.words import WORDS
@@ -96,7 +96,7 @@ def _rows(plan: Plan) -> Iterator[ChangeRow]:
         yield ChangeRow(change.whats, change.name, change.userid, _before(change), _after(change))
 
 
-def _before(change: Staffing) -> str:
+def _before(change: PersonChange) -> str:
     if change.our_id == 0:
         return ""
     role = Duty(change.was_role) if change.was_role else change.role
@@ -104,7 +104,7 @@ def _before(change: Staffing) -> str:
     return _joined(name, change.was_store, str(DUTY[role]))
 
 
-def _after(change: Staffing) -> str:
+def _after(change: PersonChange) -> str:
     if What.PERSON_ENDED in change.whats:
         return ""
     name = change.name if What.PERSON_RENAMED in change.whats else ""

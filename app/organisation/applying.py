@@ -10,14 +10,13 @@ from sqlalchemy.orm import Session
 from app.associates.models import Associate, Role
 from app.associates.service import add_associate, bring_back, end_associate
 from app.organisation.models import Department
-from app.organisation.plan import Plan, Staffing, Unit, What
+from app.organisation.plan import PersonChange, Plan, Unit, What
 from app.organisation.rules import Kind
 from app.stores.models import Branch, Store
 from app.stores.service import open_branch, open_store
 
-CODE_PREFIX = (
-    "D"  # of a branch or a store made for a department; followed by WeCom's id, so that it never changes
-)
+# Of a branch or a store made for a department; WeCom's id follows, so that the code never changes.
+CODE_PREFIX = "D"
 
 
 def apply_plan(session: Session, plan: Plan, *, ends_unknown: bool = False) -> None:
@@ -65,7 +64,7 @@ def _associates(session: Session, plan: Plan) -> dict[int, Associate]:
 
 
 def _apply_person(
-    session: Session, change: Staffing, person: Associate | None, departments: Mapping[int, Department]
+    session: Session, change: PersonChange, person: Associate | None, departments: Mapping[int, Department]
 ) -> None:
     if What.PERSON_ENDED in change.whats:
         assert person is not None

@@ -58,7 +58,7 @@ class Unit(msgspec.Struct, frozen=True):
     branch: str = ""
 
 
-class Staffing(msgspec.Struct, frozen=True):
+class PersonChange(msgspec.Struct, frozen=True):
     """What becomes of a person; `department_id` is that of the store, 0 for none. An ended one keeps the rest."""
 
     userid: str
@@ -86,7 +86,7 @@ class Plan(msgspec.Struct, frozen=True):
     """Everything that would change, in the order in which it is done; `active` associates are there before."""
 
     units: tuple[Unit, ...] = ()
-    people: tuple[Staffing, ...] = ()
+    people: tuple[PersonChange, ...] = ()
     unknown: tuple[Unknown, ...] = ()
     without_branch: tuple[
         str, ...
@@ -100,7 +100,7 @@ class Plan(msgspec.Struct, frozen=True):
 
     def counts(self) -> Counter[What]:
         """How many changes of each kind."""
-        changes: list[Unit | Staffing] = [*self.units, *self.people]
+        changes: list[Unit | PersonChange] = [*self.units, *self.people]
         return Counter(what for change in changes for what in change.whats)
 
     def ends(self, *, with_unknown: bool = False) -> int:
@@ -161,17 +161,17 @@ def plan_of(chart: Chart, people: Mapping[str, Person], ours: Ours) -> Plan:
             if seen not in homeless and (unit := _store(seen, stores[seen.id], chart, branches, ours)).whats
         ),
     ]
-    staff = Staff(chart, stores, ours)
+    roster = Roster(chart, stores, ours)
     return Plan(
         units=tuple(units),
-        people=tuple(staff.changes(people)),
-        unknown=tuple(staff.unknown(people)),
+        people=tuple(roster.changes(people)),
+        unknown=tuple(roster.unknown(people)),
         without_branch=tuple(seen.name for seen in homeless),
         active=sum(not person.is_ended for person in ours.people),
     )
 
 
-class Staff:
+class Roster:
     """The people's side of a plan."""
 
     def __init__(self, chart: Chart, stores: Mapping[int, OurUnit | None], ours: Ours) -> None:
@@ -180,7 +180,7 @@ class Staff:
         self._store_names = {store.id: store.name for store in ours.stores}
         self._ours = {person.userid: person for person in ours.people}
 
-    def changes(self, people: Mapping[str, Person]) -> Iterable[Staffing]:
+    def changes(self, people: Mapping[str, Person]) -> Iterable[PersonChange]:
         """What becomes of each person, by account."""
         for userid in sorted(people.keys() | self._ours.keys()):
             change = self._change(people.get(userid), self._ours.get(userid))
@@ -198,7 +198,7 @@ class Staff:
             return person is not None
         return post_of(person, self._chart) is not None or not is_placeable(person, self._chart)
 
-    def _change(self, person: Person | None, our: OurPerson | None) -> Staffing | None:
+    def _change(self, person: Person | None, our: OurPerson | None) -> PersonChange | None:
         if person is not None and not is_placeable(person, self._chart):
             return None
         post = post_of(person, self._chart) if person is not None else None
@@ -210,8 +210,8 @@ class Staff:
             return self._ended(our) if our.is_synced and not our.is_ended else None
         return self._changed(person, post, our)
 
-    def _added(self, person: Person, post: Post) -> Staffing:
-        return Staffing(
+    def _added(self, person: Person, post: Post) -> PersonChange:
+        return PersonChange(
             userid=person.userid,
             our_id=0,
             name=person.name,
@@ -221,23 +221,23 @@ class Staff:
             store=self._name_of(post),
         )
 
-    def _granted(self, person: Person | None, our: OurPerson) -> Staffing | None:
+    def _granted(self, person: Person | None, our: OurPerson) -> PersonChange | None:
         """A role given by hand stays; the person still comes, goes and is renamed."""
         if person is None or not person.is_here:
             return self._ended(our) if not our.is_ended and (our.is_synced or person is not None) else None
         whats = [What.PERSON_RETURNED] * our.is_ended + [What.PERSON_LINKED] * (not our.is_synced)
         whats += [What.PERSON_RENAMED] * (person.name != our.name)
         role = Duty(our.role)
-        named = Staffing(our.userid, our.id, person.name, role, 0, tuple(whats), was_name=our.name)
+        named = PersonChange(our.userid, our.id, person.name, role, 0, tuple(whats), was_name=our.name)
         return named if whats else None
 
-    def _ended(self, our: OurPerson) -> Staffing:
+    def _ended(self, our: OurPerson) -> PersonChange:
         store = self._store_names.get(our.store_id or 0, "")
-        return Staffing(
+        return PersonChange(
             our.userid, our.id, our.name, Duty(our.role), 0, (What.PERSON_ENDED,), was_store=store
         )
 
-    def _changed(self, person: Person, post: Post, our: OurPerson) -> Staffing | None:
+    def _changed(self, person: Person, post: Post, our: OurPerson) -> PersonChange | None:
         role, before = _duty(post), self._department_of.get(our.store_id or 0)
         whats = [What.PERSON_RETURNED] * our.is_ended + [What.PERSON_LINKED] * (not our.is_synced)
         whats += [What.PERSON_RENAMED] * (person.name != our.name)
@@ -249,7 +249,7 @@ class Staff:
             whats.append(What.PERSON_PROMOTED if up else What.PERSON_DEMOTED)
         if not whats:
             return None
-        return Staffing(
+        return PersonChange(
             userid=our.userid,
             our_id=our.id,
             name=person.name,

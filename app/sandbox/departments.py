@@ -69,17 +69,6 @@ def all_below(connection: sqlite3.Connection, department_id: int) -> list[sqlite
     return connection.execute(_BELOW, (department_id,)).fetchall()
 
 
-def members_below(connection: sqlite3.Connection, department_id: int) -> list[str]:
-    """The active members of a department and of all below it."""
-    rows = connection.execute(
-        """SELECT DISTINCT person.userid FROM person JOIN membership USING (userid)
-           JOIN department_within USING (department_id)
-           WHERE within_id = ? AND person.status = 1 ORDER BY person.userid""",
-        (department_id,),
-    )
-    return [row["userid"] for row in rows]
-
-
 def department_at(connection: sqlite3.Connection, path: str) -> int:
     """The id of the department with this path of names below the root, `华南分公司/万象城店`; made where it is new."""
     found = ROOT_DEPARTMENT

@@ -20,7 +20,7 @@ from app.db import Database
 from app.errors import DomainError
 from app.lanes import Deadline
 from app.organisation.models import OrganisationSync, SyncState
-from app.organisation.plan import Plan, Staffing, Unit
+from app.organisation.plan import PersonChange, Plan, Unit
 from app.organisation.queries import get_sync, plan_in
 from app.organisation.running import run_syncs
 from app.organisation.service import grant_hq, request_apply, request_sync
@@ -71,10 +71,10 @@ def describe(sync: OrganisationSync) -> str:
 
 
 def _lines(plan: Plan) -> Iterator[str]:
-    changes: list[Unit | Staffing] = [*plan.units, *plan.people]
+    changes: list[Unit | PersonChange] = [*plan.units, *plan.people]
     for change in changes:
-        key = change.userid if isinstance(change, Staffing) else f"department {change.department_id}"
-        where = change.store if isinstance(change, Staffing) else change.branch
+        key = change.userid if isinstance(change, PersonChange) else f"department {change.department_id}"
+        where = change.store if isinstance(change, PersonChange) else change.branch
         whats = ", ".join(what.value for what in change.whats)
         yield f"{whats}: {change.name} ({key}){f' → {where}' if where else ''}"
     for unknown in plan.unknown:
