@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, render_template
+from flask import Blueprint, redirect, render_template
 from flask.typing import ResponseReturnValue
 from flask_babel import lazy_gettext as _
+from werkzeug.wrappers import Response as AnyResponse
 
 from app.associates.models import Role
 from app.console.views import read_day
-from app.http import allow, load_query
+from app.http import NO_FIELDS, allow, load_form, load_query
 from app.http.parts import current_database
-from app.intake.wecom.syncs import SyncView, latest_syncs
+from app.intake.wecom.syncs import SyncView, latest_syncs, request_sync
 from app.members.models import SyncState
 from app.sessions import current_actor
 
@@ -28,6 +29,7 @@ REASON = {
     "nightly": _("nightly"),
     "outage": _("after an outage"),
     "command": _("by command"),
+    "asked": _("asked for here"),
 }
 KIND = {
     "people": _("Associates"),
@@ -63,6 +65,17 @@ def syncs() -> ResponseReturnValue:
         reason_of=lambda row: REASON.get(row.reason, row.reason),
         counts_of=_counts,
     )
+
+
+@sync_pages.post("/syncs")
+@allow(Role.HQ)
+def ask_for_sync() -> AnyResponse:
+    """Compare at once; where that was asked for already, once."""
+    load_query()
+    load_form(NO_FIELDS)
+    with current_database().transaction() as session:
+        request_sync(session, "asked")
+    return redirect("/console/syncs", 303)
 
 
 def _counts(row: SyncView) -> list[str]:

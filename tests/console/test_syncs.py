@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from flask import Flask
@@ -41,3 +42,14 @@ def test_the_last_ones_are_shown_with_what_they_found(app: Flask, database: Data
     assert "导购: 比对 30 · 未能读取 1" in page
     assert "701008" in page
     assert page.count("<tr>") == 2, "the coming night's has not begun"
+
+
+def test_headquarters_compares_now_and_asking_twice_asks_once(app: Flask, database: Database):
+    client = sign_in(app, "zhaohq", "/console/")
+    token = re.search(r'name="csrf_token" value="(\w+)"', client.get("/console/syncs", headers=PAGE).text)
+    assert token
+    for _ in range(2):
+        answer = client.post("/console/syncs", data={"csrf_token": token[1]}, headers=PAGE)
+        assert (answer.status_code, answer.location) == (303, "/console/syncs")
+    assert client.get("/console/syncs", headers=PAGE).text.count("在本页要求") == 1
+    assert client.post("/console/syncs", headers=PAGE).status_code == 403
