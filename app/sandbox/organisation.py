@@ -9,7 +9,7 @@ import sqlite3
 from typing import Any
 
 from app.sandbox.callbacks import emit
-from app.sandbox.departments import ROOT_DEPARTMENT, add_department, all_below, wrong_name
+from app.sandbox.departments import MOST_LEVELS, ROOT_DEPARTMENT, add_department, all_below, wrong_name
 from app.sandbox.people import USERID, find_person, put_memberships, put_person
 
 DELETED = 5
@@ -74,6 +74,9 @@ def delete_person(connection: sqlite3.Connection, now_us: int, userid: str) -> N
 def create_department(connection: sqlite3.Connection, now_us: int, name: str, parent_id: int) -> int:
     """A new department; returns its id."""
     _refuse_name(connection, name, parent_id, 0)
+    above = connection.execute("SELECT count(*) FROM department_within WHERE department_id = ?", (parent_id,))
+    if above.fetchone()[0] >= MOST_LEVELS:
+        raise NotPossible(f"at most {MOST_LEVELS} levels")
     new_id = add_department(connection, name, parent_id)
     _tell_department(connection, now_us, "create_party", new_id, Name=name, ParentId=parent_id, Order=0)
     return new_id

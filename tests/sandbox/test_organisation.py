@@ -88,6 +88,13 @@ def test_departments_come_are_renamed_move_and_go(book: FlaskClient):
     ]
 
 
+def test_a_tree_has_at_most_fifteen_levels(book: FlaskClient):
+    parent = 1
+    for level in range(2, 16):
+        parent = act(book, "POST", "departments", {"name": f"第{level}层", "parentid": parent}).json["id"]
+    assert act(book, "POST", "departments", {"name": "太深", "parentid": parent}).status_code == 400
+
+
 @pytest.mark.parametrize(
     ("method", "path", "sent"),
     [
