@@ -1,8 +1,8 @@
 """Compare contacts, tags and group chats with WeCom's now, and mend ours: what the clock does every night.
 
 Usage: scripts/sync_wecom
-Exit code 0 when everything was compared, 1 where some of it could not be read or WeCom refused (repeat it: nothing is
-done twice), 2 where settings are wrong or the database cannot be reached.
+Exit code 0 when everything was compared, 1 where some of it could not be read, WeCom refused, or is away (the clock
+then goes on with it; repeating does nothing twice), 2 where settings are wrong or the database cannot be reached.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import time
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from app import clock
 from app.db import Database
 from app.intake.wecom.syncing import work_on
 from app.intake.wecom.syncs import SyncView, claim_sync, get_sync, request_sync
@@ -27,15 +28,19 @@ LOOK_S = 1.0
 
 
 def sync_now(database: Database, wecom: WeComPort) -> SyncView:
-    """Ask for a sync and see it through; where a clock process is at it already, wait for that."""
+    """Ask for a sync and see it through; where a clock process is at it already, wait for that.
+
+    Where WeCom is away it is left to the clock, which goes on later: its state is then RUNNING.
+    """
     sync_id = database.in_transaction(lambda session: request_sync(session, "command"))
     while True:
         run = database.in_transaction(lambda session: claim_sync(session, sync_id))
         if run is not None:
             work_on(database, wecom, run, Deadline(TURN_S))
         with database.reading() as session:
-            seen = get_sync(session, sync_id)
-        if seen.is_over:
+            seen, now = get_sync(session, sync_id), clock.real_now(session)
+        is_put_off = run is not None and seen.goes_on_at is not None and seen.goes_on_at > now
+        if seen.is_over or is_put_off:
             return seen
         if run is None:
             time.sleep(LOOK_S)

@@ -31,6 +31,7 @@ MOST_PEOPLE = 100
 # Ids held in memory while a chunk is compared; a person alone may have more.
 MOST_BINDINGS = 20_000
 PAGE = 100
+AT_ONCE = 10  # new contacts written in one transaction: other writers of an SQLite file wait for it
 TRIES = 3
 
 log = structlog.get_logger(__name__)
@@ -128,11 +129,12 @@ def _compare_page(
     with database.reading() as session:
         known = _known(session, people, ours)
     fresh = [one for one in ours if _pair(people, one) not in known]
-    if fresh:
-        added, late = database.in_transaction(lambda session: _add(session, people, fresh))
+    late: list[Followed] = []
+    for start in range(0, len(fresh), AT_ONCE):
+        some = fresh[start : start + AT_ONCE]
+        added, known_now = database.in_transaction(lambda session: _add(session, people, some))  # noqa: B023 - runs now
         changes.update(added)
-    else:
-        late = []
+        late += known_now
     differing = [one for one in ours if (row := known.get(_pair(people, one))) and _differs(row, one)]
     for one in (*differing, *late):
         associate_id = people[one.binding.wecom_userid]

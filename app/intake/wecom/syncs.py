@@ -70,7 +70,10 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class SyncView:
-    """A sync as the console and the command show it; `counts` by kind of thing and what became of it."""
+    """A sync as the console and the command show it; `counts` by kind of thing and what became of it.
+
+    `goes_on_at` is real time: when it begins or goes on, or when who works on it is taken for dead.
+    """
 
     id: int
     reason: str
@@ -80,6 +83,7 @@ class SyncView:
     finished_at: datetime | None
     counts: Mapping[str, Mapping[str, int]]
     trouble: str
+    goes_on_at: datetime | None
 
     @property
     def is_over(self) -> bool:
@@ -286,6 +290,7 @@ def _seen(row: Sync) -> SyncView:
         row.finished_at,
         json.loads(row.counts),
         row.trouble,
+        row.next_due_at,
     )
 
 

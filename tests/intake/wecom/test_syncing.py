@@ -281,6 +281,16 @@ def test_the_command_sees_a_sync_through_and_says_what_it_came_to(auditor: Audit
         assert [row.id for row in latest_syncs(session, 10)] == [seen.id]
 
 
+def test_the_command_leaves_a_sync_to_the_clock_where_wecom_is_away(auditor: Auditor):
+    known_to_both(auditor)
+    auditor.corp.unlisted = {"owner": WeComRetryable(LISTING, "HTTP 502")}
+    seen = sync_now(auditor.database, auditor.corp.port)
+    assert (seen.state, describe(seen).splitlines()[0]) == (
+        SyncState.RUNNING,
+        f"running: {LISTING}: HTTP 502",
+    )
+
+
 @pytest.mark.parametrize(
     ("now", "expected"),
     [
