@@ -21,6 +21,8 @@ CODE_PREFIX = "D"
 
 def apply_plan(session: Session, plan: Plan, *, ends_unknown: bool = False) -> None:
     """Follow the plan; `ends_unknown` ends the associates whom WeCom does not place, too."""
+    if plan.is_empty and not (ends_unknown and plan.unknown):
+        return
     departments = {row.id: row for row in session.scalars(select(Department))}
     for unit in plan.units:
         if unit.kind is Kind.BRANCH:

@@ -24,10 +24,11 @@ _decode_plan = msgspec.json.Decoder(Plan).decode
 
 def seen_departments(session: Session) -> dict[int, Seen]:
     """The departments there were when WeCom was last read, by id."""
-    rows = session.scalars(select(Department).where(Department.is_gone.is_(False)))
+    columns = (Department.id, Department.name, Department.parent_id, Department.leaders, Department.sort)
+    rows = session.execute(select(*columns).where(Department.is_gone.is_(False)))
     return {
-        row.id: Seen(row.id, row.name, row.parent_id, frozenset(json.loads(row.leaders)), row.sort)
-        for row in rows
+        department_id: Seen(department_id, name, parent_id, frozenset(json.loads(leaders)), sort)
+        for department_id, name, parent_id, leaders, sort in rows
     }
 
 
@@ -64,12 +65,14 @@ def our_organisation(session: Session, userids: Collection[str] | None = None) -
     departments = session.execute(select(Department.id, Department.branch_id, Department.store_id)).all()
     branch_of = {branch_id: each for each, branch_id, _ in departments if branch_id is not None}
     store_of = {store_id: each for each, _, store_id in departments if store_id is not None}
-    stores = session.scalars(select(Store).where(Store.ended_at.is_(None)).order_by(Store.id))
-    branches = session.scalars(select(Branch).order_by(Branch.id))
+    stores = session.execute(
+        select(Store.id, Store.name, Store.branch_id).where(Store.ended_at.is_(None)).order_by(Store.id)
+    )
+    branches = session.execute(select(Branch.id, Branch.name).order_by(Branch.id))
     query = select(Associate).where(_among(Associate.wecom_userid, userids)).order_by(Associate.id)
     return Ours(
-        branches=tuple(OurUnit(row.id, row.name, branch_of.get(row.id)) for row in branches),
-        stores=tuple(OurUnit(row.id, row.name, store_of.get(row.id), row.branch_id) for row in stores),
+        branches=tuple(OurUnit(each, name, branch_of.get(each)) for each, name in branches),
+        stores=tuple(OurUnit(each, name, store_of.get(each), above) for each, name, above in stores),
         people=tuple(_our_person(row) for row in session.scalars(query)),
     )
 

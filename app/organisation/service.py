@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from app import clock
 from app.associates.models import Associate, Role
 from app.associates.service import add_associate, bring_back, end_associate, find_associate
-from app.db import upsert_rows
+from app.db import insert_rows, upsert_rows
 from app.errors import Conflict, NotFound
 from app.ids import new_id
 from app.organisation.models import Department, KnownAccount, OrganisationSync, SyncState
@@ -31,19 +31,31 @@ def lock_organisation(session: Session) -> None:
 
 
 def note_departments(session: Session, departments: Iterable[WeComDepartment]) -> None:
-    """Keep these as all departments there are; those missing are gone, and what they were mapped to stays."""
-    known = {row.id: row for row in session.scalars(select(Department))}
-    seen: set[int] = set()
-    for each in departments:
-        seen.add(each.id)
-        row = known.get(each.id)
-        if row is None:
-            session.add(row := Department(id=each.id))
-        row.name, row.parent_id, row.sort = each.name[:LONGEST_NAME], each.parent_id, each.order
-        row.leaders, row.is_gone = json.dumps(sorted(each.leaders)), False
-    for department_id in known.keys() - seen:
-        known[department_id].is_gone = True
-    session.flush()
+    """Keep these as all departments there are; those missing are gone, and what they were mapped to stays.
+
+    Every event brings the whole tree: only what is different is written.
+    """
+    seen = (Department.name, Department.parent_id, Department.sort, Department.leaders)
+    names = [column.key for column in seen]
+    rows = session.execute(select(Department.id, Department.is_gone, *seen))
+    known = {row[0]: tuple(row[2:]) if not row[1] else () for row in rows}
+    found = {
+        each.id: (each.name[:LONGEST_NAME], each.parent_id, each.order, json.dumps(sorted(each.leaders)))
+        for each in departments
+    }
+    new = [
+        {"id": each, "is_gone": False, **dict(zip(names, values, strict=True))}
+        for each, values in found.items()
+        if each not in known
+    ]
+    insert_rows(session, Department, new)
+    for each in sorted(found.keys() & known.keys()):
+        if found[each] != known[each]:
+            values = {"is_gone": False, **dict(zip(names, found[each], strict=True))}
+            session.execute(update(Department).where(Department.id == each).values(values))
+    gone = sorted(each for each in known.keys() - found.keys() if known[each])
+    if gone:
+        session.execute(update(Department).where(Department.id.in_(gone)).values(is_gone=True))
 
 
 def note_accounts(session: Session, accounts: Iterable[Account]) -> None:
