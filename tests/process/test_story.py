@@ -158,7 +158,7 @@ def open_the_phone(installation: Installation, page: Page, userid: str) -> None:
     """From the sandbox's front page, by name."""
     (name,) = installation.query(f"SELECT name FROM associates WHERE wecom_userid = '{userid}'")[0]
     page.goto(f"http://localhost:{installation.sandbox_port}/")
-    page.get_by_text(str(name)).click()
+    page.locator(f"[data-userid={userid}]").filter(has_text=str(name)).click()
     expect(page).to_have_url(re.compile(rf"//{userid}\.localhost:"))
 
 

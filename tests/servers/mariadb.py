@@ -36,6 +36,7 @@ class MariaDB:
         self.port = port or free_port()
         self.socket = folder / "s"
         self._data = folder / "data"
+        self._temporary = folder / "tmp"  # in the shared one, servers that start at once meet each other's tables
         self._options = (*(DURABLE if durable else FORGETFUL), *options)
         self._process: ServerProcess | None = None
 
@@ -85,12 +86,13 @@ class MariaDB:
         return self.url(name)
 
     def _initialise(self) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self._temporary.mkdir(parents=True, exist_ok=True)
         command = [
             find_program("mariadb-install-db"),
             "--no-defaults",
             *self._user(),
             f"--datadir={self._data}",
+            f"--tmpdir={self._temporary}",
             "--auth-root-authentication-method=normal",
             "--skip-test-db",
         ]
@@ -101,6 +103,7 @@ class MariaDB:
     def _arguments(self) -> list[str]:
         return [
             f"--datadir={self._data}",
+            f"--tmpdir={self._temporary}",
             f"--socket={self.socket}",
             f"--port={self.port}",
             f"--pid-file={self.folder / 'pid'}",
