@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,9 @@ def run(live_url: str) -> Run:
             async with AsyncWeComClient(config) as client:
                 return await work(client)
 
-        return asyncio.run(with_client())
+        # In a thread of its own: a browser test of this process may have left its loop running in this one.
+        with ThreadPoolExecutor(1) as thread:
+            return thread.submit(asyncio.run, with_client()).result()
 
     return run
 
