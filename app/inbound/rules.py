@@ -6,6 +6,8 @@ from datetime import timedelta
 
 # Longer than a handler looks at WeCom: several calls, each with its own limit.
 LEASE = timedelta(seconds=120)
+# So long after a claim its last looks may begin: the rest of the lease is for them to end in.
+BEGIN_WITHIN = timedelta(seconds=40)
 # Failures that are the event's own; what WeCom's troubles spoil is tried for as long as they last.
 MOST_FAILURES = 5
 # An app that lacks a permission is somebody's to mend, so it is waited for; after the better part of a day (most waits

@@ -7,6 +7,7 @@ attempts and holds up nobody else.
 
 Handlers write what they saw, so who saw last has to write last. Within a batch the events of one subject follow one
 another; where another process applied one meanwhile, what we saw may be older than what it wrote, and we look again.
+Where WeCom is slow, those whose turn comes too late for the lease are handed back as if nobody had claimed them.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from app import clock
 from app.db import Database, table_of
 from app.failpoints import failpoint
 from app.inbound.models import Inbound, InboundState, ReceivedEvent
-from app.inbound.rules import FORGIVING_ATTEMPTS, LEASE, MOST_FAILURES, wait_after
+from app.inbound.rules import BEGIN_WITHIN, FORGIVING_ATTEMPTS, LEASE, MOST_FAILURES, wait_after
 from app.intake.handlers import Handler, Handlers, find_handler
 from app.lanes import Deadline, Progress
 from app.messaging.claiming import claim_due
@@ -80,14 +81,17 @@ def apply_received(database: Database, wecom: WeComPort, handlers: Handlers, dea
     """
     done = 0
     while not deadline.has_passed():
+        covered = Deadline(BEGIN_WITHIN.total_seconds())
         claims = database.in_transaction(lambda session: claim(session, BATCH))
         failpoint("inbox.claimed")
         if not claims:
             return Progress(done, more=False)
-        failures = _work_off(database, wecom, handlers, claims)
+        failures, unbegun = _work_off(database, wecom, handlers, claims, covered)
         if failures:
             database.in_transaction(lambda session: record(session, failures))  # noqa: B023 - runs now
-        done += len(claims)
+        if unbegun:
+            database.in_transaction(lambda session: give_back(session, unbegun))  # noqa: B023 - runs now
+        done += len(claims) - len(unbegun)
     return Progress(done, more=True)
 
 
@@ -125,9 +129,12 @@ def claim(session: Session, most: int) -> list[Claim]:
 
 
 def record(session: Session, failures: Sequence[Failure]) -> int:
-    """Write down what failed: due again later, or set aside. One that was claimed again since is dropped."""
+    """Write down what failed: due again later, or set aside. One that was claimed again since is only excused."""
     table, now = table_of(ReceivedEvent), clock.real_now(session)
     ours = [one for one in failures if _is_ours(session, one.claim)]
+    for one in failures:
+        if one not in ours and one.excused:
+            _excuse(session, one.claim)
     clear_timers(session, [_timer(one.claim) for one in ours])
     for one in ours:
         inbound_id = one.claim.inbound_id
@@ -142,17 +149,36 @@ def record(session: Session, failures: Sequence[Failure]) -> int:
     return len(ours)
 
 
+def give_back(session: Session, claims: Sequence[Claim]) -> int:
+    """Due again at once and not counted, as nothing was begun. One that was claimed again since is left alone."""
+    table, now = table_of(ReceivedEvent), clock.real_now(session)
+    ours = [one for one in claims if _is_ours(session, one)]
+    if not ours:
+        return 0
+    clear_timers(session, [_timer(one) for one in ours])
+    theirs = update(table).where(table.c.inbound_id.in_([one.inbound_id for one in ours]))
+    session.connection().execute(theirs.values(next_due_at=now, attempts=table.c.attempts - 1))
+    set_timers(session, [(TimerKey(Lane.INBOX, now, one.inbound_id), None) for one in ours])
+    return len(ours)
+
+
 def _work_off(
-    database: Database, wecom: WeComPort, handlers: Handlers, claims: Sequence[Claim]
-) -> list[Failure]:
-    """Work on all subjects at once, on each subject's events one by one. Raises a bug that is no `Exception`."""
-    failures = []
+    database: Database, wecom: WeComPort, handlers: Handlers, claims: Sequence[Claim], covered: Deadline
+) -> tuple[list[Failure], list[Claim]]:
+    """Work on all subjects at once, on each subject's events one by one; what failed, and what was not begun.
+
+    The first turn always begins, the others while `covered` lasts. Raises a bug that is no `Exception`.
+    """
+    failures, unbegun = [], []
     with ThreadPoolExecutor(len(claims)) as hands:
-        for turn in _turns(claims):
+        for number, turn in enumerate(_turns(claims)):
+            if number and covered.has_passed():
+                unbegun += turn
+                continue
             works = [(one, hands.submit(_work, database, wecom, handlers, one)) for one in turn]
             errors = [(one, work.exception()) for one, work in works]
             failures += [_failure(one, error) for one, error in errors if error is not None]
-    return failures
+    return failures, unbegun
 
 
 def _turns(claims: Sequence[Claim]) -> Iterator[list[Claim]]:
@@ -186,6 +212,7 @@ def _apply(
     looked_from: datetime | None,
 ) -> None:
     if not _is_ours(session, claim):
+        _excuse(session, claim)
         return
     if handler is not None:
         handler.apply(session, event, looked)
@@ -244,6 +271,13 @@ def _is_ours(session: Session, claim: Claim) -> bool:
     query = select(table.c.fence, table.c.next_due_at).where(table.c.inbound_id == claim.inbound_id)
     row = session.execute(query.with_for_update()).one()
     return row.fence == claim.fence and row.next_due_at is not None
+
+
+def _excuse(session: Session, claim: Claim) -> None:
+    """A slow attempt that ended after its lease killed nobody: it is none of those that count."""
+    table = table_of(ReceivedEvent)
+    its = update(table).where(table.c.inbound_id == claim.inbound_id, table.c.excused < table.c.attempts)
+    session.connection().execute(its.values(excused=table.c.excused + 1))
 
 
 def _set_aside(session: Session, inbound_id: int, reason: str) -> None:
