@@ -22,6 +22,7 @@ from app.callbacks.spool import Envelope, Spool
 from app.db import Database
 from app.http import ANYONE, allow
 from app.http.problems import problem
+from app.http.strangers import reading_a_strangers_body
 from app.intake.wecom.syncs import request_sync
 from app.wecom.callbacks import MESSAGE, BadCallback, CallbackCipher, NotGenuine
 
@@ -76,9 +77,11 @@ def verify() -> ResponseReturnValue:
 @callbacks.post("/wecom")
 @allow(ANYONE)
 def take() -> ResponseReturnValue:
-    """200, and nothing else, once the event is kept; a repeat is answered alike and changes nothing."""
+    """200, and nothing else, once the event is kept; a repeat is answered alike."""
     request.max_content_length = MOST_BYTES
-    envelope = Envelope(*_signed(), request.get_data(cache=False))
+    signed = _signed()
+    with reading_a_strangers_body():
+        envelope = Envelope(*signed, request.get_data(cache=False))
     door = _door(current_app)
     event = door.cipher.open(envelope.signature, envelope.timestamp, envelope.nonce, envelope.body)
     if event.name != MESSAGE:  # what people write to the app is theirs: nothing of it is kept
