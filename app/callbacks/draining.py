@@ -57,9 +57,10 @@ class Drain:
             if not ours:
                 return 0
             self._spool.sweep()
-            while files := self._spool.waiting(BATCH):
-                readable = [one for one in map(self._read, files) if one is not None]
-                self._store(readable)
+            while files := self._spool.waiting():
+                for start in range(0, len(files), BATCH):
+                    batch = map(self._read, files[start : start + BATCH])
+                    self._store([one for one in batch if one is not None])
                 done += len(files)
         if done:
             log.info("spool_drained", callbacks=done)

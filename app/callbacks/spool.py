@@ -81,9 +81,9 @@ class Spool:
         _sync_folder(self.folder)
         failpoint("callbacks.spooled")
 
-    def waiting(self, most: int) -> list[Path]:
-        """At most so many files, the oldest first."""
-        return sorted(self.folder.glob(f"*{ENDING}"))[:most]
+    def waiting(self) -> list[Path]:
+        """All files, the oldest first. Reads and sorts the whole folder: not to be asked once a batch."""
+        return sorted(self.folder.glob(f"*{ENDING}"))
 
     def is_empty(self) -> bool:
         """True where nothing waits."""

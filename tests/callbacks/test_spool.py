@@ -19,7 +19,7 @@ from structlog.testing import capture_logs
 
 from app import clock
 from app.callbacks import keeping, spool
-from app.callbacks.draining import Drain
+from app.callbacks.draining import BATCH, Drain
 from app.callbacks.keeping import Keeper
 from app.callbacks.routes import Door
 from app.callbacks.spool import ENDING, UNFINISHED, Envelope, Spool, written_at
@@ -169,7 +169,7 @@ def test_it_is_on_the_disk_under_its_final_name_before_it_is_answered(
         real(descriptor)
 
     put(shelf, sender.letter(xml(added(1))))  # makes the folders
-    shelf.remove(shelf.waiting(9))
+    shelf.remove(shelf.waiting())
     monkeypatch.setattr(os, "fsync", watch)
     put(shelf, sender.letter(xml(added(2))))
     assert synced == [f"{UNFINISHED} {UNFINISHED}", f"folder {ENDING}"]
@@ -186,6 +186,45 @@ def test_what_was_spooled_is_drained_once_the_database_is_back(
     }
     assert spooled(shelf.folder) == []
     assert drain.drain() == 0
+
+
+def test_the_folder_is_read_once_for_all_that_waits_and_once_more_to_see_that_nothing_came(
+    drain: Drain, shelf: Spool, sender: Sender, monkeypatch: pytest.MonkeyPatch
+):
+    """With a hundred thousand files, reading and sorting them for each batch would take longer than all the rest."""
+    put(shelf, *(sender.letter(xml(added(number))) for number in range(3 * BATCH)))
+    readings: list[int] = []
+    waiting = Spool.waiting
+
+    def count(spool: Spool) -> list[Path]:
+        readings.append(len(waiting(spool)))
+        return waiting(spool)
+
+    monkeypatch.setattr(Spool, "waiting", count)
+    assert drain.drain() == 3 * BATCH
+    assert readings == [3 * BATCH, 0]
+
+
+def test_what_an_old_key_wrote_is_drained_by_who_still_has_it(
+    drain: Drain, database: Database, shelf: Spool, syncs: Syncs, sender: Sender, tmp_path: Path
+):
+    """As the README says: files that the new key set aside go into another folder, for a process with the old key."""
+    before = Sender(token="beforeRotation", aes_key="before0rotation0before0rotation0before00000")
+    put(shelf, before.letter(xml(added(1))), before.letter(xml(added(2))), sender.letter(xml(added(3))))
+    drain.drain()
+    assert len(kept(database)) == 1
+    aside = sorted((shelf.folder / "bad").iterdir())
+    old = Spool(tmp_path / "old")
+    old.folder.mkdir()
+    for file in aside:
+        file.rename(old.folder / file.name)
+    cipher = CallbackCipher(before.token, before.aes_key, before.corp_id)
+    assert Drain(database, cipher, old, syncs.ask).drain() == len(aside) == 2
+    assert {WeComEvent.decode(row.payload).text("ExternalUserID") for row in kept(database)} == {
+        f"wm{number:08d}" for number in (1, 2, 3)
+    }
+    assert spooled(old.folder) == []
+    assert list((old.folder / "bad").iterdir()) == []
 
 
 def test_what_is_drained_need_not_be_fresh(drain: Drain, shelf: Spool, database: Database, sender: Sender):
