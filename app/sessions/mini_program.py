@@ -6,14 +6,16 @@ with every write the CSRF token in `X-CSRF-Token`.
 
 from __future__ import annotations
 
-from flask import Flask, current_app, jsonify
+from flask import Flask, current_app, jsonify, request
 from flask.typing import ResponseReturnValue
 from marshmallow import Schema, fields, validate
 
 from app.errors import Forbidden
 from app.http import ANYONE, allow, load_json, load_query
+from app.http.strangers import reading_a_strangers_body
 from app.sessions.flow import H5, begin_session, csrf_token, exchange, set_session_cookie
 
+MOST_BYTES = 4_096
 PATH = f"{H5.path}/api/mini-program/session"
 
 
@@ -35,6 +37,9 @@ def install_mini_program(app: Flask) -> None:
 def begin() -> ResponseReturnValue:
     """The session of whoever opened the mini program; 403 for a code WeCom refuses, another corp, or no associate."""
     load_query()
+    request.max_content_length = MOST_BYTES
+    with reading_a_strangers_body():
+        request.get_data()
     code = load_json(CODE)["code"]
     login = exchange(lambda wecom: wecom.logins.mini_program(code))
     if login.corp_id != current_app.extensions["settings"].wecom_corp_id:

@@ -36,8 +36,8 @@ class Web:
     def __init__(self, folder: Path, database_url: str) -> None:
         folder.mkdir()
         self.spool = folder / "spool"
+        self.database_url = database_url
         self._folder = folder
-        self._database_url = database_url
         self._port = free_port()
         self._process: ServerProcess | None = None
 
@@ -46,7 +46,7 @@ class Web:
         environment = {
             "PATH": os.environ["PATH"],
             "PYTHONPATH": str(ROOT),
-            "DATABASE_URL": self._database_url,
+            "DATABASE_URL": self.database_url,
             "CALLBACK_SPOOL": str(self.spool),
             "FAILPOINTS": failpoint,
         }
@@ -65,6 +65,12 @@ class Web:
         """At the end of a test, in whatever state it is."""
         if self._process is not None and self._process.running():
             self.kill()
+
+    def workers(self) -> list[int]:
+        """The pids of the processes that answer: the children of the server, which only looks after them."""
+        assert self._process is not None
+        pid = self._process.pid
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
     def died(self) -> bool:
         """True once its worker has ended: nobody answers."""
@@ -86,6 +92,14 @@ class Web:
         except requests.ConnectionError:
             return Answered(0, time.monotonic() - started)
         return Answered(answer.status_code, time.monotonic() - started)
+
+    @property
+    def port(self) -> int:
+        return self._port
+
+    def is_healthy(self, within_s: float) -> bool:
+        """What a load balancer asks."""
+        return _http().get(f"http://127.0.0.1:{self._port}/healthz", timeout=within_s).status_code == 200
 
     def _answers(self) -> bool:
         try:
