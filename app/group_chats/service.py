@@ -12,6 +12,7 @@ from app import clock
 from app.group_chats.models import GroupChat, GroupChatMember
 from app.ids import new_id
 from app.wecom.apis import group_chats as wecom_chats
+from app.wecom.errors import WeComRetryable
 
 
 def chat_versions(session: Session, chat_ids: Collection[str]) -> dict[str, int]:
@@ -26,13 +27,25 @@ def live_chats_of(session: Session, owners: Collection[str]) -> list[str]:
     return list(session.scalars(select(GroupChat.chat_id).where(mine, GroupChat.ended_at.is_(None))))
 
 
-def write_chat(session: Session, chat_id: str, seen: wecom_chats.GroupChat | None, now: datetime) -> str:
+class StaleLook(WeComRetryable):
+    """Somebody wrote the chat after we had looked at it: what we saw may be the older. Look again."""
+
+    def __init__(self) -> None:
+        super().__init__("externalcontact/groupchat/get", "written by another look meanwhile")
+
+
+def write_chat(
+    session: Session, chat_id: str, seen: wecom_chats.GroupChat | None, version: int, now: datetime
+) -> str:
     """Bring a chat and who is in it to what was seen; None: there is no such chat any more, so it and they are ended.
 
-    Returns what that changed: "none", "added", "changed" or "ended". Locks the chat's row.
+    `version` was the chat's before the look, 0 where we had none. Returns what that changed: "none", "added",
+    "changed" or "ended". Locks the chat's row. Raises `StaleLook`.
     """
     query = select(GroupChat).where(GroupChat.chat_id == chat_id).with_for_update()
     row = session.scalar(query.execution_options(populate_existing=True))
+    if version != (row.version if row else 0):
+        raise StaleLook
     if row is None and seen is None:
         return "none"
     was_there = row is not None and row.ended_at is None

@@ -21,6 +21,7 @@ from app.ids import new_id
 from app.members.models import ContactBinding, ExternalContact
 from app.members.rules import Told, settle
 from app.wecom.apis.contacts import Binding, Contact, Profile
+from app.wecom.errors import WeComRetryable
 
 Row = TypeVar("Row", bound=Base)
 
@@ -36,16 +37,25 @@ class Change(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """A look at one external contact: what WeCom showed (None: nobody has them), and when it was taken.
+    """A look at one external contact: what WeCom showed (None: nobody has them).
 
-    `version` is the contact's before the look, 0 where we had none. `asked`: the associates for whom a binding that is
-    not shown is no more; others may merely be out of the app's sight. `told`: what an event says beside.
+    `asked`: the associates for whom a binding that is not shown is no more; others may merely be out of the app's
+    sight. `told`: what an event says beside. `version` is the contact's before the look, 0 where we had none; None
+    where the writer has made sure by other means that nobody wrote since.
     """
 
     external_userid: str
     contact: Contact | None
     asked: Collection[int] = ()
     told: Mapping[int, Told] = field(default_factory=dict)
+    version: int | None = None
+
+
+class StaleSight(WeComRetryable):
+    """Somebody wrote the contact after we had looked at it: what we saw may be the older. Look again."""
+
+    def __init__(self) -> None:
+        super().__init__("externalcontact/get", "written by another look meanwhile")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +83,12 @@ def contact_versions(session: Session, external_userids: Collection[str]) -> dic
 def write_sight(session: Session, sight: Sight, now: datetime) -> list[WrittenBinding]:
     """Bring the contact and its bindings to what was seen; writing the same again changes nothing.
 
-    A contact that none of our people has, or was told of, is not kept. Locks the contact's row.
+    A contact that none of our people has, or was told of, is not kept. Locks the contact's row. Raises `StaleSight`.
     """
     shown = _shown(session, sight.contact)
     row = _lock(session, sight.external_userid)
+    if sight.version not in (None, row.version if row else 0):
+        raise StaleSight
     if row is None and not shown and not sight.told:
         return []
     if row is None:

@@ -41,14 +41,16 @@ def settle(told: Told, is_related: bool, ended_at: datetime | None, now: datetim
     """How a binding stands that WeCom shows, or does not show; `ended_at` is what was known before.
 
     A half-added contact is not shown (84061) though the two may chat, so it is taken from the event, as long as nothing
-    newer was told.
+    newer was told: that they are contacts, or that one of them deleted the other.
     """
     if is_related:
         return Standing(is_half=False, ended_at=None)
-    if told.half_at is not None and not (
-        _is_since(told.bound_at, told.half_at) or _is_since(told.deleted_at, told.half_at)
-    ):
+    was_only_half = told.half_at is not None and not _is_since(told.bound_at, told.half_at)
+    has_left = was_only_half and _is_since(told.lost_at, told.half_at)
+    if was_only_half and not has_left and not _is_since(told.deleted_at, told.half_at):
         return Standing(is_half=True, ended_at=None)
+    if has_left:
+        return Standing(is_half=False, ended_at=_newest(told.deleted_at, told.lost_at))
     if told.deleted_at is not None and (told.bound_at is None or told.deleted_at >= told.bound_at):
         return Standing(is_half=False, ended_at=told.deleted_at)
     return Standing(is_half=False, ended_at=ended_at or now)
@@ -63,6 +65,6 @@ def _newest(one: datetime | None, other: datetime | None) -> datetime | None:
     return max((at for at in (one, other) if at is not None), default=None)
 
 
-def _is_since(at: datetime | None, since: datetime) -> bool:
+def _is_since(at: datetime | None, since: datetime | None) -> bool:
     """From the same second on: WeCom counts in seconds, and what can only have come later stands."""
-    return at is not None and at >= since
+    return at is not None and since is not None and at >= since

@@ -6,14 +6,16 @@ events tell is kept as newest instants, see `app.members.rules`.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 
 import structlog
 from sqlalchemy.orm import Session
 
 from app import clock
+from app.db import Database
 from app.intake.handlers import Handler
-from app.members.contacts import Sight, people_by_userid, write_sight
+from app.members.contacts import Sight, contact_versions, people_by_userid, write_sight
 from app.members.rules import Told
 from app.tagging.service import put_tags
 from app.wecom.apis.contacts import Contact
@@ -31,42 +33,61 @@ KIND = {ADDED: "bound_at", HALF_ADDED: "half_at", DELETED: "deleted_at", LOST: "
 log = structlog.get_logger(__name__)
 
 
-def look_at_contact(wecom: WeComPort, external_userid: str) -> Contact | None:
-    """The contact as WeCom shows it now; None where nobody whom the app may see has them. Raises as the port does."""
+@dataclass(frozen=True, slots=True)
+class SeenContact:
+    """The contact as WeCom showed it, None where nobody whom the app may see has them; `version` was ours before."""
+
+    contact: Contact | None
+    version: int
+
+
+def look_at_contact(database: Database, wecom: WeComPort, external_userid: str) -> SeenContact:
+    """The contact now. Raises as the port does."""
+    with database.reading() as session:
+        version = contact_versions(session, [external_userid]).get(external_userid, 0)
     try:
-        return wecom.contacts.get(external_userid)
+        return SeenContact(wecom.contacts.get(external_userid), version)
     except WeComRejected as error:
         if error.errcode == NOT_SEEN:
-            return None
+            return SeenContact(None, version)
         raise
 
 
 def write_contact(session: Session, sight: Sight, now: datetime) -> list[str]:
-    """Write a look down with the tags it shows; returns what changed, one word per binding looked at."""
+    """Write a look down with the tags it shows; returns what changed, one word per binding looked at.
+
+    Raises `StaleSight` where somebody wrote since the look.
+    """
     written = write_sight(session, sight, now)
     marked = {each.id: each.tag_ids for each in written if each.tag_ids is not None}
     put_tags(session, marked)
     return [each.change.value for each in written]
 
 
-def _look(wecom: WeComPort, event: WeComEvent) -> Contact | None:
-    return look_at_contact(wecom, event.text("ExternalUserID"))
+def contact_handler(database: Database) -> Handler:
+    """The handler of every change of a contact."""
+
+    def look(wecom: WeComPort, event: WeComEvent) -> SeenContact:
+        return look_at_contact(database, wecom, event.text("ExternalUserID"))
+
+    return Handler(look, _apply)
 
 
-def _apply(session: Session, event: WeComEvent, contact: Contact | None) -> None:
+def _apply(session: Session, event: WeComEvent, seen: SeenContact) -> None:
     userid, external_userid = event.text("UserID").lower(), event.text("ExternalUserID")
     associate_id = people_by_userid(session, [userid]).get(userid)
+    asked: set[int] = set()
+    told: dict[int, Told] = {}
     if associate_id is None:
         log.info("contact_of_unknown_account", change=event.change, wecom_userid=userid)
-        told, asked = {}, set()
     else:
-        told, asked = {associate_id: _told(event)}, {associate_id}
-    write_contact(session, Sight(external_userid, contact, asked, told), clock.now(session))
+        asked = {associate_id}
+        # An event that tells of no relation makes none, e.g. a hand-over that the customer refused.
+        told = {associate_id: its} if (its := _told(event)) != Told() else {}
+    sight = Sight(external_userid, seen.contact, asked, told, seen.version)
+    write_contact(session, sight, clock.now(session))
 
 
 def _told(event: WeComEvent) -> Told:
     kind = KIND.get(event.change)
     return Told(**{kind: clock.instant_of(event.created_at_s)}) if kind else Told()
-
-
-CONTACT = Handler(_look, _apply)

@@ -2,7 +2,8 @@
 
 The listing only finds what differs. What we do not have yet is written from it; everything else is looked at once more,
 alone, and written only if nobody wrote meanwhile: a listing of minutes ago overwrites no event's news, and nothing ends
-because a listing was short. People whose listing fails are counted, and keep what they have.
+because a listing was short. People whose listing fails, and contacts whose look is refused, are counted and keep what
+they have.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import islice
 from typing import Any
 
@@ -20,11 +22,11 @@ from sqlalchemy.orm import Session
 from app import clock
 from app.db import Database
 from app.intake.wecom.contacts import look_at_contact, write_contact
-from app.members.contacts import Change, Sight, contact_versions, people_by_userid
+from app.members.contacts import Change, Sight, StaleSight, people_by_userid
 from app.members.models import ContactBinding, ExternalContact
 from app.tagging.models import BindingTag
 from app.wecom.apis.contacts import Contact, Followed
-from app.wecom.errors import WeComMisconfigured, WeComRejected, WeComRetryable
+from app.wecom.errors import WeComMisconfigured, WeComRejected
 from app.wecom.port import WeComPort
 
 MOST_PEOPLE = 100
@@ -39,10 +41,14 @@ log = structlog.get_logger(__name__)
 
 @dataclass(slots=True)
 class Comparison:
-    """What comparing came to: changes of bindings by kind, and the accounts whose listing failed, with the reason."""
+    """What comparing came to: changes of bindings by kind, and the accounts whose listing failed, with the reason.
+
+    `refused`: contacts that WeCom does not let us look at, with the reason.
+    """
 
     changes: Counter[str] = field(default_factory=Counter)
     failed: dict[str, str] = field(default_factory=dict)
+    refused: dict[str, str] = field(default_factory=dict)
 
 
 def next_chunk(session: Session, userids: Sequence[str]) -> dict[str, int]:
@@ -75,7 +81,7 @@ def compare_people(
     listed = _list(database, wecom, people, result, after_page)
     for userid, seen in listed.items():
         for external_userid in _not_listed(database, people[userid], seen):
-            _look_again(database, wecom, external_userid, [people[userid]], result.changes)
+            _mend(database, wecom, external_userid, people[userid], result)
             after_page()
     return result
 
@@ -95,7 +101,7 @@ def _list(
         for page in _pages(wecom.contacts.of_users(list(people))):
             for one in page:
                 seen.setdefault(one.binding.wecom_userid, set()).add(one.profile.external_userid)
-            _compare_page(database, wecom, people, page, result.changes)
+            _compare_page(database, wecom, people, page, result)
             after_page()
     except WeComMisconfigured:
         raise
@@ -122,10 +128,10 @@ def _compare_page(
     wecom: WeComPort,
     people: Mapping[str, int],
     page: Sequence[Followed],
-    changes: Counter[str],
+    result: Comparison,
 ) -> None:
     ours = [one for one in page if one.binding.wecom_userid in people]
-    changes["seen"] += len(ours)
+    result.changes["seen"] += len(ours)
     with database.reading() as session:
         known = _known(session, people, ours)
     fresh = [one for one in ours if _pair(people, one) not in known]
@@ -133,12 +139,11 @@ def _compare_page(
     for start in range(0, len(fresh), AT_ONCE):
         some = fresh[start : start + AT_ONCE]
         added, known_now = database.in_transaction(lambda session: _add(session, people, some))  # noqa: B023 - runs now
-        changes.update(added)
+        result.changes.update(added)
         late += known_now
     differing = [one for one in ours if (row := known.get(_pair(people, one))) and _differs(row, one)]
     for one in (*differing, *late):
-        associate_id = people[one.binding.wecom_userid]
-        _look_again(database, wecom, one.profile.external_userid, [associate_id], changes)
+        _mend(database, wecom, one.profile.external_userid, people[one.binding.wecom_userid], result)
 
 
 def _add(
@@ -164,6 +169,7 @@ class _Row:
 
     values: tuple[Any, ...]
     tag_ids: frozenset[str]
+    bound_at: datetime | None
 
 
 def _known(
@@ -183,7 +189,7 @@ def _known(
         tags[binding_id].add(tag_id)
     return {
         (contact.external_userid, binding.associate_id): _Row(
-            _values(contact, binding), frozenset(tags[binding.id])
+            _values(contact, binding), frozenset(tags[binding.id]), binding.bound_at
         )
         for contact, binding in rows
     }
@@ -196,11 +202,14 @@ def _values(contact: ExternalContact, binding: ContactBinding) -> tuple[Any, ...
 
 
 def _differs(row: _Row, one: Followed) -> bool:
+    """A later time alone is news as well: a customer who had left was added again, and no event told."""
     profile, binding = one.profile, one.binding
     unionid = profile.unionid[:64] if profile.unionid else None
     listed = (profile.name[:128], profile.avatar[:512], unionid, profile.is_wechat)
     noted = (binding.remark[:64], binding.state[:64], binding.add_way, True)
-    return row.values != (*listed, *noted) or row.tag_ids != binding.tag_ids
+    listed_at = clock.instant_of(binding.bound_at_s)
+    is_later = row.bound_at is not None and listed_at > row.bound_at
+    return row.values != (*listed, *noted) or row.tag_ids != binding.tag_ids or is_later
 
 
 def _pair(people: Mapping[str, int], one: Followed) -> tuple[str, int]:
@@ -219,24 +228,34 @@ def _not_listed(database: Database, associate_id: int, seen: Collection[str]) ->
         return [external_userid for external_userid in session.scalars(query) if external_userid not in seen]
 
 
-def _look_again(
-    database: Database, wecom: WeComPort, external_userid: str, asked: Collection[int], changes: Counter[str]
+def _mend(
+    database: Database, wecom: WeComPort, external_userid: str, associate_id: int, result: Comparison
 ) -> None:
-    """Look at one contact alone and write it down. Raises `WeComRetryable` where others write all the time."""
-    for _ in range(TRIES):
-        with database.reading() as session:
-            version = contact_versions(session, [external_userid]).get(external_userid, 0)
-        contact = look_at_contact(wecom, external_userid)
-        sight = Sight(external_userid, contact, asked)
-        written = database.in_transaction(lambda session: _write_if(session, sight, version))  # noqa: B023 - runs now
-        if written is not None:
-            changes.update(each for each in written if each != Change.NONE)
-            return
-    raise WeComRetryable("externalcontact/get", "the contact changes all the time")
+    """Look at one contact alone; one that WeCom refuses to show holds up nobody else's."""
+    try:
+        result.changes.update(_look_again(database, wecom, external_userid, associate_id))
+    except WeComMisconfigured:
+        raise
+    except WeComRejected as error:
+        log.warning("contact_not_shown", external_userid=external_userid, reason=str(error))
+        result.changes["failed"] += 1
+        result.refused[external_userid] = str(error)
 
 
-def _write_if(session: Session, sight: Sight, version: int) -> list[str] | None:
-    locking = select(ExternalContact.version).where(ExternalContact.external_userid == sight.external_userid)
-    if (session.scalar(locking.with_for_update()) or 0) != version:
-        return None
-    return write_contact(session, sight, clock.now(session))
+def _look_again(
+    database: Database, wecom: WeComPort, external_userid: str, associate_id: int
+) -> Counter[str]:
+    """Look and write it down; the changes. Raises `StaleSight` where others write all the time."""
+    for attempt in range(1, TRIES + 1):
+        seen = look_at_contact(database, wecom, external_userid)
+        sight = Sight(external_userid, seen.contact, [associate_id], version=seen.version)
+        try:
+            written = database.in_transaction(
+                lambda session: write_contact(session, sight, clock.now(session))  # noqa: B023 - runs now
+            )
+        except StaleSight:
+            if attempt == TRIES:
+                raise
+            continue
+        return Counter(each for each in written if each != Change.NONE)
+    raise AssertionError("unreachable")

@@ -85,8 +85,14 @@ def _step(database: Database, wecom: WeComPort, run: Run) -> Stage:
 
 
 def _sync_tags(database: Database, wecom: WeComPort, run: Run) -> None:
-    seen = look_at_tags(database, wecom)
-    counted(run.counts, "tags", database.in_transaction(lambda session: write_tags(session, seen)))
+    try:
+        seen = look_at_tags(database, wecom)
+        counted(run.counts, "tags", database.in_transaction(lambda session: write_tags(session, seen)))
+    except WeComMisconfigured:
+        raise
+    except WeComRejected as error:  # contacts and chats are compared all the same
+        run.trouble = run.trouble or str(error)
+        counted(run.counts, "tags", {"failed": 1})
     run.stage, run.cursor = Stage.CONTACTS, ""
 
 
@@ -104,7 +110,7 @@ def _sync_contacts(database: Database, wecom: WeComPort, run: Run) -> None:
     told = {"seen": len(ours), "unknown": unknown, "failed": len(result.failed)}
     counted(run.counts, "people", told)
     counted(run.counts, "contacts", result.changes)
-    for userid, reason in result.failed.items():
+    for userid, reason in (result.failed | result.refused).items():
         run.trouble = run.trouble or f"{userid}: {reason}"
     run.cursor = max(chunk)
 
@@ -116,7 +122,9 @@ def _sync_chats(database: Database, wecom: WeComPort, run: Run) -> None:
         return
     owners = left[:OWNERS_A_CALL]
     try:
-        changes: Mapping[str, int] = compare_chats(database, wecom, owners, lambda: _keep(database, run))
+        result = compare_chats(database, wecom, owners, lambda: _keep(database, run))
+        changes: Mapping[str, int] = result.changes
+        run.trouble = run.trouble or next(iter(result.refused.values()), "")
     except WeComMisconfigured:
         raise
     except WeComRejected as error:  # nothing of theirs is touched; the others' are compared all the same

@@ -32,6 +32,9 @@ class FakeCorp:
     answers: list[Exception | WelcomeOutcome] = field(default_factory=list)
     card_answers: list[Exception] = field(default_factory=list)
     unlisted: dict[str, Exception] = field(default_factory=dict)
+    refused: dict[str, Exception] = field(
+        default_factory=dict
+    )  # contacts and chats that cannot be looked at alone
     looks: int = 0
     on_look: Callable[[], None] | None = None
 
@@ -60,6 +63,8 @@ class FakeCorp:
 
     def _get(self, external_userid: str) -> Contact | None:
         self.looks += 1
+        if external_userid in self.refused:
+            raise self.refused[external_userid]
         found = [its for (_, who), its in sorted(self.relations.items()) if who == external_userid]
         seen = Contact(self._profile(external_userid), tuple(found)) if found else None
         if self.on_look is not None:
@@ -90,9 +95,15 @@ class FakeCorp:
         return seen
 
     def _chat(self, chat_id: str) -> GroupChat:
-        if chat_id not in self.chats:
+        if chat_id in self.refused:
+            raise self.refused[chat_id]
+        seen = self.chats.get(chat_id)
+        if self.on_look is not None:
+            then, self.on_look = self.on_look, None
+            then()
+        if seen is None:
             raise WeComRejected("externalcontact/groupchat/get", 40050, "invalid chatid")
-        return self.chats[chat_id]
+        return seen
 
     def _chats(self, owners: Sequence[str]) -> Iterator[ListedGroup]:
         for chat in self.chats.values():

@@ -13,7 +13,7 @@ from sqlalchemy import select
 
 from app.db import Database
 from app.members.models import ContactBinding, ExternalContact
-from app.members.rules import Told, is_lost, settle
+from app.members.rules import Standing, Told, is_lost, settle
 from app.tagging.models import BindingTag
 from app.wecom.callbacks import WeComEvent
 from tests.intake.wecom.conftest import Desk, again, shuffled
@@ -45,7 +45,8 @@ def _all(told: list[Told]) -> Told:
 @given(news, st.booleans())
 def test_a_binding_is_half_only_while_nothing_newer_is_known(told: Told, is_related: bool):
     standing = settle(told, is_related, None, START)
-    newer = [at for at in (told.bound_at, told.deleted_at) if at and told.half_at and at >= told.half_at]
+    ends = (told.bound_at, told.deleted_at, told.lost_at)
+    newer = [at for at in ends if at and told.half_at and at >= told.half_at]
     assert standing.is_half == (not is_related and told.half_at is not None and not newer)
     assert (standing.ended_at is None) == (is_related or standing.is_half)
     assert settle(told, is_related, standing.ended_at, START + timedelta(days=1)) == standing
@@ -55,6 +56,23 @@ def test_added_again_is_not_lost_any_more():
     lost = Told(bound_at=START, lost_at=START + timedelta(minutes=1))
     assert is_lost(lost)
     assert not is_lost(lost | Told(bound_at=START + timedelta(minutes=2)))
+
+
+def test_who_was_half_added_and_left_has_left_when_they_did():
+    half, minute = Told(half_at=START), timedelta(minutes=1)
+    left = half | Told(lost_at=START + minute)
+    assert settle(left, False, None, START + 9 * minute) == Standing(False, START + minute)
+    deleted = left | Told(deleted_at=START + 2 * minute)
+    assert settle(deleted, False, None, START + 9 * minute) == Standing(False, START + 2 * minute)
+
+
+@pytest.mark.parametrize("change", [EDIT, FAILED])
+def test_an_event_that_tells_of_no_relation_makes_none(desk: Desk, change: str):
+    desk.corp.names["wm1"] = "顾客"
+    desk.hear(contact_event(change, T0))
+    with desk.database.reading() as session:
+        assert session.scalars(select(ExternalContact)).all() == []
+    assert desk.bindings() == {}
 
 
 def customer_deletes_associate(corp: FakeCorp) -> None:
@@ -86,6 +104,16 @@ STORIES: dict[str, tuple[Callable[[FakeCorp], None], list[WeComEvent], str]] = {
         lambda corp: None,
         [contact_event(HALF, T0), contact_event(DELETED, T0 + 9)],
         "ended",
+    ),
+    "half added, who left": (
+        lambda corp: None,
+        [contact_event(HALF, T0), contact_event(LOST, T0 + 9)],
+        "ended",
+    ),
+    "half added, left, half added": (
+        lambda corp: None,
+        [contact_event(HALF, T0), contact_event(LOST, T0 + 9), contact_event(HALF, T0 + 20)],
+        "half",
     ),
     "half added, deleted, half added": (
         lambda corp: None,
@@ -141,7 +169,7 @@ def test_however_it_is_told_it_ends_the_same(story: str, new_database_url: Calla
             desk.hear(event, *([again(event, number)] if number % 2 else []))
         standing = desk.bindings()
         assert standing["owner", "wm1"] == expected
-        assert set(standing.values()) <= {expected, "ended"}
+        assert standing.keys() == {("owner", "wm1")}, "nobody else ever had them"
         endings.add(str([times[1:] for times in desk.times()]))
         database.close()
     assert len(endings) == 1

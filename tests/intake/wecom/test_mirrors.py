@@ -166,7 +166,7 @@ def test_a_press_is_kept_and_shown_on_the_card_once(desk: Desk):
     ("error", "expected"),
     [
         (WeComRejected("message/update_template_card", 40058, "used"), "failed"),
-        (WeComRetryable("message/update_template_card", "timeout", sent=True), "failed"),
+        (WeComRetryable("message/update_template_card", "timeout", sent=True), "unknown"),
     ],
 )
 def test_a_code_is_not_tried_again_where_it_may_be_used(desk: Desk, error: Exception, expected: str):

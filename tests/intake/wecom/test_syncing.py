@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -35,7 +36,7 @@ from scripts.commands.sync_wecom import describe, sync_now
 from tests.checker import violations
 from tests.intake.wecom.conftest import Desk
 from tests.intake.wecom.fake_corp import contact_event
-from tests.intake.wecom.test_mirrors import chat
+from tests.intake.wecom.test_mirrors import chat, chat_event
 
 T0 = 1_790_000_000
 LISTING = "externalcontact/batch/get_by_user"
@@ -139,6 +140,15 @@ def test_a_customer_who_left_stays_lost_though_wecom_lists_them(auditor: Auditor
     assert auditor.desk.bindings() == {("owner", "wm1"): "lost"}
 
 
+def test_a_customer_who_came_back_unheard_is_found_again(auditor: Auditor):
+    auditor.corp.add("owner", "wm1", T0)
+    auditor.desk.hear(contact_event("add_external_contact", T0), contact_event("del_follow_user", T0 + 9))
+    auditor.corp.add("owner", "wm1", T0 + 20)  # added again by the same code: nothing differs but the time
+    assert auditor.sync().counts["contacts"] == {"seen": 1, "changed": 1}
+    assert auditor.desk.bindings() == {("owner", "wm1"): "live"}
+    assert auditor.sync().counts["contacts"] == {"seen": 1}
+
+
 def test_half_added_contacts_are_listed_nowhere_and_are_not_ended(auditor: Auditor):
     auditor.desk.hear(contact_event("add_half_external_contact", T0))
     auditor.sync()
@@ -164,6 +174,30 @@ def test_whose_listing_fails_keeps_everything_and_the_others_are_compared(audito
     assert "701008" in seen.trouble
     assert seen.counts["people"]["failed"] == 1
     assert auditor.desk.bindings() == {("owner", "wm1"): "live", ("colleague", "wm2"): "ended"}
+
+
+def test_what_cannot_be_looked_at_is_counted_and_everything_else_is_compared(
+    auditor: Auditor, monkeypatch: Any
+):
+    def unreadable(_self: object) -> None:
+        raise WeComRejected("externalcontact/get_corp_tag_list", 40058, "invalid")
+
+    known_to_both(auditor)
+    auditor.corp.chats = {"wr1": chat("wm1"), "wr2": replace(chat("wm2"), chat_id="wr2")}
+    auditor.corp.part("owner", "wm1")
+    auditor.corp.part("colleague", "wm2")
+    refused = WeComRejected("externalcontact/get", 84061, "not external contact")
+    auditor.corp.refused = {"wm1": refused, "wr1": refused}
+    monkeypatch.setattr(type(auditor.corp), "_groups", unreadable)
+    seen = auditor.sync()
+    assert (seen.state, "get_corp_tag_list" in seen.trouble) == (SyncState.PARTIAL, True)
+    assert seen.counts["tags"] == {"failed": 1}
+    assert seen.counts["contacts"] == {"failed": 1, "ended": 1}
+    assert seen.counts["chats"] == {"seen": 2, "added": 1, "failed": 1}
+    assert auditor.desk.bindings() == {("owner", "wm1"): "live", ("colleague", "wm2"): "ended"}
+    monkeypatch.undo()
+    auditor.corp.refused = {}
+    assert auditor.sync().state is SyncState.COMPLETE
 
 
 def test_people_who_are_not_in_the_apps_sight_any_more_keep_everything(auditor: Auditor):
@@ -200,6 +234,25 @@ def test_news_that_comes_while_we_look_is_not_overwritten(auditor: Auditor):
             ExternalContact, ExternalContact.id == ContactBinding.external_contact_id
         )
         assert session.scalar(query.where(ExternalContact.external_userid == "wm1")) == "新备注"
+
+
+def test_an_events_older_look_does_not_overwrite_what_a_sync_wrote_meanwhile(auditor: Auditor):
+    known_to_both(auditor)
+    auditor.corp.chats = {"wr1": chat("wm1")}
+
+    def edited_and_compared() -> None:
+        auditor.corp.add("owner", "wm1", T0, remark="新备注")
+        auditor.corp.chats = {"wr1": chat("wm1", name="新群名")}
+        auditor.sync()
+
+    for told in (contact_event("edit_external_contact", T0 + 5), chat_event("update", T0 + 5)):
+        auditor.corp.add("owner", "wm1", T0, remark="旧备注")
+        auditor.corp.chats = {"wr1": chat("wm1", name="旧群名")}
+        auditor.corp.on_look = edited_and_compared
+        auditor.desk.hear(told)
+        with auditor.database.reading() as session:
+            assert "新备注" in session.scalars(select(ContactBinding.remark)).all()
+            assert session.scalars(select(GroupChat.name)).all() == ["新群名"]
 
 
 def test_wecom_away_for_a_while_is_waited_for_and_the_sync_goes_on_where_it_was(auditor: Auditor):
