@@ -124,6 +124,7 @@ class CardUpdate(StrEnum):
     )
     DONE = "done"
     FAILED = "failed"
+    UNKNOWN = "unknown"  # the answer was lost: it may be shown, and the code may be used up
     UNNEEDED = "unneeded"  # it came without a code, or its card has no button to change
 
 

@@ -21,13 +21,15 @@ def suffer(fault: Fault, answer: Callable[[], Response], refuse: Callable[[int],
     if fault.kind is FaultKind.ERRCODE:
         return refuse(int(fault.value))
     if fault.kind is FaultKind.HTTP500:
-        return Response("<html>upstream error</html>", status=int(fault.value), mimetype="text/html")
+        return _upstream_error(fault)
     if fault.kind is FaultKind.RESET:
         return _broken(b"", 1)
     if fault.kind is FaultKind.DELAY:
         time.sleep(fault.value)
         return answer()
     done = answer()
+    if fault.kind is FaultKind.HTTP500_AFTER:
+        return _upstream_error(fault)
     if fault.kind is FaultKind.MALFORMED:
         return Response('{"errcode":0,"errmsg":"o', mimetype="application/json")
     if fault.kind is FaultKind.TRICKLE:
@@ -35,6 +37,10 @@ def suffer(fault: Fault, answer: Callable[[], Response], refuse: Callable[[int],
         return done
     time.sleep(fault.value)
     return _broken(b'{"errcode":', len(done.get_data()))
+
+
+def _upstream_error(fault: Fault) -> Response:
+    return Response("<html>upstream error</html>", status=int(fault.value), mimetype="text/html")
 
 
 def _broken(begun: bytes, promised: int) -> Response:

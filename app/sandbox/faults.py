@@ -17,6 +17,7 @@ class FaultKind(StrEnum):
     """What happens to a call.
 
     ERRCODE answers `value` (an errcode) and does nothing. HTTP500 answers that status and does nothing.
+    HTTP500_AFTER does what was asked and answers that status, as a gateway does that would not wait any longer.
     DELAY waits `value` real seconds, then does what was asked. DROP_ANSWER does what was asked and breaks
     the connection after `value` real seconds. MALFORMED does what was asked and answers what is no JSON.
     RESET breaks the connection and does nothing. TRICKLE does what was asked and lets the answer come byte by byte,
@@ -25,6 +26,7 @@ class FaultKind(StrEnum):
 
     ERRCODE = "errcode"
     HTTP500 = "http500"
+    HTTP500_AFTER = "http500_after"
     DELAY = "delay"
     DROP_ANSWER = "drop_answer"
     MALFORMED = "malformed"
@@ -35,6 +37,7 @@ class FaultKind(StrEnum):
 DEFAULT_VALUES = {
     FaultKind.ERRCODE: -1,
     FaultKind.HTTP500: 500,
+    FaultKind.HTTP500_AFTER: 502,
     FaultKind.DELAY: 1,
     FaultKind.DROP_ANSWER: 0,
     FaultKind.MALFORMED: 0,

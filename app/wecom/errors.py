@@ -28,7 +28,8 @@ class WeComError(Exception):
 
 
 class WeComRetryable(WeComError):
-    """The same call may succeed later. `sent` says that it may also have taken effect already.
+    """The same call may succeed later. `sent` says that it may also have taken effect already: whoever creates
+    something looks first whether it is there (repeats.NEVER says where), for a second call may make a second one.
 
     `wait_s` is how long WeCom wants to be left alone, real seconds.
     """

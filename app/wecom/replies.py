@@ -9,11 +9,13 @@ from email.message import Message
 from typing import Any
 
 from app.wecom.errors import WeComError, WeComMisconfigured, WeComRetryable
+from app.wecom.repeats import is_repeatable
 from app.wecom.transport import AGENT, Body, Lost, Reply
 
 Answer = dict[str, Any]
 
 ANSWER_BYTES = 32 * 1024 * 1024
+TIMED_OUT, TOO_MANY = 408, 429
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +66,13 @@ def not_answered(call: Call, lost: Lost) -> WeComError:
 
 
 def read_reply(call: Call, reply: Reply) -> Read | WeComError:
+    """A 5xx may be all that is left of the answer to what was done: asked again only where repeats.py says so."""
     path, status = call.path, reply.status
-    if status >= 500 or status in (408, 429):
-        return Busy(path, f"HTTP {status}", sent=True)
+    if status == TOO_MANY:
+        return Busy(path, f"HTTP {status}")
+    if status >= 500 or status == TIMED_OUT:
+        again = is_repeatable(call.method, path, call.body)
+        return (Busy if again else WeComRetryable)(path, f"HTTP {status}", sent=True)
     disposition = reply.headers.get("Content-Disposition", "") if call.file else ""
     if disposition and status in (200, 206):
         content_type = reply.headers.get("Content-Type", "")

@@ -101,8 +101,22 @@ def test_a_missing_errcode_is_success_and_one_in_quotes_is_a_number(wecom: WeCom
 @pytest.mark.parametrize("status", [408, 429, 500, 503])
 def test_a_busy_server_is_asked_three_times(wecom: WeCom, status: int):
     wecom.answers = [Answered(b"busy", status)] * 2
-    assert wecom.client.post("message/send", data={})["errcode"] == 0
-    assert len(wecom.server.of("message/send")) == 3
+    assert wecom.client.post("externalcontact/remark", data={})["errcode"] == 0
+    assert len(wecom.server.of("externalcontact/remark")) == 3
+
+
+@pytest.mark.parametrize("status", [408, 500, 502, 504])
+def test_what_may_have_been_made_is_not_made_again(wecom: WeCom, status: int):
+    wecom.answers = [Answered(b"busy", status)]
+    with pytest.raises(WeComRetryable, match=f"HTTP {status}") as caught:
+        wecom.client.post("living/create", data={})
+    assert caught.value.sent
+    assert len(wecom.server.of("living/create")) == 1
+
+
+def test_what_was_not_let_in_is_asked_again(wecom: WeCom):
+    wecom.answers = [Answered(b"slow down", 429)]
+    assert wecom.client.post("living/create", data={})["errcode"] == 0
 
 
 def test_an_answer_in_chunks_is_whole():

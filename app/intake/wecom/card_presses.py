@@ -74,7 +74,7 @@ def _show_taken(wecom: WeComPort, press: Press, code: str) -> UpdateOutcome:
     except WeComRetryable as error:
         if not error.sent:
             raise
-        return UpdateOutcome(CardUpdate.FAILED, str(error))
+        return UpdateOutcome(CardUpdate.UNKNOWN, str(error))
     except WeComRejected as error:
         log.warning("card_not_updated", task_id=press.task_id, reason=str(error))
         return UpdateOutcome(CardUpdate.FAILED, str(error))

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.wecom.apis.base import Answer, CorpAPI, given, items, needed, number, part, text
+from app.wecom.errors import WeComRejected
 
 SINGLE, MULTI = 1, 2
 IN_MINI_PROGRAM, BY_QR_CODE = 1, 2
 PAGE = 1_000
+UNKNOWN_WAY = 41044
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,11 @@ class ContactWaysAPI(CorpAPI):
 
     def add(self, way: NewWay) -> MadeWay:
         """Make it. `WeComRejected` 41045 above the corp's number, 41041 above a hundred accounts, 41054 and 40098
-        for an account that is not activated or not real-named."""
+        for an account that is not activated or not real-named.
+
+        `WeComRetryable` with `sent`: there may be a way whose id nobody knows. Give each its own `state` and look
+        with `find_by_state` before asking for another.
+        """
         path = "externalcontact/add_contact_way"
         answer = self._post(path, data=_request(way))
         return MadeWay(needed(path, answer, "config_id"), text(answer, "qr_code"))
@@ -80,6 +86,13 @@ class ContactWaysAPI(CorpAPI):
         for answer in self._pages(path, query):
             for way in items(answer, "contact_way"):
                 yield needed(path, way, "config_id")
+
+    def find_by_state(self, state: str, since_s: int) -> tuple[ContactWay, ...]:
+        """The lasting ways with this state made since then: what an `add` came to whose answer was lost.
+
+        Asks for each way made in that time: let `since_s` be shortly before the add, by WeCom's clock.
+        """
+        return tuple(way for way in map(self._still, self.ids(start_s=since_s)) if way and way.state == state)
 
     def update(
         self,
@@ -108,6 +121,15 @@ class ContactWaysAPI(CorpAPI):
         """End a temporary chat now; `WeComRejected` 84061 where there is none."""
         sent = {"userid": wecom_userid, "external_userid": external_userid}
         self._post("externalcontact/close_temp_chat", data=sent)
+
+    def _still(self, config_id: str) -> ContactWay | None:
+        """The way, unless it was deleted since it was listed."""
+        try:
+            return self.get(config_id)
+        except WeComRejected as error:
+            if error.errcode == UNKNOWN_WAY:
+                return None
+            raise
 
 
 def _request(way: NewWay) -> dict[str, Any]:

@@ -20,6 +20,7 @@ class MessagesAPI(CorpAPI):
         A response code is good once, for 72 hours: one comes with the answer to sending, one with every tap.
         Returns those who do not have the card, lower case. Raises `WeComRejected` 40058 for a code that is used up
         or too old, 42015 for another app's, 42017 for a text on a card without buttons.
+        After `WeComRetryable` with `sent` the code may be used up: a 40058 then says nothing of the card.
         """
         changed: dict[str, Any] = (
             {"button": {"replace_name": change}}
