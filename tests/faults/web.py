@@ -79,14 +79,16 @@ class Web:
     def spooled(self) -> int:
         return len(list(self.spool.glob("*.callback")))
 
-    def post(self, letter: Letter) -> Answered:
-        """As WeCom posts; a broken connection is no answer."""
+    def post(self, letter: Letter, *, alone: bool = False) -> Answered:
+        """As WeCom posts; a broken connection is no answer. `alone`: over a connection of its own, as what was sent
+        before may have made the server close one."""
         started = time.monotonic()
         try:
             answer = _http().post(
                 f"http://127.0.0.1:{self._port}{PATH}",
                 params=letter.query,
                 data=letter.body,
+                headers={"Connection": "close"} if alone else None,
                 timeout=PATIENCE_S,
             )
         except requests.ConnectionError:
