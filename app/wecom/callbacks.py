@@ -34,7 +34,7 @@ LONG_TAG = re.compile(r"<(?!!\[CDATA\[)[^>]{1000}")  # attributes by the hundred
 LONGEST_NAME = 48
 LONGEST_SUBJECT = 96
 SUBJECTS = ("ExternalUserID", "ChatId", "LivingId", "TaskId", "UserID", "Id", "TagId")
-LONGEST_SECONDS = 12
+LONGEST_SECONDS = 10  # until the year 2286
 MESSAGE = "message"
 TAGS = "change_external_tag"  # of whichever tag: all are read anew as one, the vocabulary
 
