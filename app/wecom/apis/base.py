@@ -12,6 +12,7 @@ from app.wecom.errors import WeComRetryable
 
 Answer = Mapping[str, Any]
 MOST_PAGES = 10_000
+COMES_AGAIN = "a page names one that was read already"
 
 
 class Code(IntEnum):
@@ -25,17 +26,25 @@ class Code(IntEnum):
 class CorpAPI(BaseWeChatAPI):  # type: ignore[misc]  # wechatpy has no types
     """One subject. Made by the client with itself as the only argument; every call raises `WeComError` only."""
 
-    def _pages(self, path: str, query: Mapping[str, Any], *, post: bool = True) -> Iterator[Answer]:
-        """Each page's answer, until one names no next cursor. Raises `WeComRetryable` where the cursor never ends."""
-        cursor = ""
-        for _ in range(MOST_PAGES):
+    def _pages(
+        self, path: str, query: Mapping[str, Any], *, post: bool = True, most: int = MOST_PAGES
+    ) -> Iterator[Answer]:
+        """Each page's answer, until one names no next cursor.
+
+        Raises `WeComRetryable` where a cursor comes again, as the pages would for ever, and after `most` pages.
+        """
+        cursor, seen = "", set()
+        for _ in range(most):
             asked = {**query, "cursor": cursor} if cursor else dict(query)
             answer = self._post(path, data=asked) if post else self._get(path, params=asked)
             yield answer
             cursor = text(answer, "next_cursor")
             if not cursor:
                 return
-        raise WeComRetryable(path, f"more than {MOST_PAGES} pages")
+            if cursor in seen:
+                raise WeComRetryable(path, COMES_AGAIN)
+            seen.add(cursor)
+        raise WeComRetryable(path, f"more than {most} pages")
 
 
 def text(answer: Answer, name: str) -> str:

@@ -13,6 +13,7 @@ CORP_TAG = 1
 NOT_CONNECTED = 84061  # nobody follows it; of externalcontact/list: the account has no contacts (facts 3.4)
 ACCOUNTS_A_CALL = 100
 CONTACTS_A_PAGE = 100
+PAGES_OF_BINDINGS = 100  # of one contact, which are held at once: 500 accounts are on each (facts 3.4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,7 @@ class ContactsAPI(CorpAPI):
         path = "externalcontact/get"
         query = {"external_userid": external_userid}
         try:
-            answers = list(self._pages(path, query, post=False))
+            answers = list(self._pages(path, query, post=False, most=PAGES_OF_BINDINGS))
         except WeComRejected as error:
             if error.errcode == NOT_CONNECTED:
                 return None

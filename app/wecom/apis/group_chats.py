@@ -5,7 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from app.wecom.apis.base import MOST_PAGES, Answer, Code, CorpAPI, given, items, needed, number, part, text
+from app.wecom.apis.base import (
+    COMES_AGAIN,
+    MOST_PAGES,
+    Answer,
+    Code,
+    CorpAPI,
+    given,
+    items,
+    needed,
+    number,
+    part,
+    text,
+)
 from app.wecom.errors import WeComRetryable
 
 GROUPS_A_PAGE = 1_000
@@ -180,9 +192,11 @@ class GroupChatsAPI(CorpAPI):
             answer = self._post(path, data=query | {"limit": GROUPS_A_PAGE})
             page = items(answer, "items")
             yield from ((text(one, "owner").lower(), _figures(part(one, "data"))) for one in page)
-            offset = number(answer, "next_offset")
+            read, offset = offset, number(answer, "next_offset")
             if not page or offset >= number(answer, "total"):
                 return
+            if offset <= read:
+                raise WeComRetryable(path, COMES_AGAIN)
         raise WeComRetryable(path, f"more than {MOST_PAGES} pages")
 
     def figures_by_day(

@@ -5,7 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from app.wecom.apis.base import MOST_PAGES, Answer, Code, CorpAPI, given, items, needed, number, part, text
+from app.wecom.apis.base import (
+    COMES_AGAIN,
+    MOST_PAGES,
+    Answer,
+    Code,
+    CorpAPI,
+    given,
+    items,
+    needed,
+    number,
+    part,
+    text,
+)
 from app.wecom.errors import WeComRetryable
 
 LIVES_A_PAGE = 100
@@ -181,7 +193,7 @@ class LivingsAPI(CorpAPI):
 
     def viewers(self, livingid: str) -> Iterator[Viewer]:
         """Everybody who watched; only `ending` tells the end, whatever the key says (facts 3.18)."""
-        path, key = "living/get_watch_stat", "0"
+        path, key, seen = "living/get_watch_stat", "0", {"0"}
         for _ in range(MOST_PAGES):
             answer = self._post(path, data={"livingid": livingid, "next_key": key})
             stat = part(answer, "stat_info")
@@ -189,6 +201,9 @@ class LivingsAPI(CorpAPI):
             if number(answer, "ending") == 1:
                 return
             key = text(answer, "next_key")
+            if key in seen:
+                raise WeComRetryable(path, COMES_AGAIN)
+            seen.add(key)
         raise WeComRetryable(path, f"more than {MOST_PAGES} pages")
 
     def share_of(self, code: str) -> LivingShare:
