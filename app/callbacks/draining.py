@@ -48,7 +48,7 @@ class Drain:
         self._ask_for_sync = ask_for_sync
 
     def drain(self) -> int:
-        """Move everything that waits into the inbox; returns how many files. 0 where another process is at it.
+        """Move what waits into the inbox; returns how many files. 0 where another process is at it.
 
         Raises what the database raises while it is away; files not yet moved stay.
         """
@@ -57,11 +57,11 @@ class Drain:
             if not ours:
                 return 0
             self._spool.sweep()
-            while files := self._spool.waiting():
-                for start in range(0, len(files), BATCH):
-                    batch = map(self._read, files[start : start + BATCH])
-                    self._store([one for one in batch if one is not None])
-                done += len(files)
+            files = self._spool.waiting()
+            for start in range(0, len(files), BATCH):
+                batch = [one for one in map(self._read, files[start : start + BATCH]) if one is not None]
+                self._store(batch)
+                done += len(batch)
         if done:
             log.info("spool_drained", callbacks=done)
         return done
@@ -75,14 +75,20 @@ class Drain:
             except (SQLAlchemyError, NoNodeFree, OSError) as error:
                 cause = getattr(error, "orig", None) or error
                 log.warning("spool_waits", error=type(cause).__name__)
+            except Exception:
+                # A bug; but a thread that ended here would leave what was answered with 200 where it is, in silence.
+                log.exception("spool_drain_failed")
 
     def _read(self, file: Path) -> _Spooled | None:
-        """Checked again in everything but its age; a file that fails is set aside."""
+        """Checked again in everything but its age; a file that fails is set aside, one the disk does not give waits."""
         try:
             envelope = Envelope.unpack(file.read_bytes())
             event = self._cipher.open(envelope.signature, envelope.timestamp, envelope.nonce, envelope.body)
         except BadCallback as error:
             self._spool.set_aside(file, error.reason)
+            return None
+        except OSError as error:
+            log.error("spooled_callback_unreadable", file=file.name, error=type(error).__name__)
             return None
         return _Spooled(file, event)
 

@@ -48,7 +48,7 @@ class Envelope:
         line, _, body = packed.partition(b"\n")
         try:
             query = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise BadCallback("not a spooled callback") from None
         if not (isinstance(query, list) and len(query) == 3 and all(isinstance(one, str) for one in query)):
             raise BadCallback("not a spooled callback")
@@ -83,11 +83,17 @@ class Spool:
 
     def waiting(self) -> list[Path]:
         """All files, the oldest first. Reads and sorts the whole folder: not to be asked once a batch."""
-        return sorted(self.folder.glob(f"*{ENDING}"))
+        return sorted(self._files())
 
     def is_empty(self) -> bool:
         """True where nothing waits."""
-        return next(self.folder.glob(f"*{ENDING}"), None) is None
+        return next(self._files(), None) is None
+
+    def _files(self) -> Iterator[Path]:
+        """Ours are plain files; a folder or a link of such a name is nobody's callback."""
+        for file in self.folder.glob(f"*{ENDING}"):
+            if file.is_file() and not file.is_symlink():
+                yield file
 
     def remove(self, files: list[Path]) -> None:
         """Forget files whose events are in the inbox. A power cut may bring one back: a repeat, without effect."""
