@@ -77,7 +77,9 @@ def _refuse_moved_clock(database: Database) -> None:
 
 def _open_wecom(settings: Settings) -> WeComPort:
     credentials = Credentials(settings.wecom_corp_id, settings.wecom_agent_id, settings.wecom_secret)
-    return open_app(credentials, settings.wecom_api_url, settings.redis_url)
+    return open_app(
+        credentials, settings.wecom_api_url, settings.redis_url, settings.database_url, settings.secret_key
+    )
 
 
 def _page_policy(settings: Settings) -> PagePolicy:

@@ -24,11 +24,12 @@ from app.sessions import models as sessions
 from app.stores import models as stores
 from app.tagging import models as tagging
 from app.timers import Timer
+from app.wecom import models as wecom
 from app.worklist import models as worklist
 
 TABLES = (
     associates, catalogue, ClockOffset, follow_ups, group_chats, inbound, intake, livings, members,
-    messaging, orders, organisation, partner_api, sales_scripts, sessions, stores, tagging, Timer, worklist,
+    messaging, orders, organisation, partner_api, sales_scripts, sessions, stores, tagging, Timer, wecom, worklist,
 )  # fmt: skip
 
 

@@ -46,7 +46,13 @@ def hands_of(settings: Settings) -> Hands:
     database = Database(settings.database_url)
     return Hands(
         database,
-        open_app(credentials, settings.wecom_api_url, settings.redis_url),
+        open_app(
+            credentials,
+            settings.wecom_api_url,
+            settings.redis_url,
+            settings.database_url,
+            settings.secret_key,
+        ),
         DigestSender(settings.wecom_agent_id, f"{settings.public_url}/h5/worklist", open_items),
         wecom_handlers(database),
         WelcomeWords.of(read_welcome()),

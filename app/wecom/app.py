@@ -23,9 +23,11 @@ from app.wecom.apis.tags import TagsAPI
 from app.wecom.apis.transfers import TransfersAPI
 from app.wecom.apis.welcomes import WelcomesAPI
 from app.wecom.client import CorpClient
+from app.wecom.database_cache import DatabaseCache
 from app.wecom.port import Credentials, Login, SentMessage
 from app.wecom.replies import Answer
-from app.wecom.token_cache import ProcessCache, RedisCache, TokenCache
+from app.wecom.shared_cache import RedisCache
+from app.wecom.token_cache import ProcessCache, TokenCache
 
 
 class WeComApp:
@@ -147,9 +149,19 @@ class WeComApp:
         return self._client.ticket("agent")
 
 
-def open_app(credentials: Credentials, api_url: str, redis_url: str = "") -> WeComApp:
-    """The port of this process: tokens shared through Redis where there is one. Nothing is called yet."""
-    cache: TokenCache = RedisCache(redis_url) if redis_url else ProcessCache()
+def open_app(
+    credentials: Credentials, api_url: str, redis_url: str = "", database_url: str = "", secret_key: str = ""
+) -> WeComApp:
+    """The port of this process. Nothing is called yet.
+
+    Tokens are shared, sealed under `secret_key`, through Redis, else through the database; without either the process
+    keeps its own.
+    """
+    cache: TokenCache = ProcessCache()
+    if redis_url:
+        cache = RedisCache(redis_url, secret_key)
+    elif database_url:
+        cache = DatabaseCache(database_url, secret_key)
     return WeComApp(CorpClient(credentials, api_url, cache))
 
 

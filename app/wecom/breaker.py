@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import secrets
 import threading
 import time
 from collections.abc import Callable
@@ -9,7 +11,7 @@ from dataclasses import dataclass
 
 from app.clock import machine_now
 from app.wecom.errors import WeComMisconfigured, WeComPaused
-from app.wecom.token_cache import TokenCache
+from app.wecom.token_cache import Kept, TokenCache
 
 MINUTE_S = 60.0
 HOUR_S = 3600.0
@@ -29,45 +31,58 @@ def _machine_s() -> float:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """`level`: how many blocks there were before it in a row; `until_s` in seconds since 1970."""
+    """`level`: how many blocks there were before it in a row; `until_s` by the clock of this process alone.
+
+    Processes share for how long a block lasts on, by the clock of whatever they share it through: theirs may disagree.
+    """
 
     level: int
+    name: str
     until_s: float
 
-    def encode(self) -> str:
-        """As the cache keeps it."""
-        return f"{self.level} {self.until_s!r}"
-
     @classmethod
-    def decode(cls, text: str | None) -> Block | None:
-        """What `encode` made; None for nothing and for what is none."""
-        try:
-            level, until_s = (text or "").split()
-            return cls(int(level), float(until_s))
-        except ValueError:
+    def decode(cls, kept: Kept | None, now_s: float) -> Block | None:
+        """What the cache keeps; None for nothing and for what is no block."""
+        if kept is None:
             return None
+        level, _, name = kept.value.partition(" ")
+        if not level.isdecimal() or not name:
+            return None
+        return cls(int(level), name, now_s + kept.left_s - REMEMBERED_S)
+
+    def encode(self) -> str:
+        """As the cache keeps it, until `REMEMBERED_S` after its end."""
+        return f"{self.level} {self.name}"
 
 
 class FrequencyBreaker:
     """No call of an API that answered 45009 until its natural block is over (facts 5.1), in any process.
 
     60 s first, for a minute's limit; where the first call after that is refused as well, an hour; then the rest of
-    WeCom's day. The first call after a block goes alone, and any answer but 45009 ends the row.
+    WeCom's day. The first call after a block goes alone among all processes that share the cache, and any answer but
+    45009 ends the row.
     """
 
-    def __init__(self, cache: TokenCache, key: str, now_s: Callable[[], float] = _machine_s) -> None:
+    def __init__(
+        self,
+        cache: TokenCache,
+        key: str,
+        monotonic: Callable[[], float] = time.monotonic,
+        wall_s: Callable[[], float] = _machine_s,
+    ) -> None:
         self._cache = cache
         self._key = key
-        self._now_s = now_s
+        self._monotonic = monotonic
+        self._wall_s = wall_s
         self._guard = threading.Lock()
         self._known: dict[str, tuple[Block | None, float]] = {}
         self._probed_until: dict[str, float] = {}
 
     def check(self, path: str) -> float:
         """When the call begins, for `refused` and `answered`. Raises `WeComPaused` where it must not."""
-        now = self._now_s()
-        block, read_at = self._known.get(path, (None, 0.0))
-        if not 0 <= now - read_at < SHARED_AGAIN_S:
+        now = self._monotonic()
+        block, read_at = self._known.get(path, (None, -math.inf))
+        if now - read_at >= SHARED_AGAIN_S:
             self._known[path] = block, now  # one thread asks, the others need not
             block = self._read(path, now)
         if block is not None:
@@ -77,14 +92,10 @@ class FrequencyBreaker:
     def refused(self, path: str, began_s: float) -> float:
         """45009 to a call that began then; for how many seconds to leave the API alone."""
         with self._guard:
-            now = self._now_s()
+            now = self._monotonic()
             block = self._read(path, now)
             if block is None or block.until_s <= now:
-                again = block is not None and began_s >= block.until_s
-                level = block.level + again if block is not None else 0
-                block = Block(level, now + blocked_for(level, now))
-                self._cache.put(f"{self._key}:{path}", block.encode(), block.until_s - now + REMEMBERED_S)
-                self._known[path] = block, now
+                block = self._begin(path, block, began_s, now)
             self._probed_until.pop(path, None)
             return block.until_s - now
 
@@ -94,12 +105,28 @@ class FrequencyBreaker:
         if block is None or began_s < block.until_s:
             return
         with self._guard:
-            self._cache.forget(f"{self._key}:{path}")
-            self._known[path] = None, self._now_s()
+            self._cache.forget(self._at(path))
+            self._known[path] = None, self._monotonic()
             self._probed_until.pop(path, None)
 
+    def _begin(self, path: str, before: Block | None, began_s: float, now: float) -> Block:
+        """A block; a longer one where the refused call was made after the end of the one before it."""
+        level = 0 if before is None else before.level + (began_s >= before.until_s)
+        lasts_s = blocked_for(level, self._wall_s())
+        block = Block(level, secrets.token_hex(4), now + lasts_s)
+        self._cache.put(self._at(path), block.encode(), lasts_s + REMEMBERED_S)
+        self._known[path] = block, now
+        return block
+
     def _read(self, path: str, now: float) -> Block | None:
-        block = Block.decode(self._cache.get_shared(f"{self._key}:{path}"))
+        """The block as everybody sees it. The cache may forget, but nobody ends a block early."""
+        known, _ = self._known.get(path, (None, 0.0))
+        block = Block.decode(self._cache.get_shared(self._at(path)), now)
+        if known is not None and (block is None or block.name == known.name):
+            # Read anew, its end comes a moment later each time; a call begun after the end must stay so.
+            if block is None and known.until_s <= now:
+                known = None
+            block = known
         self._known[path] = block, now
         return block
 
@@ -107,9 +134,14 @@ class FrequencyBreaker:
         with self._guard:
             until = max(block.until_s, self._probed_until.get(path, 0.0))
             if now >= until:
-                self._probed_until[path] = now + PROBE_S
-                return
+                if self._cache.claim(self._at(path), PROBE_S):
+                    self._probed_until[path] = now + PROBE_S
+                    return
+                until = self._probed_until[path] = now + SHARED_AGAIN_S  # another process's call is under way
         raise WeComPaused(path, "left alone: over its frequency limit", wait_s=until - now)
+
+    def _at(self, path: str) -> str:
+        return f"{self._key}:{path}"
 
 
 def blocked_for(level: int, now_s: float) -> float:

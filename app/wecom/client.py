@@ -106,7 +106,8 @@ class CorpClient(WeChatClient):  # type: ignore[misc]  # wechatpy has no types
         agent = str(credentials.agent_id)
         self._limits = limits or FrequencyBreaker(cache, self._key("blocked", agent))
         self._distrust = Distrust(monotonic)
-        self._token = Renewable(cache, self._key("token", credentials.secret), self._buy_token, monotonic)
+        key = self._key("token", credentials.secret)
+        self._token = Renewable(cache, key, self._buy_token, monotonic, refused_together=True)
         self._tickets = {
             "corp": Renewable(cache, self._key("corp_ticket"), self._fetch_corp_ticket, monotonic),
             "agent": Renewable(cache, self._key("agent_ticket", agent), self._fetch_agent_ticket, monotonic),

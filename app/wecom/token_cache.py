@@ -1,7 +1,7 @@
 """Tokens and tickets: kept until shortly before they end, fetched once for everybody who waits.
 
-A process remembers them itself; with Redis they are shared between processes. Redis only accelerates: where it
-fails, each process fetches for itself.
+A process remembers them itself; shared_cache.py shares them between processes. So it does with what must not be
+tried for a while: a secret that WeCom refused, an API over its limit.
 """
 
 from __future__ import annotations
@@ -11,23 +11,26 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import Protocol
-
-import redis
-import structlog
-from redis.exceptions import LockError, RedisError
+from typing import NamedTuple, Protocol
 
 from app.wecom.errors import WeComError, WeComMisconfigured
 
-log = structlog.get_logger(__name__)
-
 EARLY_S = 300  # renewed five minutes before WeCom's end
-REFUSED_FOR_S = 60.0  # a wrong secret is not tried again at once: repeated, it bans our address for an hour
+# A wrong secret is not tried again at once: 20 times an hour ban our address. Twice as long each time, from all
+# processes together: 9 times in the first hour, then 6.
+REFUSED_FOR_S = 60.0
+LONGEST_REFUSED_S = 600.0
+REFUSALS_REMEMBERED_S = 3600.0  # after its end, to be followed by a longer one
+WRONG_SECRET = frozenset({40001, 40013, 40091, 41002, 41004})
 FAILED_FOR_S = 2.0  # those who waited for a fetch that failed do not each try it again
 USELESS_FOR_S = 10.0  # a renewed token that is refused too is not renewed again at once
-LOCK_S = 20.0  # longer than a fetch can take
-AWAY_S = 5.0  # a Redis that failed is not asked again at once: each time may cost its time-out
-KNOWN_FOR_S = 60.0  # a process asks Redis again after this, at the latest
+
+
+class Kept(NamedTuple):
+    """A value, and for how many seconds it lives on."""
+
+    value: str
+    left_s: float
 
 
 class TokenCache(Protocol):
@@ -37,7 +40,7 @@ class TokenCache(Protocol):
         """The value while it lives, the quickest way."""
         ...
 
-    def get_shared(self, key: str) -> str | None:
+    def get_shared(self, key: str) -> Kept | None:
         """The value as every process sees it."""
         ...
 
@@ -46,7 +49,11 @@ class TokenCache(Protocol):
         ...
 
     def forget(self, key: str) -> None:
-        """Keep the value no longer, here and wherever it is shared."""
+        """Keep the value no longer, here and wherever it is shared; nor a claim of its key."""
+        ...
+
+    def claim(self, key: str, lives_s: float) -> bool:
+        """True for one caller of all, until the key is forgotten or for `lives_s`."""
         ...
 
     def renewing(self, key: str) -> AbstractContextManager[None]:
@@ -60,6 +67,7 @@ class ProcessCache:
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
         self._values: dict[str, tuple[str, float]] = {}
+        self._claims: dict[str, float] = {}
         self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self._guard = threading.Lock()
 
@@ -68,17 +76,29 @@ class ProcessCache:
         value, ends_at = self._values.get(key, ("", 0.0))
         return value if self._monotonic() < ends_at else None
 
-    def get_shared(self, key: str) -> str | None:
+    def get_shared(self, key: str) -> Kept | None:
         """Nothing is shared beyond this process."""
-        return self.get(key)
+        value, ends_at = self._values.get(key, ("", 0.0))
+        left_s = ends_at - self._monotonic()
+        return Kept(value, left_s) if left_s > 0 else None
 
     def put(self, key: str, value: str, lives_s: float) -> None:
         """Keep a value for `lives_s`."""
         self._values[key] = (value, self._monotonic() + lives_s)
 
     def forget(self, key: str) -> None:
-        """Keep the value no longer."""
+        """Keep the value no longer, nor a claim."""
         self._values.pop(key, None)
+        self._claims.pop(key, None)
+
+    def claim(self, key: str, lives_s: float) -> bool:
+        """True for one thread."""
+        with self._guard:
+            now = self._monotonic()
+            if now < self._claims.get(key, now):
+                return False
+            self._claims[key] = now + lives_s
+            return True
 
     @contextmanager
     def renewing(self, key: str) -> Iterator[None]:
@@ -89,78 +109,11 @@ class ProcessCache:
             yield
 
 
-class RedisCache:
-    """Shared by all processes that use this Redis, with a process's own memory in front of it."""
-
-    def __init__(self, url: str, monotonic: Callable[[], float] = time.monotonic) -> None:
-        self._redis = redis.Redis.from_url(
-            url, decode_responses=True, socket_connect_timeout=0.5, socket_timeout=1.0
-        )
-        self._own = ProcessCache()
-        self._monotonic = monotonic
-        self._away_until = 0.0
-
-    def get(self, key: str) -> str | None:
-        """What this process remembers, else what Redis holds."""
-        return self._own.get(key) or self.get_shared(key)
-
-    def get_shared(self, key: str) -> str | None:
-        """What Redis holds; what this process remembers where Redis fails, failed a moment ago or has forgotten."""
-        if self._monotonic() < self._away_until:
-            return self._own.get(key)
-        try:
-            value, lives_ms = self._read(key)
-        except RedisError as error:
-            self._away_until = self._monotonic() + AWAY_S
-            log.warning("redis_failed", doing="read", error=type(error).__name__)
-            return self._own.get(key)
-        if value is None:
-            return self._own.get(key)
-        self._own.put(key, value, min(lives_ms / 1000, KNOWN_FOR_S))
-        return value
-
-    def put(self, key: str, value: str, lives_s: float) -> None:
-        """Keep a value for `lives_s`, here and in Redis."""
-        self._own.put(key, value, lives_s)
-        try:
-            self._redis.set(key, value, px=int(lives_s * 1000))
-        except RedisError as error:
-            log.warning("redis_failed", doing="write", error=type(error).__name__)
-
-    def forget(self, key: str) -> None:
-        """Keep the value no longer, here and in Redis; another process may remember it for `KNOWN_FOR_S`."""
-        self._own.forget(key)
-        try:
-            self._redis.delete(key)
-        except RedisError as error:
-            log.warning("redis_failed", doing="forget", error=type(error).__name__)
-
-    @contextmanager
-    def renewing(self, key: str) -> Iterator[None]:
-        """One thread of all processes at a time; where Redis fails, of this process."""
-        with self._own.renewing(key):
-            lock = self._redis.lock(
-                f"{key}:lock", timeout=LOCK_S, blocking_timeout=LOCK_S, sleep=0.02, thread_local=False
-            )
-            taken = _taken(lock)
-            try:
-                yield
-            finally:
-                if taken:
-                    _give_back(lock)
-
-    def _read(self, key: str) -> tuple[str | None, int]:
-        pipe = self._redis.pipeline(transaction=True)
-        pipe.get(key)
-        pipe.pttl(key)
-        value, lives_ms = pipe.execute()
-        return (value, lives_ms) if value is not None and lives_ms > 0 else (None, 0)
-
-
 class Renewable:
     """One value that WeCom lends for a while: an access token or a ticket.
 
     `fetch` gives the value and how many seconds it lives; it raises what the caller of `value` shall see.
+    Whose key is distinct for each secret may share that this one is wrong: `refused_together`.
     """
 
     def __init__(
@@ -169,9 +122,12 @@ class Renewable:
         key: str,
         fetch: Callable[[], tuple[str, int]],
         monotonic: Callable[[], float] = time.monotonic,
+        *,
+        refused_together: bool = False,
     ) -> None:
         self._cache = cache
         self._key = key
+        self._refusals = Refusals(cache, f"{key}:refused") if refused_together else None
         self._fetch = fetch
         self._monotonic = monotonic
         self._failure: WeComError | None = None
@@ -188,10 +144,11 @@ class Renewable:
 
         Raises without a call where the last fetch failed, or the last renewal was of no use, a moment ago.
         """
+        self._refuse_failed()  # before anybody waits
         with self._cache.renewing(self._key):
             found = self._cache.get_shared(self._key)
-            if found is not None and found != stale:
-                return found
+            if found is not None and found.value != stale:
+                return found.value
             self._refuse_too_soon(stale)
             value, lives_s = self._fetch_once()
             self._cache.put(self._key, value, lasting(lives_s))
@@ -201,37 +158,79 @@ class Renewable:
 
     def _fetch_once(self) -> tuple[str, int]:
         try:
-            return self._fetch()
+            fetched = self._fetch()
         except WeComError as error:
-            pause_s = REFUSED_FOR_S if isinstance(error, WeComMisconfigured) else FAILED_FOR_S
-            self._failure, self._failed_until = error.fresh(), self._monotonic() + pause_s
+            pause_s = FAILED_FOR_S
+            if isinstance(error, WeComMisconfigured):
+                pause_s = self._refusals.add(error) if self._refusals is not None else REFUSED_FOR_S
+            self._leave_alone(error, pause_s)
             raise
+        if self._refusals is not None:
+            self._refusals.end()
+        return fetched
 
     def _refuse_too_soon(self, stale: str | None) -> None:
-        now = self._monotonic()
-        if self._failure is not None and now < self._failed_until:
-            raise self._failure.fresh()
-        if stale is not None and stale == self._renewed and now < self._renewed_at + USELESS_FOR_S:
+        self._refuse_failed()
+        refused = self._refusals.left() if self._refusals is not None else None
+        if refused is not None:
+            self._leave_alone(*refused)
+            raise refused[0]
+        if (
+            stale is not None
+            and stale == self._renewed
+            and self._monotonic() < self._renewed_at + USELESS_FOR_S
+        ):
             raise WeComMisconfigured("gettoken", 40014, "a token renewed a moment ago is refused too")
+
+    def _refuse_failed(self) -> None:
+        if self._failure is not None and self._monotonic() < self._failed_until:
+            raise self._failure.fresh()
+
+    def _leave_alone(self, error: WeComError, pause_s: float) -> None:
+        self._failure, self._failed_until = error.fresh(), self._monotonic() + pause_s
+
+
+class Refusals:
+    """How often in a row WeCom refused one secret, shared by all processes. Used by one of them at a time."""
+
+    def __init__(self, cache: TokenCache, key: str) -> None:
+        self._cache = cache
+        self._key = key
+        self._known = False
+
+    def left(self) -> tuple[WeComMisconfigured, float] | None:
+        """The refusal that still stands and for how long, whoever met it."""
+        found = self._read()
+        self._known = found is not None
+        if found is None or found[2] <= 0:
+            return None
+        return found[1], found[2]
+
+    def add(self, error: WeComMisconfigured) -> float:
+        """For how long to try no more. What may be this machine's own trouble, its address, is not shared."""
+        if error.errcode not in WRONG_SECRET:
+            return REFUSED_FOR_S
+        found = self._read()
+        times = found[0] + 1 if found is not None else 0
+        pause_s = min(REFUSED_FOR_S * (1 << min(times, 10)), LONGEST_REFUSED_S)
+        text = f"{times} {error.errcode} {error.path} {error.errmsg}"
+        self._cache.put(self._key, text, pause_s + REFUSALS_REMEMBERED_S)
+        return pause_s
+
+    def end(self) -> None:
+        """The secret was taken."""
+        if self._known:
+            self._cache.forget(self._key)
+
+    def _read(self) -> tuple[int, WeComMisconfigured, float] | None:
+        kept = self._cache.get_shared(self._key)
+        if kept is None:
+            return None
+        times, errcode, path, errmsg = kept.value.split(" ", 3)
+        error = WeComMisconfigured(path, int(errcode), errmsg)
+        return int(times), error, kept.left_s - REFUSALS_REMEMBERED_S
 
 
 def lasting(lives_s: int) -> float:
     """How long to keep what WeCom says lives `lives_s`: five minutes less, half of it where it is short."""
     return float(lives_s - EARLY_S) if lives_s > 2 * EARLY_S else max(1.0, lives_s / 2)
-
-
-def _taken(lock: redis.lock.Lock) -> bool:
-    try:
-        return bool(lock.acquire())
-    except RedisError as error:
-        log.warning("redis_failed", doing="lock", error=type(error).__name__)
-        return False
-
-
-def _give_back(lock: redis.lock.Lock) -> None:
-    try:
-        lock.release()
-    except LockError:
-        pass  # it took longer than LOCK_S and somebody else has it now
-    except RedisError as error:
-        log.warning("redis_failed", doing="unlock", error=type(error).__name__)

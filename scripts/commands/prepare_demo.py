@@ -148,7 +148,9 @@ def main() -> None:
 
 def _wecom(settings: Settings) -> WeComPort:
     credentials = Credentials(settings.wecom_corp_id, settings.wecom_agent_id, settings.wecom_secret)
-    return open_app(credentials, settings.wecom_api_url, settings.redis_url)
+    return open_app(
+        credentials, settings.wecom_api_url, settings.redis_url, settings.database_url, settings.secret_key
+    )
 
 
 def _has_purchases(database: Database) -> bool:

@@ -63,7 +63,13 @@ def main() -> int:
     try:
         settings = Settings.from_env()
         credentials = Credentials(settings.wecom_corp_id, settings.wecom_agent_id, settings.wecom_secret)
-        wecom = open_app(credentials, settings.wecom_api_url, settings.redis_url)
+        wecom = open_app(
+            credentials,
+            settings.wecom_api_url,
+            settings.redis_url,
+            settings.database_url,
+            settings.secret_key,
+        )
         seen = sync_now(Database(settings.database_url), wecom)
     except SettingsError as error:
         sys.stderr.write(f"{error}\n")

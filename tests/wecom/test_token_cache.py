@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from app.wecom.errors import WeComError, WeComMisconfigured, WeComRetryable
-from app.wecom.token_cache import EARLY_S, FAILED_FOR_S, REFUSED_FOR_S, ProcessCache, Renewable, lasting
+from app.wecom.token_cache import (
+    EARLY_S,
+    FAILED_FOR_S,
+    LONGEST_REFUSED_S,
+    REFUSED_FOR_S,
+    ProcessCache,
+    Renewable,
+    lasting,
+)
 
 
 class Wecom:
@@ -52,6 +62,58 @@ def test_a_refused_secret_is_asked_about_once_a_minute():
     wecom.now += REFUSED_FOR_S
     wecom.failure = None
     assert token.value() == "token2"
+
+
+REFUSED = WeComMisconfigured("gettoken", 40001, "invalid credential")
+
+
+def minutes_of(errcode: int, processes: int, hours: int) -> list[int]:
+    """At which minutes WeCom is asked while it refuses all these processes, each of which asks every 30 s."""
+    wecom, minutes = Wecom(), []
+    wecom.failure = WeComMisconfigured("gettoken", errcode, "refused")
+    cache = ProcessCache(lambda: wecom.now)
+    tokens = [
+        Renewable(cache, "key", wecom.lend, lambda: wecom.now, refused_together=True)
+        for _ in range(processes)
+    ]
+    for half in range(hours * 120):
+        before = wecom.asked
+        for token in tokens:
+            with pytest.raises(WeComMisconfigured):
+                token.value()
+        minutes += [half // 2] * (wecom.asked - before)
+        wecom.now += 30
+    return minutes
+
+
+def test_a_refused_secret_is_tried_by_one_process_and_ever_more_seldom():
+    minutes = minutes_of(40001, processes=10, hours=3)
+    assert minutes[:8] == [0, 1, 3, 7, 15, 25, 35, 45]
+    assert {later - minute for minute, later in pairwise(minutes[4:])} == {LONGEST_REFUSED_S / 60}
+
+
+def test_a_machines_own_trouble_is_not_the_others():
+    minutes = minutes_of(60020, processes=2, hours=1)
+    assert minutes[:4] == [0, 0, 1, 1]
+
+
+def test_a_secret_that_is_taken_ends_the_row_and_another_secret_is_tried_at_once():
+    wecom = Wecom()
+    cache = ProcessCache(lambda: wecom.now)
+    ours, theirs, mended = (
+        Renewable(cache, key, wecom.lend, lambda: wecom.now, refused_together=True)
+        for key in ("key", "key", "mended")
+    )
+    wecom.failure = REFUSED
+    with pytest.raises(WeComMisconfigured):
+        ours.value()
+    wecom.failure = None
+    assert mended.value() == "token2"
+    with pytest.raises(WeComMisconfigured):
+        theirs.value()
+    wecom.now += REFUSED_FOR_S
+    assert theirs.value() == ours.value() == "token3"
+    assert cache.get_shared("key:refused") is None
 
 
 def test_those_who_waited_for_a_failed_fetch_do_not_repeat_it():

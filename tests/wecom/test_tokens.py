@@ -8,21 +8,30 @@ import threading
 
 import pytest
 
+from app.wecom.app import WeComApp
 from app.wecom.client import CorpClient
+from app.wecom.database_cache import DatabaseCache
 from app.wecom.errors import WeComMisconfigured
 from app.wecom.port import Credentials
-from app.wecom.token_cache import ProcessCache, RedisCache, TokenCache
+from app.wecom.shared_cache import RedisCache, RedisStore
+from app.wecom.token_cache import ProcessCache, TokenCache
 from tests.servers.process import free_port
 from tests.wecom.local_sandbox import OURS, Counted, LocalSandbox
 from tests.wecom.scripted_server import Answered, Asked, ScriptedServer
 
 pytestmark = pytest.mark.process
+KEY = "a secret of ours, thirty-two long"
 WRONG = Credentials(OURS.corp_id, OURS.agent_id, "wrong-secret-77aa")
 
 
 def test_twenty_cold_threads_buy_one_token(sandbox: LocalSandbox, counted: Counted):
-    app, start = sandbox.app(), threading.Barrier(20)
-    found: list[str] = []
+    assert ask_from_threads(sandbox.app()) == ["lina"] * 20
+    assert counted["gettoken"] == 1
+
+
+def ask_from_threads(app: WeComApp) -> list[str]:
+    """Twenty threads, cold, all let go at once; what each found."""
+    start, found = threading.Barrier(20), list[str]()
 
     def ask() -> None:
         start.wait()
@@ -33,25 +42,24 @@ def test_twenty_cold_threads_buy_one_token(sandbox: LocalSandbox, counted: Count
         thread.start()
     for thread in threads:
         thread.join()
-    assert found == ["lina"] * 20
-    assert counted["gettoken"] == 1
+    return found
 
 
 ASKING = """
 import sys
 from app.wecom.app import open_app
 from app.wecom.port import Credentials
-corp, agent, secret, url, redis = sys.argv[1:]
-app = open_app(Credentials(corp, int(agent), secret), url, redis)
+corp, agent, secret, url, *shared = sys.argv[1:]
+app = open_app(Credentials(corp, int(agent), secret), url, *shared)
 print("ready", flush=True)
 sys.stdin.readline()
 print(app.people.get("lina").wecom_userid)
 """
 
 
-def ask_from_processes(sandbox: LocalSandbox, redis_url: str) -> list[str]:
+def ask_from_processes(sandbox: LocalSandbox, redis_url: str, database_url: str) -> list[str]:
     """Four processes, cold, all let go when the last one is ready; what each found."""
-    given = [OURS.corp_id, str(OURS.agent_id), OURS.secret, sandbox.url, redis_url]
+    given = [OURS.corp_id, str(OURS.agent_id), OURS.secret, sandbox.url, redis_url, database_url, KEY]
     asking = [
         subprocess.Popen([sys.executable, "-c", ASKING, *given], stdin=-1, stdout=-1, text=True)
         for _ in range(4)
@@ -63,26 +71,55 @@ def ask_from_processes(sandbox: LocalSandbox, redis_url: str) -> list[str]:
 
 
 def test_four_processes_with_redis_buy_one_token(sandbox: LocalSandbox, counted: Counted, redis_url: str):
-    assert ask_from_processes(sandbox, redis_url) == ["lina\n"] * 4
+    assert ask_from_processes(sandbox, redis_url, "") == ["lina\n"] * 4
     assert counted["gettoken"] == 1
 
 
-def test_four_processes_without_redis_buy_one_token_each_at_most(sandbox: LocalSandbox, counted: Counted):
-    assert ask_from_processes(sandbox, "") == ["lina\n"] * 4
-    assert 1 <= counted["gettoken"] <= 4
+def test_four_processes_without_redis_buy_one_token(
+    sandbox: LocalSandbox, counted: Counted, database_url: str
+):
+    assert ask_from_processes(sandbox, "", database_url) == ["lina\n"] * 4
+    assert counted["gettoken"] == 1
+    assert counted["user/get"] == 4
+
+
+def test_twenty_cold_threads_with_a_database_buy_one_token(
+    sandbox: LocalSandbox, counted: Counted, database_url: str
+):
+    assert ask_from_threads(sandbox.app(cache=DatabaseCache(database_url, KEY))) == ["lina"] * 20
+    assert counted["gettoken"] == 1
+
+
+def test_a_dead_database_costs_a_token_and_no_more(sandbox: LocalSandbox, counted: Counted):
+    nobody = f"mysql+pymysql://nobody@127.0.0.1:{free_port()}/nothing"
+    app = sandbox.app(cache=DatabaseCache(nobody, KEY))
+    assert app.people.get("lina").wecom_userid == app.people.get("LINA").wecom_userid == "lina"
+    assert counted["gettoken"] == 1
+
+
+def test_four_processes_with_a_wrong_secret_try_it_once(
+    sandbox: LocalSandbox, counted: Counted, database_url: str
+):
+    apps = [sandbox.app(WRONG, DatabaseCache(database_url, KEY)) for _ in range(4)]
+    for app in apps * 2:
+        with pytest.raises(WeComMisconfigured) as caught:
+            app.people.get("lina")
+        assert caught.value.errcode == 40001
+    assert counted["gettoken"] == 1
+    assert sandbox.app(cache=DatabaseCache(database_url, KEY)).people.get("lina").wecom_userid == "lina"
 
 
 def test_a_dead_redis_costs_a_token_and_no_more(sandbox: LocalSandbox, counted: Counted):
-    app = sandbox.app(cache=RedisCache(f"redis://127.0.0.1:{free_port()}/0"))
+    app = sandbox.app(cache=RedisCache(f"redis://127.0.0.1:{free_port()}/0", KEY))
     assert app.people.get("lina").wecom_userid == app.people.get("LINA").wecom_userid == "lina"
     assert counted["gettoken"] == 1
 
 
 def test_a_flushed_redis_costs_nothing(sandbox: LocalSandbox, counted: Counted, redis_url: str):
-    cache = RedisCache(redis_url)
+    cache = RedisCache(redis_url, KEY)
     app = sandbox.app(cache=cache)
     app.people.get("lina")
-    cache._redis.flushdb()
+    RedisStore(redis_url).redis.flushdb()
     app.people.get("lina")
     assert counted["gettoken"] == 1
 
@@ -104,7 +141,10 @@ def test_an_expired_token_is_renewed_once(sandbox: LocalSandbox, counted: Counte
 
 
 def test_another_process_that_renewed_is_believed(sandbox: LocalSandbox, counted: Counted, redis_url: str):
-    ours, theirs = sandbox.app(cache=RedisCache(redis_url)), sandbox.app(cache=RedisCache(redis_url))
+    ours, theirs = (
+        sandbox.app(cache=RedisCache(redis_url, KEY)),
+        sandbox.app(cache=RedisCache(redis_url, KEY)),
+    )
     ours.people.get("lina")
     theirs.people.get("lina")
     sandbox.revoke_tokens()
@@ -179,7 +219,7 @@ def test_two_apps_never_share_a_token_or_a_ticket(shared: str, request: pytest.F
 
     cache: TokenCache = ProcessCache()
     if shared == "redis":
-        cache = RedisCache(request.getfixturevalue("redis_url"))
+        cache = RedisCache(request.getfixturevalue("redis_url"), KEY)
     with ScriptedServer(lend).running() as server:
         apps = [
             CorpClient(Credentials(OURS.corp_id, agent, secret), server.url, cache)
