@@ -64,11 +64,18 @@ def main() -> None:
 def _scheduler(hands: Hands) -> BackgroundScheduler:
     scheduler = BackgroundScheduler(
         timezone="UTC",
-        executors={"default": ThreadPoolExecutor(len(TIMETABLE) + 1)},
+        executors={"default": ThreadPoolExecutor(sum(bell.at_once for bell in TIMETABLE) + 1)},
         job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
     )
     for bell in TIMETABLE:
-        scheduler.add_job(_ring, "interval", args=[hands, bell], seconds=bell.every_s, id=bell.lane.value)
+        scheduler.add_job(
+            _ring,
+            "interval",
+            args=[hands, bell],
+            seconds=bell.every_s,
+            id=bell.lane.value,
+            max_instances=bell.at_once,
+        )
     return scheduler
 
 

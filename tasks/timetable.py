@@ -8,10 +8,11 @@ from app.timers import Lane
 
 
 class Bell(NamedTuple):
-    """Ring a lane every so many seconds of real time."""
+    """Ring a lane every so many seconds of real time, also while up to `at_once` - 1 earlier rings are at it."""
 
     lane: Lane
     every_s: float
+    at_once: int = 1
 
 
 TIMETABLE = (
@@ -21,7 +22,7 @@ TIMETABLE = (
     Bell(Lane.DIGEST, 1.0),
     Bell(Lane.PUSH, 1.0),
     Bell(Lane.INBOX, 0.5),
-    Bell(Lane.WELCOME, 0.5),
+    Bell(Lane.WELCOME, 0.5, at_once=8),  # one that waits for slow answers claims nothing new
     Bell(Lane.SYNC, 5.0),
     Bell(Lane.ORGANISATION, 1.0),
 )

@@ -2,13 +2,17 @@
 
 A code is good for 20 seconds and once (facts 3.7), so nothing is repeated: what is past our own deadline is not sent,
 and where a process died after its claim nobody can know whether it sent. Both become work items for the associate.
+
+Nobody waits for a slow neighbour: while welcomes are on their way the lane goes on claiming, and each is recorded when
+its own answer comes.
 """
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -28,18 +32,23 @@ from app.members.contacts import people_by_userid
 from app.members.models import ExternalContact
 from app.messaging.models import Welcome, WelcomeState
 from app.stores.models import Store
-from app.timers import Lane, Timer, TimerKey, clear_timers, set_timers
+from app.timers import Lane, Timer, TimerKey, clear_timers, has_due, set_timers
 from app.wecom.apis.welcomes import WelcomeOutcome
 from app.wecom.callbacks import BadCallback, WeComEvent
 from app.wecom.errors import WeComError, WeComRejected, WeComRetryable
 from app.wecom.port import WeComPort
 
 BATCH = 32
+AT_ONCE = 64
 REASON = 255
-# WeCom takes a code for 20 s from the event on; the way to us and the way of the call back are within them.
+CODE_LIFE_S = 20.0  # WeCom takes a code for so long, from the event on
+# From the event's arrival on; the way to us and the way of the call back are within the code's life.
 OWN_DEADLINE = timedelta(seconds=15)
-# A claim's life: longer than the port's longest call. Whose claim is older died.
-LEASE = timedelta(seconds=60)
+# A claim's life: longer than our deadline and the port's longest call, which may begin just before it. Whose claim is
+# older died.
+LEASE = timedelta(seconds=120)
+LISTEN_S = 0.25  # while welcomes are on their way: how often the lane looks for new ones
+NAME_S = 2.0
 STATE = {
     WelcomeOutcome.SENT: WelcomeState.SENT,
     WelcomeOutcome.ALREADY: WelcomeState.TAKEN,
@@ -49,11 +58,15 @@ PAUSE_S = 0.5
 ASK = (WelcomeState.LATE, WelcomeState.FAILED, WelcomeState.UNKNOWN)
 
 log = structlog.get_logger(__name__)
+_asking = threading.BoundedSemaphore(
+    AT_ONCE
+)  # names asked for at a time, those nobody waits for any more too
+_skew_is_told = threading.Event()
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A code that is ours to use, for so many seconds (real time)."""
+    """A code that is ours to use, for so many seconds (real time). `told_age_s`: how old it is by WeCom's clock."""
 
     inbound_id: int
     code: str
@@ -63,6 +76,7 @@ class Claim:
     store: str
     contact: str
     seconds: float
+    told_age_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,18 +91,23 @@ class Outcome:
 
 
 def welcome_due(database: Database, wecom: WeComPort, words: WelcomeWords, deadline: Deadline) -> Progress:
-    """Welcome every new contact whose code still is good; safe in any number of processes. `done` counts codes."""
+    """Welcome every new contact whose code still is good; safe in any number of processes and threads.
+
+    `done` counts codes. After the deadline none is claimed, but what is on its way is waited for: ring again meanwhile.
+    """
     done = 0
-    while not deadline.has_passed():
-        handled, claims = database.in_transaction(lambda session: claim(session, words, BATCH))
-        if not handled:
-            return Progress(done, more=False)
-        failpoint("welcome.claimed")
-        outcomes = _send_all(wecom, words, claims)
-        failpoint("welcome.called")
-        database.in_transaction(lambda session: record(session, words, outcomes))  # noqa: B023 - runs now
-        done += handled
-    return Progress(done, more=True)
+    under_way: set[Future[None]] = set()
+    with ThreadPoolExecutor(AT_ONCE) as hands:
+        while True:
+            room = 0 if deadline.has_passed() else min(BATCH, AT_ONCE - len(under_way))
+            handled, claims = _claim_due(database, words, room)
+            done += handled
+            under_way |= {hands.submit(_welcome, database, wecom, words, one) for one in claims}
+            if not handled and not under_way:
+                return Progress(done, more=deadline.has_passed())
+            over, under_way = wait(under_way, 0 if handled else LISTEN_S, FIRST_COMPLETED)
+            for each in over:
+                each.result()
 
 
 def claim(session: Session, words: WelcomeWords, most: int) -> tuple[int, list[Claim]]:
@@ -125,17 +144,22 @@ def record(session: Session, words: WelcomeWords, outcomes: Sequence[Outcome]) -
         _settle(session, welcome, outcome.state, outcome.reason, words)
 
 
-def age_of(received_at: datetime, event: WeComEvent, moment: clock.Moment) -> timedelta:
-    """How old a code is, in real time.
+def _claim_due(database: Database, words: WelcomeWords, room: int) -> tuple[int, list[Claim]]:
+    """As `claim`; asked often, so it reads first."""
+    if not room:
+        return 0, []
+    with database.reading() as session:
+        if not has_due(session, Lane.WELCOME, clock.moment(session)):
+            return 0, []
+    handled, claims = database.in_transaction(lambda session: claim(session, words, room))
+    if handled:
+        failpoint("welcome.claimed")
+    return handled, claims
 
-    WeCom's clock starts with the event, and a callback that had to be repeated came late; but CreateTime is business
-    time. So it counts where the two are the same, which they always are in production. In a sandbox that was moved
-    forward the code's age is counted from its arrival.
-    """
-    since_arrival = moment.real - received_at
-    if moment.offset:
-        return since_arrival
-    return max(since_arrival, moment.real - clock.instant_of(event.created_at_s))
+
+def _told_age_s(event: WeComEvent, moment: clock.Moment) -> float:
+    """How old a code is by WeCom's clock; 0 where a sandbox was moved forward, for CreateTime is business time."""
+    return 0.0 if moment.offset else (moment.real - clock.instant_of(event.created_at_s)).total_seconds()
 
 
 def _take_timers(session: Session, now: datetime, most: int) -> list[TimerKey]:
@@ -178,7 +202,9 @@ def _begin(session: Session, timer: TimerKey, words: WelcomeWords, moment: clock
         _settle(session, welcome, WelcomeState.UNNEEDED, "unknown_account", words)
         return None
     welcome.text = words.welcome(associate=who.name, store=who.store or "", contact=contact)
-    left = OWN_DEADLINE - age_of(timer.due_at, event, moment)
+    # From its arrival on: were WeCom's clock behind ours, none would ever be in time. A callback that came late costs a
+    # call that WeCom refuses.
+    left = OWN_DEADLINE - (moment.real - timer.due_at)
     if left <= timedelta(0):
         _settle(session, welcome, WelcomeState.LATE, "past_deadline", words)
         return None
@@ -187,7 +213,8 @@ def _begin(session: Session, timer: TimerKey, words: WelcomeWords, moment: clock
     session.flush()
     code = event.text("WelcomeCode")
     names = (who.name, who.store or "", contact)
-    return Claim(timer.subject_id, code, userid, external_userid, *names, left.total_seconds())
+    seconds = left.total_seconds()
+    return Claim(timer.subject_id, code, userid, external_userid, *names, seconds, _told_age_s(event, moment))
 
 
 def _event(session: Session, inbound_id: int) -> WeComEvent:
@@ -223,12 +250,20 @@ def _settle(
         ask_to_greet(session, welcome, words)
 
 
-def _send_all(wecom: WeComPort, words: WelcomeWords, claims: Sequence[Claim]) -> list[Outcome]:
-    """All at once: none waits behind slow ones until its code is worth nothing."""
-    if not claims:
-        return []
-    with ThreadPoolExecutor(len(claims)) as hands:
-        return list(hands.map(lambda claim: _send(wecom, words, claim), claims))
+def _welcome(database: Database, wecom: WeComPort, words: WelcomeWords, claim: Claim) -> None:
+    """Send one and write down what came of it."""
+    outcome = _send(wecom, words, claim)
+    if outcome.state is WelcomeState.SENT and claim.told_age_s > CODE_LIFE_S:
+        _tell_of_skew(claim.told_age_s)
+    failpoint("welcome.called")
+    database.in_transaction(lambda session: record(session, words, [outcome]))
+
+
+def _tell_of_skew(by_s: float) -> None:
+    """WeCom took a code that by our clock was too old: once a process is enough to say so."""
+    if not _skew_is_told.is_set():
+        _skew_is_told.set()
+        log.error("clock_ahead_of_wecom", by_s=round(by_s))
 
 
 def _send(wecom: WeComPort, words: WelcomeWords, claim: Claim) -> Outcome:
@@ -255,9 +290,22 @@ def _call(wecom: WeComPort, code: str, text: str, deadline: Deadline) -> tuple[W
 
 
 def _ask_name(wecom: WeComPort, claim: Claim) -> str:
-    """How the contact calls themselves; "" where WeCom does not say: a name is not worth a welcome."""
-    try:
-        contact = wecom.contacts.get(claim.external_userid)
-    except WeComError:
+    """How the contact calls themselves; "" where WeCom does not say so at once: a name is not worth a welcome."""
+    if not _asking.acquire(blocking=False):
         return ""
-    return contact.profile.name if contact else ""
+    name: Future[str] = Future()
+
+    def ask() -> None:
+        try:
+            contact = wecom.contacts.get(claim.external_userid)
+            name.set_result(contact.profile.name if contact else "")
+        except WeComError:
+            name.set_result("")
+        finally:
+            _asking.release()
+
+    threading.Thread(target=ask, name="contact-name", daemon=True).start()
+    try:
+        return name.result(min(NAME_S, claim.seconds / 2))
+    except TimeoutError:
+        return ""

@@ -37,6 +37,7 @@ class FakeCorp:
     )  # contacts and chats that cannot be looked at alone
     looks: int = 0
     on_look: Callable[[], None] | None = None
+    on_send: Callable[[str], None] = field(default=lambda _code: None)
 
     @property
     def port(self) -> Any:
@@ -112,6 +113,7 @@ class FakeCorp:
 
     def _send(self, code: str, *, content: str) -> WelcomeOutcome:
         self.sent.append((code, content))
+        self.on_send(code)
         answer = self.answers.pop(0) if self.answers else WelcomeOutcome.SENT
         if isinstance(answer, Exception):
             raise answer

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+import threading
+from datetime import timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
+from structlog.testing import capture_logs
 
 from app import clock
-from app.clock import Moment
 from app.errors import Conflict, Forbidden, NotFound
 from app.inbound.models import ReceivedEvent
+from app.intake.wecom import welcoming
 from app.intake.wecom.greetings import (
     WelcomeWords,
     complete_greeting,
@@ -18,17 +20,20 @@ from app.intake.wecom.greetings import (
     greetings_of_contact,
     open_greetings,
 )
-from app.intake.wecom.welcoming import OWN_DEADLINE, Outcome, age_of, claim, record, welcome_due
+from app.intake.wecom.welcoming import LEASE, OWN_DEADLINE, Outcome, claim, record, welcome_due
 from app.lanes import Deadline, Progress
 from app.messaging.digests import DigestSender, gather_due
 from app.messaging.models import Notice, OutboundMessage, Welcome, WelcomeState
 from app.timers import Lane, Timer, TimerKey, clear_timers, set_timers
 from app.wecom.apis.welcomes import WelcomeOutcome
+from app.wecom.client import LONGEST_CALL_S
 from app.wecom.errors import WeComRejected, WeComRetryable
 from app.worklist.expiry import expire_due
 from app.worklist.models import WorkItem, WorkKind, WorkState
 from app.worklist.queries import open_items
 from config.welcome import read_welcome
+from tasks.clock import RING_S
+from tasks.timetable import TIMETABLE
 from tests.checker import violations
 from tests.intake.wecom.conftest import Desk
 from tests.intake.wecom.fake_corp import contact_event
@@ -160,7 +165,7 @@ def test_where_the_process_died_after_its_claim_one_is_asked_and_nothing_is_sent
     hall.arrive()
     hall.claim_and_die()
     assert hall.work().done == 0, "the claim still lives"
-    hall.age_timers(timedelta(seconds=60))
+    hall.age_timers(LEASE)
     assert hall.work().done == 1
     assert hall.work().done == 0
     assert hall.desk.corp.sent == []
@@ -172,7 +177,7 @@ def test_where_the_process_died_after_its_claim_one_is_asked_and_nothing_is_sent
 def test_an_outcome_that_comes_after_it_was_given_up_changes_nothing(hall: Hall):
     hall.arrive()
     _, (claimed,) = hall.database.in_transaction(lambda session: claim(session, WORDS, 10))
-    hall.age_timers(timedelta(seconds=60))
+    hall.age_timers(LEASE)
     hall.work()
     from_the_dead = [Outcome(claimed.inbound_id, WelcomeState.SENT, "您好", "")]
     hall.database.in_transaction(lambda session: record(session, WORDS, from_the_dead))
@@ -260,18 +265,72 @@ def test_who_left_is_not_asked_their_manager_is(hall: Hall):
     assert [item.assignee_id for item in hall.items()] == [hall.desk.world.person("manager").id]
 
 
-NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+def test_a_name_that_wecom_does_not_say_in_time_is_not_waited_for(hall: Hall):
+    said = threading.Event()
+    hall.desk.corp.on_look = lambda: waited(said)
+    hall.arrive()
+    try:
+        hall.work()
+        assert hall.desk.corp.looks == 1
+        assert [text for _, text in hall.desk.corp.sent] == [
+            WORDS.welcome(associate="owner", store="南京路店", contact="")
+        ]
+        assert hall.welcome().state == "sent"
+    finally:
+        said.set()
 
 
-@pytest.mark.parametrize(
-    ("offset", "expected_s"),
-    [(timedelta(0), 9), (timedelta(days=3), 2)],
-    ids=["real time", "moved forward"],
-)
-def test_a_code_ages_from_its_event_on_where_the_two_clocks_are_one(offset: timedelta, expected_s: int):
-    told = contact_event(ADD, int(NOON.timestamp()) - 9)
-    moment = Moment(NOON + offset, NOON, None)
-    assert age_of(NOON - timedelta(seconds=2), told, moment) == timedelta(seconds=expected_s)
+def test_who_arrives_while_another_is_slow_does_not_wait_for_them(hall: Hall):
+    quick = threading.Event()
+
+    def slow_until_the_other_is_welcomed(code: str) -> None:
+        if code == "code2":
+            quick.set()
+            return
+        hall.arrive("wm2", code="code2")
+        waited(quick)
+
+    hall.desk.corp.on_send = slow_until_the_other_is_welcomed
+    hall.arrive()
+    assert hall.work().done == 2
+    assert quick.is_set()
+    with hall.database.reading() as session:
+        assert list(session.scalars(select(Welcome.state))) == ["sent", "sent"]
+    assert sorted(code for code, _ in hall.desk.corp.sent) == ["code1", "code2"]
+    hall.settled()
+
+
+def waited(event: threading.Event) -> None:
+    assert event.wait(60)
+
+
+def test_a_claim_outlives_the_longest_way_of_sending():
+    assert LEASE.total_seconds() > OWN_DEADLINE.total_seconds() + LONGEST_CALL_S
+
+
+def test_rings_overlap_so_that_slow_sends_hold_up_nobody():
+    (bell,) = [bell for bell in TIMETABLE if bell.lane is Lane.WELCOME]
+    assert bell.at_once * RING_S > RING_S + LEASE.total_seconds() - OWN_DEADLINE.total_seconds()
+
+
+@pytest.mark.parametrize("ahead_s", [0, 300])
+def test_a_clock_ahead_of_wecoms_makes_no_welcome_late_and_is_told_of_once(
+    hall: Hall, ahead_s: int, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(welcoming, "_skew_is_told", threading.Event())
+    with hall.database.transaction() as session:
+        session.execute(update(clock.ClockOffset).values(offset_us=0))
+        told_at = int(clock.real_now(session).timestamp()) - ahead_s
+    for number in (1, 2):
+        who = f"wm{number}"
+        hall.desk.corp.add("owner", who, told_at)
+        hall.desk.keep(contact_event(ADD, told_at, "owner", who, WelcomeCode=f"code{number}"))
+    with capture_logs() as logs:
+        hall.work()
+    assert len(hall.desk.corp.sent) == 2
+    assert hall.items() == []
+    alarms = [log for log in logs if log["event"] == "clock_ahead_of_wecom"]
+    assert len(alarms) == (1 if ahead_s else 0)
 
 
 @pytest.mark.parametrize("missing", ["text", "task"])
