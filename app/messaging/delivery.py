@@ -2,8 +2,8 @@
 
 A claim is a lease of a minute with a fence. A process that dies, or stalls beyond its lease, is overtaken: the message
 is claimed again and sent again with the identical body, which WeCom's duplicate check shows once; what the one
-overtaken records afterwards is ignored, for its fence is old. Only a message whose outcome nobody learned for more than
-four hours could be seen twice.
+overtaken records afterwards is ignored, for its fence is old. A message that WeCom may have taken, and that the check
+would soon no longer recognise, is abandoned: seen once at most.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from app import clock
@@ -25,7 +25,7 @@ from app.failpoints import failpoint
 from app.lanes import Deadline, Progress
 from app.messaging.claiming import claim_due
 from app.messaging.models import MessageState, OutboundMessage
-from app.messaging.rules import LEASE, LONGEST_PAUSE_S, MAX_ATTEMPTS, wait_after
+from app.messaging.rules import LEASE, MAX_ATTEMPTS, is_recognised, wait_after
 from app.timers import Lane, TimerKey, clear_timers, set_timers
 from app.wecom.errors import WeComMisconfigured, WeComPaused, WeComRejected, WeComRetryable
 from app.wecom.port import WeComPort
@@ -40,20 +40,27 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A message that is ours to send until `lease_until` (real time)."""
+    """A message that is ours to send until `lease_until`; `maybe_sent_at` is what was known before (real times)."""
 
     message_id: int
     fence: int
     attempt: int
     body: str
     lease_until: datetime
+    maybe_sent_at: datetime | None
+
+    @property
+    def claimed_at(self) -> datetime:
+        """No attempt of this claim was made before."""
+        return self.lease_until - LEASE
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What a call came to. ENQUEUED: to be tried again, at the earliest after `wait_s`.
 
-    One that WeCom did not listen to, being over a frequency limit, is no attempt: it does not count.
+    One that WeCom did not listen to, being over a frequency limit, is no attempt: it does not count. `maybe_sent`
+    says that WeCom may have taken the message, whatever it answered.
     """
 
     claim: Claim
@@ -62,6 +69,12 @@ class Outcome:
     msgid: str = ""
     wait_s: float = 0.0
     counts: bool = True
+    maybe_sent: bool = False
+
+    @property
+    def maybe_sent_at(self) -> datetime | None:
+        """Since when WeCom may have the message, this attempt included."""
+        return self.claim.maybe_sent_at or (self.claim.claimed_at if self.maybe_sent else None)
 
 
 def deliver_due(database: Database, port: WeComPort, deadline: Deadline) -> Progress:
@@ -87,22 +100,30 @@ def deliver_due(database: Database, port: WeComPort, deadline: Deadline) -> Prog
 
 
 def claim(session: Session, most: int) -> list[Claim]:
-    """Lease at most `most` due messages. One that has had its last attempt is abandoned instead."""
+    """Lease at most `most` due messages.
+
+    Abandoned instead: one that has had its last attempt, and one that WeCom may not recognise any longer.
+    """
     table, now = table_of(OutboundMessage), clock.real_now(session)
-    owners = select(
-        table.c.id, table.c.next_due_at, table.c.fence, table.c.attempts, table.c.body, table.c.reason
-    )
+    wanted = ("id", "next_due_at", "fence", "attempts", "body", "reason", "maybe_sent_at")
+    owners = select(*(table.c[name] for name in wanted))
     due = claim_due(session, Lane.PUSH, now, owners, table.c.id, most)
-    spent = [row for row in due if row.attempts >= MAX_ATTEMPTS]
-    _abandon(session, spent)
     lease_until = now + LEASE
-    rows = [row for row in due if row.attempts < MAX_ATTEMPTS]
+    rows = [row for row in due if _may_go(row, lease_until)]
+    _abandon(session, [row for row in due if not _may_go(row, lease_until)])
     if rows:
         leasing = update(table).where(table.c.id.in_([row.id for row in rows]))
         counted = {"fence": table.c.fence + 1, "attempts": table.c.attempts + 1}
-        session.connection().execute(leasing.values(next_due_at=lease_until, **counted))
+        # Whoever dies now says nothing any more: it may be sent, until record knows better.
+        sent_at = func.coalesce(table.c.maybe_sent_at, now)
+        session.connection().execute(
+            leasing.values(next_due_at=lease_until, maybe_sent_at=sent_at, **counted)
+        )
         set_timers(session, ((TimerKey(Lane.PUSH, lease_until, row.id), None) for row in rows))
-    return [Claim(row.id, row.fence + 1, row.attempts + 1, row.body, lease_until) for row in rows]
+    return [
+        Claim(row.id, row.fence + 1, row.attempts + 1, row.body, lease_until, row.maybe_sent_at)
+        for row in rows
+    ]
 
 
 def record(session: Session, outcomes: Sequence[Outcome]) -> int:
@@ -139,34 +160,42 @@ def _call(port: WeComPort, claim: Claim) -> Outcome:
     try:
         sent = port.send_app_message(claim.body)
     except WeComPaused as error:
-        return _held_back(claim, error)
+        return _later(claim, str(error), wait_s=error.wait_s, counts=False)
     except WeComRetryable as error:
-        return _again(claim, str(error), error.wait_s)
+        return _later(claim, str(error), wait_s=error.wait_s, maybe_sent=error.sent)
     except WeComMisconfigured as error:
         log.error("push_misconfigured", reason=str(error))
-        return _again(claim, str(error))
+        return _later(claim, str(error))
     except WeComRejected as error:
         return Outcome(claim, MessageState.ABANDONED, str(error))
     if sent.invalid_userids:
         unknown = ", ".join(sorted(sent.invalid_userids))
-        return Outcome(claim, MessageState.ABANDONED, f"WeCom does not know {unknown}", sent.msgid)
-    return Outcome(claim, MessageState.DELIVERED, msgid=sent.msgid)
-
-
-def _again(claim: Claim, reason: str, wait_s: float = 0.0) -> Outcome:
-    if claim.attempt >= MAX_ATTEMPTS:
-        return Outcome(claim, MessageState.ABANDONED, f"{GAVE_UP} after {claim.attempt} attempts: {reason}")
-    return Outcome(claim, MessageState.ENQUEUED, reason, wait_s=wait_s)
-
-
-def _held_back(claim: Claim, pause: WeComPaused) -> Outcome:
-    """Later, however often. Only what WeCom may have taken already must be sent while it still recognises the body."""
-    reason = str(pause)
-    if claim.attempt > 1 and pause.wait_s > LONGEST_PAUSE_S:
         return Outcome(
-            claim, MessageState.ABANDONED, f"{GAVE_UP}, held back too long: {reason}", counts=False
+            claim, MessageState.ABANDONED, f"WeCom does not know {unknown}", sent.msgid, maybe_sent=True
         )
-    return Outcome(claim, MessageState.ENQUEUED, reason, wait_s=pause.wait_s, counts=False)
+    return Outcome(claim, MessageState.DELIVERED, msgid=sent.msgid, maybe_sent=True)
+
+
+def _later(
+    claim: Claim, reason: str, *, wait_s: float = 0.0, counts: bool = True, maybe_sent: bool = False
+) -> Outcome:
+    """Another attempt, unless this was the last, or WeCom wants to be left alone until it knows the body no more."""
+    outcome = Outcome(claim, MessageState.ENQUEUED, reason, "", wait_s, counts, maybe_sent)
+    if counts and claim.attempt >= MAX_ATTEMPTS:
+        return replace(
+            outcome,
+            state=MessageState.ABANDONED,
+            reason=f"{GAVE_UP} after {claim.attempt} attempts: {reason}",
+        )
+    if not is_recognised(outcome.maybe_sent_at, claim.lease_until + timedelta(seconds=wait_s)):
+        return replace(
+            outcome, state=MessageState.ABANDONED, reason=f"{GAVE_UP}, held back too long: {reason}"
+        )
+    return outcome
+
+
+def _may_go(row: Any, lease_until: datetime) -> bool:
+    return row.attempts < MAX_ATTEMPTS and is_recognised(row.maybe_sent_at, lease_until)
 
 
 def _changes(outcome: Outcome, moment: clock.Moment) -> dict[str, Any]:
@@ -183,14 +212,18 @@ def _changes(outcome: Outcome, moment: clock.Moment) -> dict[str, Any]:
         "wecom_msgid": outcome.msgid[:REASON],
         "delivered_at": moment.business if delivered else None,
         "next_due_at": moment.real + wait if again else None,
+        "maybe_sent_at": outcome.maybe_sent_at,
     }
 
 
 def _abandon(session: Session, rows: Sequence[Any]) -> None:
-    """The process that made the last attempt never said what came of it."""
+    """The process that made the last attempt never said what came of it, or that was too long ago."""
     table = table_of(OutboundMessage)
     for row in rows:
-        reason = f"{GAVE_UP} after {row.attempts} attempts, the last one interrupted: {row.reason}"
+        why = f"after {row.attempts} attempts, the last one interrupted"
+        if row.attempts < MAX_ATTEMPTS:
+            why = "as WeCom may have taken it long ago and would show it twice"
+        reason = f"{GAVE_UP} {why}: {row.reason}"
         its = update(table).where(table.c.id == row.id)
         changes = {"state": MessageState.ABANDONED, "reason": reason[:REASON], "next_due_at": None}
         session.connection().execute(its.values(changes))

@@ -151,6 +151,7 @@ def _message_row(
         "next_due_at": moment.real,
         "delivered_at": None,
         "wecom_msgid": "",
+        "maybe_sent_at": None,
     }
 
 

@@ -58,7 +58,8 @@ class OutboundMessage(Base):
     """A message to one associate, rendered once: every attempt sends the identical body.
 
     `fence` counts claims; only the latest claim may record. While ENQUEUED it has one timer in the push lane at
-    `next_due_at`, in real time: when to try next or, while claimed, when the claim's lease ends.
+    `next_due_at`, in real time: when to try next or, while claimed, when the claim's lease ends. `maybe_sent_at`, real
+    too, is the claim of the first attempt that WeCom may have taken: from then on it recognises the body, for a while.
     """
 
     __tablename__ = "outbound_messages"
@@ -75,6 +76,7 @@ class OutboundMessage(Base):
     enqueued_at: Mapped[datetime]
     next_due_at: Mapped[datetime | None]
     delivered_at: Mapped[datetime | None]
+    maybe_sent_at: Mapped[datetime | None]
     wecom_msgid: Mapped[str] = mapped_column(String(255))
 
 

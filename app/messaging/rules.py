@@ -14,9 +14,9 @@ MAX_ATTEMPTS = 8
 FIRST_WAIT_S = 5.0
 WAIT_GROWS = 3.0
 LONGEST_WAIT_S = 3600.0
-# A frequency limit's pause costs no attempt; a message that had one is held back no longer than this, so that the
-# pause and all waits together stay within the same four hours.
-LONGEST_PAUSE_S = 2 * 3600.0
+# Pauses of a frequency limit and waits that WeCom asks for come on top, however many there are: a message that WeCom
+# may have taken is not sent again later than this after its first such attempt.
+REPEATABLE_FOR = timedelta(hours=3, minutes=30)
 # A claim's life: longer than the port's longest call.
 LEASE = timedelta(seconds=60)
 
@@ -27,6 +27,11 @@ def gather_at(now: datetime, deliver_by: datetime) -> datetime:
     Urgent is what shall be delivered within the hour. The wait lets what falls due together arrive together.
     """
     return now + (GATHER_URGENT if deliver_by - now < URGENT_WITHIN else GATHER)
+
+
+def is_recognised(maybe_sent_at: datetime | None, at: datetime) -> bool:
+    """Whether WeCom would surely show a message once that it may have taken then and is sent again now, at `at`."""
+    return maybe_sent_at is None or at - maybe_sent_at <= REPEATABLE_FOR
 
 
 def longest_wait(attempt: int) -> float:

@@ -183,6 +183,9 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("version", sa.Integer(), server_default="0", nullable=False))
         batch_op.create_index(batch_op.f("ix_external_contacts_unionid"), ["unionid"], unique=False)
 
+    with op.batch_alter_table("outbound_messages", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("maybe_sent_at", INSTANT, nullable=True))
+
     with op.batch_alter_table("work_items", schema=None) as batch_op:
         batch_op.add_column(
             sa.Column("kind", sa.String(length=16), server_default="follow_up", nullable=False)
@@ -224,6 +227,9 @@ def downgrade() -> None:
     with op.batch_alter_table("work_items", schema=None) as batch_op:
         batch_op.alter_column("member_id", existing_type=ID, nullable=False)
         batch_op.drop_column("kind")
+
+    with op.batch_alter_table("outbound_messages", schema=None) as batch_op:
+        batch_op.drop_column("maybe_sent_at")
 
     with op.batch_alter_table("external_contacts", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_external_contacts_unionid"))

@@ -92,6 +92,15 @@ class Office:
                 row.next_due_at = past
                 set_timers(session, [(TimerKey(Lane.PUSH, past, row.id), None)])
 
+    def age_sending(self, by: timedelta) -> None:
+        """As if whatever may have been sent had been so much earlier."""
+        with self.database.transaction() as session:
+            for row in session.scalars(
+                select(OutboundMessage).where(OutboundMessage.maybe_sent_at.is_not(None))
+            ):
+                assert row.maybe_sent_at is not None
+                row.maybe_sent_at -= by
+
     def check(self) -> None:
         """What always holds: timers are those of their owners, a gathered notice is in one message and no other."""
         with self.database.reading() as session:

@@ -11,12 +11,14 @@ import pytest
 from app import clock
 from app.messaging.delivery import Outcome, claim, record
 from app.messaging.models import MessageState
-from app.messaging.rules import LEASE, LONGEST_PAUSE_S, MAX_ATTEMPTS, longest_wait
+from app.messaging.rules import LEASE, MAX_ATTEMPTS, REPEATABLE_FOR, longest_wait
 from app.timers import Lane
 from app.wecom.errors import WeComMisconfigured, WeComPaused, WeComRejected, WeComRetryable
 from tests.messaging.conftest import Office
 
 TIMEOUT = WeComRetryable("message/send", "ReadTimeout", sent=True)
+NOT_REACHED = WeComRetryable("message/send", "NewConnectionError")
+TOO_LONG_S = REPEATABLE_FOR.total_seconds() + 1
 
 
 def test_a_message_is_delivered_as_it_was_rendered(office: Office):
@@ -92,19 +94,68 @@ def test_a_pause_costs_no_attempt_however_often_it_comes(office: Office):
 
 def test_a_long_pause_is_waited_for_by_what_wecom_has_not_seen(office: Office):
     office.digest()
-    office.wecom.answers.append(WeComPaused("message/send", "45009", wait_s=LONGEST_PAUSE_S + 1))
+    office.wecom.answers.append(WeComPaused("message/send", "45009", wait_s=TOO_LONG_S))
     office.deliver()
     assert (office.message().state, office.message().attempts) == (MessageState.ENQUEUED, 0)
 
 
 def test_a_pause_wecom_would_not_recognise_the_body_after_ends_the_message(office: Office):
     office.digest()
-    office.wecom.answers.extend([TIMEOUT, WeComPaused("message/send", "45009", wait_s=LONGEST_PAUSE_S + 1)])
+    office.wecom.answers.extend([TIMEOUT, WeComPaused("message/send", "45009", wait_s=TOO_LONG_S)])
     office.deliver()
     office.make_due()
     office.deliver()
     assert (office.message().state, office.message().attempts) == (MessageState.ABANDONED, 1)
     assert "held back too long" in office.message().reason
+
+
+def test_pauses_that_are_short_each_end_what_wecom_would_not_recognise_after_them_all(office: Office):
+    office.digest()
+    pauses = [WeComPaused("message/send", "45009", wait_s=5400)] * 5
+    office.wecom.answers.extend([TIMEOUT, *pauses])
+    office.deliver()
+    for asked in (2, 3):
+        office.make_due()
+        office.deliver()
+        assert (office.message().state, len(office.wecom.bodies)) == (MessageState.ENQUEUED, asked)
+        office.age_sending(timedelta(seconds=5400))
+    office.make_due()
+    office.deliver()
+    assert office.message().state == MessageState.ABANDONED
+    assert "held back too long" in office.message().reason
+
+
+def test_pauses_do_not_end_what_never_reached_wecom(office: Office):
+    office.digest()
+    office.wecom.answers.extend([NOT_REACHED, WeComPaused("message/send", "45009", wait_s=TOO_LONG_S)])
+    office.deliver()
+    assert office.message().maybe_sent_at is None
+    office.make_due()
+    office.deliver()
+    assert (office.message().state, office.message().attempts) == (MessageState.ENQUEUED, 1)
+
+
+def test_the_first_attempt_that_may_have_been_sent_counts(office: Office):
+    office.digest()
+    office.wecom.answers.extend([TIMEOUT, NOT_REACHED, TIMEOUT])
+    office.deliver()
+    first = office.message().maybe_sent_at
+    assert first is not None
+    for _ in range(2):
+        office.make_due()
+        office.deliver()
+        assert office.message().maybe_sent_at == first
+
+
+def test_what_a_dead_process_may_have_sent_long_ago_is_not_sent_again(office: Office):
+    office.digest()
+    office.database.in_transaction(lambda session: claim(session, 1))  # and nothing more is heard
+    office.age_sending(REPEATABLE_FOR)
+    office.make_due()
+    office.deliver()
+    assert office.wecom.bodies == []
+    assert office.message().state == MessageState.ABANDONED
+    assert "would show it twice" in office.message().reason
 
 
 @pytest.mark.parametrize("error", [TIMEOUT, WeComMisconfigured("gettoken", 40001, "invalid credential")])

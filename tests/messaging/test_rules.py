@@ -7,7 +7,15 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.messaging.rules import LEASE, LONGEST_PAUSE_S, MAX_ATTEMPTS, gather_at, longest_wait, wait_after
+from app.messaging.rules import (
+    LEASE,
+    MAX_ATTEMPTS,
+    REPEATABLE_FOR,
+    gather_at,
+    is_recognised,
+    longest_wait,
+    wait_after,
+)
 from app.wecom.bodies import DUPLICATE_CHECK_S
 from app.wecom.client import LONGEST_CALL_S
 
@@ -38,7 +46,14 @@ def test_waits_grow():
 
 def test_all_attempts_end_while_wecom_still_recognises_the_body():
     waits_s = sum(longest_wait(attempt) for attempt in range(1, MAX_ATTEMPTS))
-    assert waits_s + MAX_ATTEMPTS * LEASE.total_seconds() + LONGEST_PAUSE_S < DUPLICATE_CHECK_S
+    assert waits_s + MAX_ATTEMPTS * LEASE.total_seconds() < REPEATABLE_FOR.total_seconds()
+    assert (REPEATABLE_FOR + LEASE).total_seconds() < DUPLICATE_CHECK_S
+
+
+def test_what_was_never_sent_may_be_sent_whenever():
+    assert is_recognised(None, NOW)
+    assert is_recognised(NOW - REPEATABLE_FOR, NOW)
+    assert not is_recognised(NOW - REPEATABLE_FOR - timedelta(microseconds=1), NOW)
 
 
 def test_a_lease_outlasts_a_call():
