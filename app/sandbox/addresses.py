@@ -21,6 +21,6 @@ def getcallbackip(call: Call) -> Answer:
 
 
 ENDPOINTS = {
-    "get_api_domain_ip": Endpoint(get_api_domain_ip),
-    "getcallbackip": Endpoint(getcallbackip),
+    "get_api_domain_ip": Endpoint(get_api_domain_ip, lists=("ip_list",)),
+    "getcallbackip": Endpoint(getcallbackip, lists=("ip_list",)),
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -199,13 +200,12 @@ TEXTS = {
 
 
 class WeComError(Exception):
-    """A refusal in WeCom's manner: an error code, and fields that the answer carries all the same."""
+    """A refusal in WeCom's manner: an error code."""
 
-    def __init__(self, code: int, detail: str = "", **fields: Any) -> None:
+    def __init__(self, code: int, detail: str = "") -> None:
         super().__init__(code, detail)
         self.code = code
         self.detail = detail
-        self.fields = fields
 
 
 def ok(**fields: Any) -> Answer:
@@ -213,8 +213,8 @@ def ok(**fields: Any) -> Answer:
     return {"errcode": 0, "errmsg": "ok", **fields}
 
 
-def refusal(error: WeComError, ip: str, now: int) -> Answer:
-    """The error body of facts 2: short text, hint, the caller's address, where to read more.
+def refusal(error: WeComError, ip: str, now: int, lists: Iterable[str] = ()) -> Answer:
+    """The error body of facts 2: short text, hint, the caller's address, where to read more, and empty `lists`.
 
     errmsg is for people: facts 2 says never to compare it. HTTP status stays 200.
     """
@@ -224,4 +224,4 @@ def refusal(error: WeComError, ip: str, now: int) -> Answer:
     hint = f"{now // 1_000_000}_{secrets.randbelow(100)}_{secrets.token_hex(16)}"
     page = f"https://open.work.weixin.qq.com/devtool/query?e={error.code}"
     message = f"{text}, hint: [{hint}], from ip: {ip}, more info at {page}"
-    return {"errcode": error.code, "errmsg": message, **error.fields}
+    return {"errcode": error.code, "errmsg": message, **{name: [] for name in lists}}

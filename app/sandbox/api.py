@@ -121,7 +121,8 @@ def _answer(world: World, path: str, crowded: bool) -> Response:
     try:
         return _json(_dispatch(world, path, crowded))
     except WeComError as error:
-        return _json(refusal(error, request.remote_addr or "", world.clock.now()))
+        lists = ENDPOINTS[path].lists if path in ENDPOINTS else ()
+        return _json(refusal(error, request.remote_addr or "", world.clock.now(), lists))
 
 
 def _refuse(errcode: int) -> Response:

@@ -71,7 +71,8 @@ class Endpoint:
     """What answers a path, and who may ask (facts, appendix A); 48002 for anybody else.
 
     `post` refuses GET; `contacts`, `pay` and `living` need the app to be on the list of 客户联系, 对外收款 or 直播;
-    `sync` needs the contacts-sync secret; `mini_program` an app with a linked mini program.
+    `sync` needs the contacts-sync secret; `mini_program` an app with a linked mini program. `lists`: fields that a
+    refusal carries as well, empty (facts 2).
     """
 
     answer: Callable[[Call], Answer | Download]
@@ -81,6 +82,7 @@ class Endpoint:
     living: bool = False
     sync: bool = False
     mini_program: bool = False
+    lists: tuple[str, ...] = ()
 
 
 def text_of(body: Body, name: str, missing: int = 40058) -> str:

@@ -48,7 +48,7 @@ def list_contacts(call: Call) -> Answer:
         )
         ids = [row["external_userid"] for row in rows]
     if not ids:
-        raise WeComError(84061, external_userid=[])
+        raise WeComError(84061)
     return ok(external_userid=ids)
 
 
@@ -66,7 +66,7 @@ def get_contact(call: Call) -> Answer:
         page = [row for row in rows[:FOLLOWERS_A_PAGE] if scope.sees(connection, row["userid"])]
         shown = [_as_follower(connection, row) for row in page]
     if not page and not call.args.get("cursor"):
-        raise WeComError(40096 if rows else 84061, follow_user=[])
+        raise WeComError(40096 if rows else 84061)
     answer = ok(external_contact=contact, follow_user=shown)
     if len(rows) > FOLLOWERS_A_PAGE:
         answer["next_cursor"] = _encode_cursor([rows[FOLLOWERS_A_PAGE - 1]["userid"]])
@@ -165,7 +165,7 @@ def _licensed(connection: sqlite3.Connection, users: list[str]) -> tuple[list[st
     licensed = [userid for userid in users if userid.lower() not in without]
     unlicensed = [userid for userid in users if userid.lower() in without]
     if not licensed:
-        raise WeComError(701008, external_contact_list=[])
+        raise WeComError(701008)
     return licensed, unlicensed
 
 
@@ -263,10 +263,14 @@ def _decode_cursor(cursor: str, parts: int) -> list[str]:
 
 
 ENDPOINTS = {
-    "externalcontact/get_follow_user_list": Endpoint(get_follow_user_list, contacts=True),
-    "externalcontact/list": Endpoint(list_contacts, contacts=True),
-    "externalcontact/get": Endpoint(get_contact, contacts=True),
-    "externalcontact/batch/get_by_user": Endpoint(batch_by_user, post=True, contacts=True),
+    "externalcontact/get_follow_user_list": Endpoint(
+        get_follow_user_list, contacts=True, lists=("follow_user",)
+    ),
+    "externalcontact/list": Endpoint(list_contacts, contacts=True, lists=("external_userid",)),
+    "externalcontact/get": Endpoint(get_contact, contacts=True, lists=("follow_user",)),
+    "externalcontact/batch/get_by_user": Endpoint(
+        batch_by_user, post=True, contacts=True, lists=("external_contact_list",)
+    ),
     "externalcontact/remark": Endpoint(remark, post=True, contacts=True),
     "externalcontact/convert_to_openid": Endpoint(convert_to_openid, post=True, contacts=True),
     "externalcontact/unionid_to_external_userid": Endpoint(

@@ -131,7 +131,7 @@ def _next(cursor: str) -> dict[str, Any]:
 
 
 ENDPOINTS = {
-    "externalpay/get_bill_list": Endpoint(list_bills, post=True, pay=True),
+    "externalpay/get_bill_list": Endpoint(list_bills, post=True, pay=True, lists=("bill_list",)),
     "externalpay/get_payment_info": Endpoint(get_payment, post=True, pay=True),
     "externalpay/get_fund_flow": Endpoint(list_flows, post=True, pay=True),
 }

@@ -159,7 +159,7 @@ def _groups(connection: sqlite3.Connection, ids: list[str]) -> list[sqlite3.Row]
         for group_id in ids
     ]
     if None in rows:
-        raise WeComError(40068, tag_group=[])
+        raise WeComError(40068)
     return rows
 
 
@@ -169,7 +169,7 @@ def _holding(connection: sqlite3.Connection, tag_ids: list[str]) -> list[dict[st
         connection.execute("SELECT * FROM tag WHERE tag_id = ?", (tag_id,)).fetchone() for tag_id in tag_ids
     ]
     if None in rows:
-        raise WeComError(40068, tag_group=[])
+        raise WeComError(40068)
     groups = _groups(connection, list(dict.fromkeys(row["group_id"] for row in rows)))
     return [
         _as_group(group, [row for row in rows if row["group_id"] == group["group_id"]], deleted=True)
@@ -197,7 +197,9 @@ def _common(row: sqlite3.Row, deleted: bool) -> dict[str, Any]:
 
 
 ENDPOINTS = {
-    "externalcontact/get_corp_tag_list": Endpoint(get_corp_tag_list, post=True, contacts=True),
+    "externalcontact/get_corp_tag_list": Endpoint(
+        get_corp_tag_list, post=True, contacts=True, lists=("tag_group",)
+    ),
     "externalcontact/add_corp_tag": Endpoint(add_corp_tag, post=True, contacts=True),
     "externalcontact/edit_corp_tag": Endpoint(edit_corp_tag, post=True, contacts=True),
     "externalcontact/del_corp_tag": Endpoint(del_corp_tag, post=True, contacts=True),
