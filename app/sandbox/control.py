@@ -163,6 +163,14 @@ def revoke_tokens() -> Response:
         return jsonify(revoked=tokens.revoke_all(connection))
 
 
+@control.post("/tokens/expire")
+def expire_tokens() -> Response:
+    """End every access token before its time, as if its two hours were over (42001)."""
+    world = world_of()
+    with world.store.writing() as connection:
+        return jsonify(expired=tokens.expire_all(connection, world.clock.real_now()))
+
+
 @control.post("/verify-signature")
 def verify_signature() -> Response:
     """What the WeCom client asks before it lets a page in: {kind: corp|agent, url, timestamp, nonceStr,

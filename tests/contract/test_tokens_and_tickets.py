@@ -10,7 +10,7 @@ from app.wecom.app import WeComApp
 from app.wecom.jssdk import sign
 from app.wecom.port import Credentials
 from tests.contract.conftest import Place, refused
-from tests.wecom.local_sandbox import LocalSandbox
+from tests.wecom.local_sandbox import Counted, LocalSandbox
 
 
 def test_a_token_is_lent_and_good(wecom: WeComApp, place: Place):
@@ -74,3 +74,12 @@ def test_signatures_match_the_official_sample():
     ticket = "sM4AOVdWfPE4DxkXGEs8VMCPGGVi4C3VM0P37wVUCFvkVAy_90u5h9nbSlYy3-Sl-HhTdfl2fzFy1AOcHKP7qg"
     signed = sign(ticket, "http://mp.weixin.qq.com?params=value", 1414587457, "Wm3WZYTPz0wzccnW")
     assert signed.signature == "0f9de62fce790f9a083d5c99e95740ceb90c27ed"
+
+
+def test_a_token_that_ends_before_its_time_is_bought_anew(corp: LocalSandbox):
+    wecom = corp.app()
+    wecom.addresses.of_api()
+    bought = Counted(corp)
+    assert corp.control("POST", "tokens/expire")["expired"] == 1
+    assert wecom.addresses.of_api()
+    assert (bought["gettoken"], bought["get_api_domain_ip"]) == (1, 2)

@@ -76,6 +76,15 @@ def test_an_expired_token_is_42001_and_a_revoked_one_40014(api, machine):
     assert api.get("user/get", userid="lina")["errcode"] == 40014
 
 
+def test_tokens_can_be_ended_before_their_time(api):
+    assert answer_of(api.client.post("/sandbox/tokens/expire")) == {"expired": 1}
+    assert api.get("user/get", userid="lina")["errcode"] == 42001
+    assert answer_of(api.client.post("/sandbox/tokens/expire")) == {"expired": 0}
+    ended, api.token = api.token, api.fresh_token()
+    assert api.token != ended
+    assert api.get("user/get", userid="lina")["errcode"] == 0
+
+
 def test_a_fast_forward_ends_no_token(api, travel_to):
     travel_to(90 * 24 * HOUR)
     assert api.get("user/get", userid="lina")["errcode"] == 0
