@@ -1,4 +1,8 @@
-"""Which pairs of member and customer are being written right now: a second writer is refused (facts 3.5, 45035)."""
+"""What is being written right now: a second writer is refused.
+
+Pairs of member and customer while tags are marked (facts 3.5, 45035), and welcome codes while one is used (facts 3.7,
+41096): the latter as the pair ("welcome_code", code).
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from app.sandbox.answers import WeComError
+
+WELCOME = "welcome_code"
 
 
 class BusyPairs:
@@ -17,10 +23,10 @@ class BusyPairs:
         self._pairs: set[tuple[str, str]] = set()
 
     @contextmanager
-    def with_pair(self, userid: str, external_userid: str) -> Iterator[None]:
-        """Have the pair to oneself; WeComError 45035 when somebody else has it."""
+    def with_pair(self, userid: str, external_userid: str, otherwise: int = 45035) -> Iterator[None]:
+        """Have the pair to oneself; raises WeComError `otherwise` when somebody else has it."""
         if not self.hold(userid, external_userid):
-            raise WeComError(45035)
+            raise WeComError(otherwise)
         try:
             yield
         finally:

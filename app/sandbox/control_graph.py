@@ -192,7 +192,10 @@ def put_switches(userid: str) -> Response:
 
 @control_graph.route("/busy/<userid>/<external_userid>", methods=["PUT", "DELETE"])
 def hold_pair(userid: str, external_userid: str) -> Response:
-    """PUT: as if another call marked the pair until DELETE; mark_tag gets 45035 meanwhile."""
+    """PUT: as if another call marked the pair until DELETE; mark_tag gets 45035 meanwhile.
+
+    With `welcome_code` and a code: as if another app sent that welcome; send_welcome_msg gets 41096.
+    """
     busy = world_of().busy
     if request.method == "DELETE":
         busy.release(userid, external_userid)

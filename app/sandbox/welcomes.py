@@ -6,8 +6,9 @@ import json
 import secrets
 import sqlite3
 
-from app.sandbox import attachments, welcome_codes
+from app.sandbox import attachments, chats, welcome_codes
 from app.sandbox.answers import Answer, WeComError, ok
+from app.sandbox.busy import WELCOME
 from app.sandbox.calls import Body, Call, Endpoint, object_of, text_of, whole_number
 
 TEMPLATES_MOST = 100
@@ -17,17 +18,19 @@ KINDS = ("image", "link", "miniprogram", "file", "video")
 def send_welcome_msg(call: Call) -> Answer:
     """externalcontact/send_welcome_msg: the member's first words to a new customer, once for a code.
 
-    Text and each attachment are a message of their own in the chat. Raises 41049 without a code, 41050 for one
-    that is unknown or over, 41051 when the welcome was sent or the two talk already, 40058 for no content,
-    41064 above nine attachments, 41065 for an unknown kind, 40007 for media. The code is used up by success alone.
+    Text and each attachment are a message of their own in the chat. Raises 41049 without a code, 41096 while another
+    app's call with it is under way, 41050 for one that is unknown or over, 41051 when the welcome was sent or the two
+    talk already, 40058 for no content, 41064 above nine attachments, 41065 for an unknown kind, 40007 for media. The
+    code is used up by success alone.
     """
     body = call.body()
     code = text_of(body, "welcome_code", 41049)
-    with call.world.store.writing() as connection:
+    alone = call.world.busy.with_pair(WELCOME, code, otherwise=41096)
+    with alone, call.world.store.writing() as connection:
         content = json.loads(attachments.content_of(connection, call.now, body))
         userid, external_userid = welcome_codes.redeem(connection, call.world, code)
         for message in attachments.as_chat(content):
-            _say(connection, call.now, (userid, external_userid), message)
+            chats.append_welcome(connection, call.now, userid, external_userid, message)
     return ok()
 
 
@@ -98,15 +101,6 @@ def _own(connection: sqlite3.Connection, call: Call, body: Body) -> sqlite3.Row:
     if row["agent_id"] != call.app.agent_id:
         raise WeComError(41058)
     return row
-
-
-def _say(connection: sqlite3.Connection, now: int, pair: tuple[str, str], message: Body) -> None:
-    msgtype = message["msgtype"]
-    connection.execute(
-        """INSERT INTO chat_message (userid, external_userid, sender, msgtype, body, sent_at, read_at)
-           VALUES (?, ?, 'associate', ?, ?, ?, ?)""",
-        (*pair, msgtype, json.dumps(message[msgtype], ensure_ascii=False), now, now),
-    )
 
 
 _PATH = "externalcontact/group_welcome_template"

@@ -85,9 +85,11 @@ def test_while_another_app_sends_it_is_worth_one_more_try(
     corp: LocalSandbox, wecom: WeComApp, customers: Customers
 ):
     met = customers.add("lina")
-    corp.plant(SEND, "errcode", value=41096)
+    held = f"graph/busy/welcome_code/{met['welcome_code']}"
+    corp.control("PUT", held)
     with pytest.raises(WeComRetryable, match="41096"):
         wecom.welcomes.send(met["welcome_code"], content="您好")
+    corp.control("DELETE", held)
     assert wecom.welcomes.send(met["welcome_code"], content="您好") is WelcomeOutcome.SENT
 
 

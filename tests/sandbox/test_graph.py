@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import pytest
+from flask import Flask
 
+from app.sandbox.busy import WELCOME as WELCOME_CODE
+from app.sandbox.calls import World
 from tests.sandbox.corp import OTHER_SECRET, SECOND, Api, Machine, answer_of
+from tests.sandbox.receiver import wait_until
 
 WELCOME = "externalcontact/send_welcome_msg"
 
@@ -52,6 +57,25 @@ def test_both_apps_have_the_code_and_the_first_one_wins(api: Api, other_app: Api
     code = do(api, "add", userid="idle", customer="甲")["welcome_code"]
     assert welcome(other_app, code) == 0
     assert welcome(api, code) == 41051
+
+
+def test_two_apps_that_send_one_welcome_at_once_do_not_both_pass(sandbox: Flask, api: Api, other_app: Api):
+    """The second is told so while the first is at it, and afterwards that it is done."""
+    world: World = sandbox.extensions["sandbox"]
+    code = do(api, "add", userid="idle", customer="甲")["welcome_code"]
+    rival, first = Api(sandbox.test_client()), []
+
+    def send() -> None:
+        first.append(welcome(rival, code))
+
+    with world.store.writing():  # the first call has the code and waits for the file
+        sending = threading.Thread(target=send)
+        sending.start()
+        wait_until(lambda: world.busy.is_held(WELCOME_CODE, code))
+        second = welcome(other_app, code)
+    sending.join()
+    assert (first, second) == ([0], 41096)
+    assert welcome(other_app, code) == 41051
 
 
 def test_a_welcome_refused_for_its_content_can_be_sent_again(api: Api):
