@@ -141,6 +141,28 @@ def test_a_wrong_notice_is_refused(send_raw: Any, changes: dict[str, Any], errco
         send_raw(NoticeCard("标题", "", (), URL), **changes)
 
 
+LONG = "很" * 300  # facts 3.14 recommend 4 to 128 characters
+
+
+@pytest.mark.parametrize(
+    ("card", "changes"),
+    [
+        (NoticeCard(LONG, LONG, (("门" * 30, LONG),), URL), {}),
+        (NoticeCard("标题", "", (), URL), {"source": {"desc": LONG, "desc_color": 1}}),
+        (NoticeCard("标题", "", (), URL), {"emphasis_content": {"title": LONG, "desc": LONG}}),
+        (NoticeCard("标题", "", (), URL), {"quote_area": {"title": LONG, "quote_text": LONG}}),
+        (NoticeCard("标题", "", (), URL), {"jump_list": [{"type": 1, "title": LONG, "url": URL}]}),
+        (PictureCard(LONG, LONG, "https://example.com/a.png", ((LONG, LONG),) * 4, URL), {}),
+        (buttons(title=LONG, subtitle=LONG, buttons=(Button(LONG, "key"),)), {}),
+        (buttons(menu=(replace(MENU[0], text=LONG),)), {}),
+        (vote(title=LONG, submit=LONG), {}),
+        (select(questions=(replace(SIZES, title=LONG),)), {}),
+    ],
+)
+def test_texts_longer_than_recommended_are_not_refused(send_raw: Any, card: Any, changes: dict[str, Any]):
+    assert send_raw(card, **changes)["errcode"] == 0
+
+
 def test_a_task_id_is_used_once(able: LocalSandbox, send: Any):
     card = buttons()
     send(card)

@@ -31,6 +31,19 @@ def test_what_may_have_happened_is_said_and_done_again_without_a_double(
     assert len(corp.messages(userid)) == 1
 
 
+def test_a_bad_gateway_after_the_effect_leaves_one_message(corp: LocalSandbox):
+    """Whoever answers 502 may have passed the call on; what it says is no JSON."""
+    userid, wecom = samples.new_member(corp), corp.app()
+    body = render(OURS.agent_id, (userid,), Text("一次就好"))
+    script(corp, {"path": SEND, "kind": "http500_after", "value": 502, "times": None})
+    with pytest.raises(WeComRetryable) as caught:
+        wecom.send_app_message(body)
+    assert caught.value.sent
+    script(corp)
+    assert wecom.send_app_message(body).msgid
+    assert len(corp.messages(userid)) == 1
+
+
 def test_a_question_is_asked_again_over_a_new_connection(corp: LocalSandbox):
     wecom = corp.app()
     wecom.addresses.of_api()

@@ -142,6 +142,14 @@ def test_a_malformed_answer_comes_after_the_effect(api):
     assert len(api.received("lina")) == 1
 
 
+def test_a_bad_gateway_comes_after_the_effect(api):
+    plant(api.client, {"path": "message/send", "kind": "http500_after"})
+    body = {"touser": "lina", "agentid": AGENT, "msgtype": "text", "text": {"content": "您好"}}
+    answer = api.client.post(f"/cgi-bin/message/send?access_token={api.token}", json=body)
+    assert (answer.status_code, answer.mimetype) == (502, "text/html")
+    assert len(api.received("lina")) == 1
+
+
 def test_a_dropped_answer_comes_after_the_effect(api):
     """The length announced is longer than what comes, so no client can take it for whole."""
     plant(api.client, {"path": "message/send", "kind": "drop_answer"})
