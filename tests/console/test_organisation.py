@@ -87,7 +87,7 @@ def apply(client: FlaskClient, database: Database, corp: Corp, page: str, **tick
 
 def row_of(text: str, name: str) -> dict[str, str]:
     """The hidden fields of a department's row."""
-    row = next(part for part in text.split("<tr>") if f">{name}<" in part)
+    row = next(part for part in text.split("<tr ") if f">{name}<" in part)
     return dict(re.findall(r'name="(department|was)" value="([\w]+)"', row))
 
 

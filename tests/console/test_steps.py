@@ -28,7 +28,7 @@ def page(client: FlaskClient, path: str) -> str:
 
 def counts(text: str) -> dict[str, tuple[str, int]]:
     """Reason → the address behind its count, and the count."""
-    row = re.compile(r'<td>([^<]+)</td><td class="number"><a href="(/console/steps[^"]+)">([\d,]+)</a>')
+    row = re.compile(r'<td [^>]+>([^<]+)</td><td [^>]+><a href="(/console/steps[^"]+)">([\d,]+)</a>')
     return {reason: (path, int(number)) for reason, path, number in row.findall(text)}
 
 
