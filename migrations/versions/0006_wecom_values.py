@@ -23,7 +23,6 @@ def upgrade() -> None:
         sa.Column("renewing_until", INSTANT, nullable=True),
         sa.Column("holder", sa.String(length=32), nullable=True),
         sa.PrimaryKeyConstraint("key", name=op.f("pk_wecom_values")),
-        comment="what processes without Redis share of WeCom's",
     )
 
 
