@@ -17,7 +17,7 @@ SELECT follow.userid, person.name, person.position, department.name AS departmen
     last.sender, last.msgtype, last.body, coalesce(last.sent_at, follow.createtime * 1000000) AS sent_at
 FROM follow JOIN person USING (userid) JOIN department ON department.id = person.department_id
 LEFT JOIN chat_message AS last ON last.id = (SELECT max(id) FROM chat_message
-    WHERE chat_message.userid = follow.userid AND chat_message.external_userid = follow.external_userid)
+    WHERE chat_message.userid = follow.userid AND chat_message.external_userid = follow.external_userid AND delivered)
 WHERE follow.external_userid = ? AND follow.stage != 'one_way' ORDER BY sent_at DESC, follow.userid LIMIT ?
 """
 _MOMENTS = """

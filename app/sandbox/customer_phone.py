@@ -77,7 +77,8 @@ def feed() -> Response:
             "offers": customer_inbox.offers_to(connection, me),
         }
         if args.get("chat"):
-            said = chats.messages_of(connection, args["chat"], me, args.get("chat_after", 0, type=int))
+            after = args.get("chat_after", 0, type=int)
+            said = chats.messages_of(connection, args["chat"], me, after, arrived=True)
             new["chat"] = [{**one, "sent_ms": one["sent_at"] // 1_000} for one in said]
     return jsonify(**new, now_ms=world.clock.now() // 1_000)
 

@@ -21,7 +21,7 @@ TAG_LISTS_MOST = 100
 _REACHABLE = """
 SELECT follow.userid, follow.external_userid,
     coalesce((SELECT max(sent_at) FROM chat_message WHERE chat_message.userid = follow.userid
-        AND chat_message.external_userid = follow.external_userid), 0) AS chatted_at, follow.createtime
+        AND chat_message.external_userid = follow.external_userid AND delivered), 0) AS chatted_at, follow.createtime
 FROM follow JOIN person ON person.userid = follow.userid
 WHERE person.status = 1 AND person.contacts_enabled AND follow.stage = 'mutual'
     AND (:seen IS NULL OR follow.userid COLLATE NOCASE IN (SELECT value FROM json_each(:seen)))

@@ -64,7 +64,7 @@ def chats_of(connection: sqlite3.Connection, userid: str) -> list[dict[str, Any]
     """The chats with something said, the latest first, each with its last message and unread count."""
     rows = connection.execute(
         """SELECT followed.external_userid, followed.name, followed.remark, last.sender, last.msgtype,
-                  last.body, last.sent_at, chat.unread
+                  last.body, last.sent_at, last.delivered, chat.unread
            FROM (SELECT external_userid, max(id) AS last_id, sum(read_at IS NULL) AS unread
                  FROM chat_message WHERE userid = ? GROUP BY external_userid) AS chat
            JOIN chat_message AS last ON last.id = chat.last_id
@@ -73,7 +73,12 @@ def chats_of(connection: sqlite3.Connection, userid: str) -> list[dict[str, Any]
         (userid, CHATS_SHOWN),
     )
     return [
-        {**_named(row), "unread": row["unread"], "sent_ms": row["sent_at"] // 1_000, "last": summary_of(row)}
+        {
+            **_named(row),
+            "unread": row["unread"],
+            "sent_ms": row["sent_at"] // 1_000,
+            "last": summary_of(row) if row["delivered"] else f"[未送达] {summary_of(row)}",
+        }
         for row in rows
     ]
 

@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from app.sandbox import chats, hosts, inbox, travel, workbench
 from app.sandbox.api import world_of
-from app.sandbox.chats import NoSuchChat
+from app.sandbox.chats import CustomerLeft, NoSuchChat
 from app.sandbox.control_input import Item, WrongInput
 from app.sandbox.guard import refuse_strangers
 from app.sandbox.people import find_person
@@ -38,6 +38,12 @@ def say_wrong(error: WrongInput) -> tuple[Response, int]:
 def say_no_chat(_: NoSuchChat) -> tuple[Response, int]:
     """404: not a customer of this member."""
     return jsonify(error="对方不是你的客户"), 404
+
+
+@phone.errorhandler(CustomerLeft)
+def say_left(_: CustomerLeft) -> tuple[Response, int]:
+    """404: the customer has no chat with this member any more."""
+    return jsonify(error="对方已删除你，说不了话"), 404
 
 
 @phone.get("/phone")

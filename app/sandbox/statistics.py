@@ -74,7 +74,7 @@ def _day(connection: sqlite3.Connection, userids: str, day: date) -> dict[str, A
 _SAID = """
 SELECT userid, external_userid, sender, sent_at FROM chat_message
 WHERE userid COLLATE NOCASE IN (SELECT value FROM json_each(:userids))
-    AND sent_at >= :begin AND sent_at < :end ORDER BY userid, external_userid, id
+    AND delivered AND sent_at >= :begin AND sent_at < :end ORDER BY userid, external_userid, id
 """
 _COUNTS = """
 SELECT (SELECT count(*) FROM callback WHERE copy_of IS NULL AND emitted_at >= :begin AND emitted_at < :end

@@ -87,7 +87,8 @@ CREATE TABLE chat_message (
     msgtype TEXT NOT NULL,
     body TEXT NOT NULL,
     sent_at INTEGER NOT NULL,
-    read_at INTEGER
+    read_at INTEGER,
+    delivered INTEGER NOT NULL DEFAULT 1
 );
 CREATE INDEX chat_message_by_chat ON chat_message (userid, external_userid, id);
 CREATE INDEX chat_message_unread ON chat_message (userid) WHERE read_at IS NULL;

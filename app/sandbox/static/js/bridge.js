@@ -71,6 +71,7 @@ const HANDLERS = {
     return context.externalUserId ? { userId: context.externalUserId } : { err: 'fail without context of external contact' };
   },
 
+  // Says ok for a message that is not delivered too, as WeCom's client does: the red mark is in the chat only.
   async sendChatMessage(params, { context }) {
     if (!context.externalUserId) return { err: 'fail without context of external contact' };
     await ask(`/phone/chats/${encodeURIComponent(context.externalUserId)}`, { ...params, from: 'associate' });

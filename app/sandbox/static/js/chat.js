@@ -4,6 +4,7 @@ import { asStamp } from './format.js';
 import { appendTo, head, log } from './parts.js';
 
 const PAUSE_MS = 5 * 60 * 1000;
+const NOT_DELIVERED = '对方已开启好友验证，你还不是对方的好友，这条消息没有送达。';
 
 export class ChatScreen {
   // `chat`: { id, name, note, me: 'associate' | 'customer', back, end, tabs, buttons: [[text, from, title]], say(from, content) }.
@@ -40,7 +41,7 @@ export class ChatScreen {
     const fresh = messages.filter(message => message.id > this.after);
     if (!fresh.length) return;
     this.after = fresh[fresh.length - 1].id;
-    appendTo(this.list, fresh.map(message => [this.stamp(message.sent_ms), this.bubble(message)]).flat().filter(Boolean));
+    appendTo(this.list, fresh.map(message => [this.stamp(message.sent_ms), this.bubble(message), message.delivered ? null : el('p', { class: 'not-delivered' }, NOT_DELIVERED)]).flat().filter(Boolean));
     if (this.chat.read) this.chat.read();
   }
 
@@ -55,7 +56,8 @@ export class ChatScreen {
     const mine = message.from === this.chat.me;
     const face = mine ? el('span', { class: 'avatar tint-0', 'aria-hidden': 'true' }, '我') : avatar(this.chat.name, this.chat.id);
     return el('div', { class: mine ? 'said mine' : 'said' }, face,
-      el('div', { class: 'bubble' }, el('span', { class: 'sr' }, mine ? '我：' : `${this.chat.name}：`), ...this.content(message)));
+      el('div', { class: 'bubble' }, el('span', { class: 'sr' }, mine ? '我：' : `${this.chat.name}：`), ...this.content(message)),
+      message.delivered ? null : el('span', { class: 'failed' }, el('span', { 'aria-hidden': 'true' }, '!'), el('span', { class: 'sr' }, '未送达')));
   }
 
   content({ msgtype, body }) {
