@@ -200,12 +200,13 @@ TEXTS = {
 
 
 class WeComError(Exception):
-    """A refusal in WeCom's manner: an error code."""
+    """A refusal in WeCom's manner: an error code, and fields that the answer carries all the same."""
 
-    def __init__(self, code: int, detail: str = "") -> None:
+    def __init__(self, code: int, detail: str = "", **fields: Any) -> None:
         super().__init__(code, detail)
         self.code = code
         self.detail = detail
+        self.fields = fields
 
 
 def ok(**fields: Any) -> Answer:
@@ -224,4 +225,4 @@ def refusal(error: WeComError, ip: str, now: int, lists: Iterable[str] = ()) -> 
     hint = f"{now // 1_000_000}_{secrets.randbelow(100)}_{secrets.token_hex(16)}"
     page = f"https://open.work.weixin.qq.com/devtool/query?e={error.code}"
     message = f"{text}, hint: [{hint}], from ip: {ip}, more info at {page}"
-    return {"errcode": error.code, "errmsg": message, **{name: [] for name in lists}}
+    return {"errcode": error.code, "errmsg": message, **{name: [] for name in lists}, **error.fields}
