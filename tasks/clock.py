@@ -15,8 +15,9 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from sqlalchemy.exc import DBAPIError
 
 from app import clock, failpoints
-from app.intake.wecom.syncs import ensure_syncs
+from app.intake.wecom.heartbeats import Beating, keep_beating
 from app.lanes import Deadline
+from app.timers import Lane
 from app.wecom.sandbox_control import SandboxControl
 from config.logging import configure_logging
 from config.settings import Mode, Settings
@@ -48,10 +49,6 @@ def main() -> None:
     else:
         control = SandboxControl(settings.wecom_api_url)
         scheduler.add_job(_travel, "interval", args=[hands, control], seconds=TRAVEL_EVERY_S, id="travel")
-    try:
-        hands.database.in_transaction(ensure_syncs)
-    except DBAPIError as error:
-        log.warning("syncs_not_ensured", error=type(error.orig).__name__)
     scheduler.start()
     log.info("clock_started", lanes=[bell.lane.value for bell in TIMETABLE])
     while not stop.wait(LISTEN_EVERY_S):
@@ -82,6 +79,8 @@ def _scheduler(hands: Hands) -> BackgroundScheduler:
 def _ring(hands: Hands, bell: Bell) -> None:
     """Work the lane off; a database that is away is met again with the next ring."""
     try:
+        if bell.lane is Lane.SYNC:
+            keep_beating(hands.database, Beating.CLOCK)
         run_lane(hands, bell.lane, Deadline(RING_S))
     except DBAPIError as error:
         log.warning("lane_interrupted", lane=bell.lane.value, error=type(error.orig).__name__)

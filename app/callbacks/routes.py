@@ -23,6 +23,7 @@ from app.db import Database
 from app.http import ANYONE, allow
 from app.http.problems import problem
 from app.http.strangers import reading_a_strangers_body
+from app.intake.wecom.heartbeats import Beating, beat_until
 from app.intake.wecom.syncs import request_sync
 from app.wecom.callbacks import MESSAGE, BadCallback, CallbackCipher, NotGenuine
 
@@ -58,9 +59,14 @@ def register(app: Flask) -> None:
 
 
 def start_draining(app: Flask) -> None:
-    """From now on, in a thread that ends with the process; what an earlier process left is drained too."""
+    """From now on, in a thread that ends with the process; what an earlier process left is drained too.
+
+    Beside it another says that we hear of events, see `intake.wecom.heartbeats`.
+    """
     drain = _door(app).drain
     threading.Thread(target=drain.run, args=[threading.Event()], name="spool", daemon=True).start()
+    beating = [app.extensions["database"], Beating.WEB, threading.Event()]
+    threading.Thread(target=beat_until, args=beating, name="heartbeat", daemon=True).start()
 
 
 @callbacks.get("/wecom")

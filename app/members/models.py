@@ -129,3 +129,12 @@ class Sync(Base):
     cursor: Mapped[str] = mapped_column(String(512))
     counts: Mapped[str] = mapped_column(Text)
     trouble: Mapped[str] = mapped_column(String(255))
+
+
+class Heartbeat(Base):
+    """When a kind of process, "clock" or "web", was last known to run (real time): a gap is an outage."""
+
+    __tablename__ = "heartbeats"
+
+    name: Mapped[str] = mapped_column(String(16), primary_key=True)
+    beaten_at: Mapped[datetime]

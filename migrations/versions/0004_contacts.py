@@ -74,6 +74,12 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_group_chats_owner_userid"), ["owner_userid"], unique=False)
 
     op.create_table(
+        "heartbeats",
+        sa.Column("name", sa.String(length=16), nullable=False),
+        sa.Column("beaten_at", INSTANT, nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_heartbeats")),
+    )
+    op.create_table(
         "livings",
         sa.Column("id", ID, autoincrement=False, nullable=False),
         sa.Column("living_id", sa.String(length=64), nullable=False),
@@ -254,6 +260,7 @@ def downgrade() -> None:
     op.drop_table("tag_groups")
     op.drop_table("syncs")
     op.drop_table("livings")
+    op.drop_table("heartbeats")
     op.drop_table("group_chats")
     op.drop_table("group_chat_members")
     op.drop_table("card_presses")

@@ -10,7 +10,7 @@ from flask import Flask
 
 from app import clock
 from app.db import Database
-from app.intake.wecom.syncs import ensure_syncs, request_sync
+from app.intake.wecom.syncs import ensure_nightly, request_sync
 from app.members.models import Sync, SyncState
 from tests.faces.web import PAGE, sign_in
 
@@ -30,7 +30,7 @@ def test_the_last_ones_are_shown_with_what_they_found(app: Flask, database: Data
     client = sign_in(app, "zhaohq", "/console/")
     assert "还没有比对过" in client.get("/console/syncs", headers=PAGE).text
     with database.transaction() as session:
-        ensure_syncs(session)
+        ensure_nightly(session)
         row = session.get_one(Sync, request_sync(session, "outage"))
         row.state, row.trouble, row.started_at = SyncState.PARTIAL, "lina: 701008", clock.now(session)
         row.counts = json.dumps(

@@ -15,7 +15,7 @@ from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 import structlog
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import clock
@@ -29,7 +29,8 @@ from app.timers import Lane, TimerKey, clear_timers, set_timers
 
 NIGHTLY_AT = time(3, 30)
 NIGHTLY_ZONE = ZoneInfo("Asia/Shanghai")
-OUTAGE = timedelta(days=1)
+OUTAGE = "outage"  # the reason that asks for a whole comparison of its own
+LAST_RESORT = timedelta(days=1)
 LEASE = timedelta(minutes=5)  # longer than a step: a page of contacts, or a person's listing
 MOST_FAILURES = 20  # in a row: with the longest waits about two and a half hours of WeCom being away
 REASON = 255
@@ -45,6 +46,7 @@ class Slot(StrEnum):
 
     NIGHTLY = "nightly"
     ASKED = "asked"
+    AGAIN = "again"  # asked for while one was under way: begins when that is over
 
 
 class Stage(StrEnum):
@@ -98,22 +100,19 @@ class Overtaken(Exception):
 def request_sync(session: Session, reason: str) -> int:
     """Ask for a sync to begin at once; returns its id, or that of one already asked for that is not over.
 
-    `reason` is a word for the console: "command", "outage".
-    """
-    return _ensure(session, Slot.ASKED, reason, clock.real_now(session))
-
-
-def ensure_syncs(session: Session) -> None:
-    """To be called where a clock process starts: the nightly sync is set, and one asked for after an outage.
-
-    An outage is a last sync of more than a day ago. Where there never was one, the coming night's is the first.
+    `reason` is a word for the console: "command", "outage". After an outage one that is under way does not do, for it
+    may have passed what was missed: another follows it.
     """
     now = clock.real_now(session)
-    _ensure(session, Slot.NIGHTLY, Slot.NIGHTLY, next_night(now))
-    done = (SyncState.COMPLETE, SyncState.PARTIAL)
-    last = session.execute(select(func.max(Sync.finished_at)).where(Sync.state.in_(done))).scalar()
-    if last is not None and clock.now(session) - last > OUTAGE:
-        request_sync(session, "outage")
+    asked = session.scalar(select(Sync).where(Sync.slot == Slot.ASKED).with_for_update())
+    if asked is not None and asked.state == SyncState.RUNNING and reason == OUTAGE:
+        return _ensure(session, Slot.AGAIN, reason, now + LAST_RESORT)
+    return _ensure(session, Slot.ASKED, reason, now)
+
+
+def ensure_nightly(session: Session) -> None:
+    """The coming night's sync is set, if none is."""
+    _ensure(session, Slot.NIGHTLY, Slot.NIGHTLY, next_night(clock.real_now(session)))
 
 
 def next_night(now: datetime) -> datetime:
@@ -271,13 +270,23 @@ def _move(session: Session, row: Sync, due_at: datetime) -> None:
 def _end(session: Session, row: Sync, run: Run, state: SyncState) -> None:
     clear_timers(session, [_timer(row)])
     _write(row, run)
-    was_nightly = row.slot == Slot.NIGHTLY
+    was_nightly, was_asked = row.slot == Slot.NIGHTLY, row.slot == Slot.ASKED
     row.state, row.slot, row.next_due_at, row.finished_at = state, None, None, clock.now(session)
     session.flush()
     log.info("sync_over", state=state, reason=row.reason, counts=run.counts, trouble=run.trouble)
     if was_nightly:
         request_unattended(session)
-        _ensure(session, Slot.NIGHTLY, Slot.NIGHTLY, next_night(clock.real_now(session)))
+        ensure_nightly(session)
+    if was_asked:
+        _begin_next(session)
+
+
+def _begin_next(session: Session) -> None:
+    locking = select(Sync).where(Sync.slot == Slot.AGAIN, Sync.state == SyncState.WAITING).with_for_update()
+    row = session.scalar(locking.execution_options(populate_existing=True))
+    if row is not None:
+        row.slot = Slot.ASKED
+        _move(session, row, clock.real_now(session))
 
 
 def _seen(row: Sync) -> SyncView:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -13,6 +14,7 @@ from sqlalchemy import delete, select
 from app import clock
 from app.group_chats.models import GroupChat
 from app.intake.wecom import sync_contacts
+from app.intake.wecom.heartbeats import GAP, Beating, beat_until, keep_beating
 from app.intake.wecom.syncing import sync_due, work_on
 from app.intake.wecom.syncs import (
     MOST_FAILURES,
@@ -20,7 +22,7 @@ from app.intake.wecom.syncs import (
     Overtaken,
     SyncView,
     claim_sync,
-    ensure_syncs,
+    ensure_nightly,
     get_sync,
     latest_syncs,
     next_night,
@@ -28,7 +30,7 @@ from app.intake.wecom.syncs import (
     save_progress,
 )
 from app.lanes import Deadline
-from app.members.models import ContactBinding, ExternalContact, Sync, SyncState
+from app.members.models import ContactBinding, ExternalContact, Heartbeat, Sync, SyncState
 from app.tagging.models import BindingTag, Tag
 from app.timers import Lane, Timer, TimerKey, clear_timers, set_timers
 from app.wecom.errors import WeComMisconfigured, WeComRejected, WeComRetryable
@@ -361,7 +363,7 @@ def test_nights_are_the_chains_own(now: str, expected: str):
 
 def test_the_night_is_set_once_and_again_after_it_was_done(auditor: Auditor):
     for _ in range(2):
-        auditor.database.in_transaction(ensure_syncs)
+        auditor.database.in_transaction(ensure_nightly)
     with auditor.database.transaction() as session:
         (nightly,) = session.scalars(select(Sync)).all()
         assert nightly.next_due_at == next_night(clock.real_now(session))
@@ -378,15 +380,59 @@ def test_the_night_is_set_once_and_again_after_it_was_done(auditor: Auditor):
     assert timer.subject_id in slots
 
 
-def test_after_an_outage_a_clock_process_asks_for_a_sync(auditor: Auditor):
-    auditor.sync()
-    auditor.database.in_transaction(ensure_syncs)
-    with auditor.database.transaction() as session:
-        assert session.scalar(select(Sync).where(Sync.slot == "asked")) is None
-        clock.jump_to(session, clock.now(session) + timedelta(days=1, hours=1))
-    auditor.database.in_transaction(ensure_syncs)
+def asked_for(auditor: Auditor) -> list[str]:
     with auditor.database.reading() as session:
-        assert session.scalars(select(Sync.reason).where(Sync.slot == "asked")).all() == ["outage"]
+        return list(session.scalars(select(Sync.reason).where(Sync.slot.in_(["asked", "again"]))))
+
+
+def silent_for(auditor: Auditor, gap: timedelta, who: Beating = Beating.CLOCK) -> None:
+    """As if nobody of that kind had run for so long (real time)."""
+    with auditor.database.transaction() as session:
+        session.get_one(Heartbeat, who).beaten_at -= gap
+    keep_beating(auditor.database, who)
+
+
+@pytest.mark.parametrize("who", Beating)
+def test_after_an_outage_of_minutes_one_sync_is_asked_for(auditor: Auditor, who: Beating):
+    keep_beating(auditor.database, who)
+    with auditor.database.transaction() as session:
+        assert session.scalars(select(Sync.slot)).all() == ["nightly"]
+        clock.jump_to(session, clock.now(session) + timedelta(days=9))
+    keep_beating(auditor.database, who)
+    silent_for(auditor, GAP - timedelta(minutes=1), who)
+    assert asked_for(auditor) == [], "neither a fast-forward nor a restart is an outage"
+    silent_for(auditor, GAP + timedelta(minutes=1), who)
+    keep_beating(auditor.database, who)
+    assert asked_for(auditor) == ["outage"]
+    silent_for(auditor, GAP + timedelta(minutes=1), who)
+    assert asked_for(auditor) == ["outage"], "one that has not begun does for both"
+
+
+def test_after_an_outage_a_sync_under_way_is_followed_by_another(auditor: Auditor):
+    keep_beating(auditor.database, Beating.CLOCK)
+    first = auditor.database.in_transaction(lambda session: request_sync(session, "command"))
+    run = auditor.database.in_transaction(claim_sync)
+    assert run is not None
+    for _ in range(2):
+        silent_for(auditor, GAP + timedelta(minutes=1))
+    assert sorted(asked_for(auditor)) == ["command", "outage"]
+    assert auditor.run() == 0, "they do not run side by side"
+    work_on(auditor.database, auditor.corp.port, run, Deadline(10))
+    assert auditor.get(first).state is SyncState.COMPLETE
+    assert auditor.run() == 1
+    assert asked_for(auditor) == []
+    assert violations(auditor.database) == []
+
+
+def test_a_heart_beats_until_it_is_told_to_stop(auditor: Auditor):
+    stop = threading.Event()
+    beating = threading.Thread(target=beat_until, args=[auditor.database, Beating.WEB, stop])
+    beating.start()
+    stop.set()
+    beating.join(60)
+    assert not beating.is_alive()
+    with auditor.database.reading() as session:
+        assert session.get(Heartbeat, Beating.WEB) is not None
 
 
 def test_a_group_that_is_gone_is_ended(auditor: Auditor):
