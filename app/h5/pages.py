@@ -16,11 +16,14 @@ from app.http import allow, load_query
 from app.http.parts import current_database, current_public_ids
 from app.http.refs import read_ref
 from app.intake.wecom.greetings import greetings_of_contact
+from app.members.queries import Bond
 from app.pages.parts import PageSchema
 from app.sessions import current_actor
 from app.worklist.models import WorkState
 
 pages = Blueprint("h5", __name__, url_prefix="/h5", template_folder="templates")
+# Seconds from look to look for what passes without a tap here: a request is accepted, an event is on its way.
+LOOK_AGAIN_S = {Bond.HALF: (3, 6, 12), Bond.NONE: (3,)}
 AT_WORK = (Role.ASSOCIATE, Role.STORE_MANAGER)
 
 
@@ -49,13 +52,14 @@ def member() -> ResponseReturnValue:
     actor, contact = current_actor(), query["contact"]
     with current_database().reading() as session:
         view = views.see_chat(session, actor, contact)
-        known = view is not None or views.is_known_contact(session, actor, contact)
-        greetings = greetings_of_contact(session, actor, contact)
+        bond = views.read_bond(session, actor, contact)
+        may_send = bond.bond is Bond.LIVE
+        greetings = greetings_of_contact(session, actor, contact) if may_send else []
         when = views.read_when(session, actor.store_id)
     greeting = {"greetings": greetings, "when": when, "contact": contact, "in_chat": True}
     if view is None:
-        return _render("h5/nobody.html", is_contact=known, **greeting)
-    return _render("h5/member.html", view=view, **greeting)
+        return _render("h5/nobody.html", bond=bond, look_again=LOOK_AGAIN_S.get(bond.bond, ()), **greeting)
+    return _render("h5/member.html", view=view, may_send=may_send, **greeting)
 
 
 @pages.get("/members/<ref>")

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import clock
@@ -27,12 +26,13 @@ from app.follow_ups.queries import (
     worklist,
 )
 from app.intake.wecom.greetings import GreetingView, count_greetings, open_greetings
-from app.members.models import ContactBinding, ExternalContact
 from app.members.queries import (
+    Bond,
+    ContactBond,
     MemberProfile,
+    find_bonds,
     find_member,
     find_member_by_contact,
-    is_live,
     looks_after,
 )
 from app.orders.queries import OrderView, purchases_of, recent_orders
@@ -44,6 +44,7 @@ from app.worklist.models import WorkState
 
 ORDERS_SHOWN = 5
 STEPS_SHOWN = 20
+NOBODYS = ContactBond(Bond.NONE, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +123,7 @@ class WorklistView:
     people: list[AssociateProgress]
     when: When
     greetings: list[GreetingView]
+    gone: frozenset[str]  # of the greetings' contacts, those with whom no chat can be opened any more
     greetings_open: int
     greetings_done: int
 
@@ -195,8 +197,10 @@ def see_worklist(session: Session, actor: Actor, after: int | None = None) -> Wo
     if actor.role is Role.STORE_MANAGER and actor.store_id is not None:
         people = progress_by_associate(session, actor.store_id, *day_bounds(when.today, when.zone))
     greetings_open, greetings_done = count_greetings(session, actor, when.midnight)
+    greetings = open_greetings(session, actor, PAGE_TASKS) if after is None else []
     return WorklistView(
-        greetings=open_greetings(session, actor, PAGE_TASKS) if after is None else [],
+        greetings=greetings,
+        gone=_gone(session, actor, greetings),
         greetings_open=greetings_open,
         greetings_done=greetings_done,
         open_cards=cards,
@@ -206,6 +210,11 @@ def see_worklist(session: Session, actor: Actor, after: int | None = None) -> Wo
         people=people,
         when=when,
     )
+
+
+def _gone(session: Session, actor: Actor, greetings: list[GreetingView]) -> frozenset[str]:
+    bonds = find_bonds(session, actor, {greeting.external_userid for greeting in greetings})
+    return frozenset(contact for contact, each in bonds.items() if each.bond in (Bond.LOST, Bond.NONE))
 
 
 def see_person(
@@ -223,18 +232,9 @@ def see_person(
     return PersonView(person.name, tasks, part_of(page, PAGE_TASKS, len(tasks), total), when)
 
 
-def is_known_contact(session: Session, actor: Actor, external_userid: str) -> bool:
-    """True for a live contact of the actor, or of the manager's store, whether or not it is a member."""
-    query = (
-        select(ContactBinding.id)
-        .join(ExternalContact, ExternalContact.id == ContactBinding.external_contact_id)
-        .join(Associate, Associate.id == ContactBinding.associate_id)
-        .where(ExternalContact.external_userid == external_userid, is_live())
-    )
-    mine = ContactBinding.associate_id == actor.associate_id
-    if actor.role is Role.STORE_MANAGER:
-        mine = Associate.store_id == actor.store_id
-    return session.scalar(query.where(mine).limit(1)) is not None
+def read_bond(session: Session, actor: Actor, external_userid: str) -> ContactBond:
+    """How the contact behind the open chat stands, member or not."""
+    return find_bonds(session, actor, [external_userid]).get(external_userid, NOBODYS)
 
 
 def read_when(session: Session, store_id: int | None) -> When:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, or_, select, true
@@ -27,6 +29,26 @@ class MemberProfile:
     owner_name: str | None
     joined_at: datetime
     external_userid: str | None
+
+
+class Bond(StrEnum):
+    """How an associate and a contact stand, the best first; only `LIVE` ones may chat (`is_live`)."""
+
+    LIVE = "live"
+    HALF = "half"  # the customer asks, the associate has not accepted
+    LOST = "lost"  # the customer deleted the associate
+    NONE = "none"  # the associate deleted the customer, or WeCom no longer shows the two
+
+
+BEST_FIRST = list(Bond)
+
+
+@dataclass(frozen=True, slots=True)
+class ContactBond:
+    """How a contact stands with the reader, or with `associate_name`, whose contacts the reader sees."""
+
+    bond: Bond
+    associate_name: str | None
 
 
 def is_live() -> ColumnElement[bool]:
@@ -53,6 +75,44 @@ def find_member_by_contact(session: Session, actor: Actor, external_userid: str)
     return _profile(row, external_userid) if row else None
 
 
+def find_bonds(session: Session, actor: Actor, external_userids: Collection[str]) -> dict[str, ContactBond]:
+    """How these contacts stand with the actor, or else with whom it stands best among those whose contacts they see.
+
+    Contacts that none of them was ever told to have are left out.
+    """
+    query = (
+        select(ExternalContact.external_userid, ContactBinding, Associate.name, is_live())
+        .join(ContactBinding, ContactBinding.external_contact_id == ExternalContact.id)
+        .join(Associate, Associate.id == ContactBinding.associate_id)
+        .where(ExternalContact.external_userid.in_(external_userids), _followed_by(actor))
+        .order_by(ContactBinding.id)
+    )
+    found: dict[str, list[ContactBond]] = {}
+    for external_userid, row, name, live in session.execute(query):
+        is_own = row.associate_id == actor.associate_id
+        bond = ContactBond(_bond(row, bool(live)), None if is_own else name)
+        found.setdefault(external_userid, []).append(bond)
+    return {external_userid: min(bonds, key=_nearest) for external_userid, bonds in found.items()}
+
+
+def _nearest(bond: ContactBond) -> tuple[bool, int]:
+    """The reader's own chat is what they look at, unless they themselves ended it."""
+    is_own = bond.associate_name is None and bond.bond is not Bond.NONE
+    return not is_own, BEST_FIRST.index(bond.bond)
+
+
+def _bond(row: ContactBinding, is_live: bool) -> Bond:
+    """The reason follows from what was told last: who left may have come back, who was left may have left too."""
+    if is_live:
+        return Bond.LIVE
+    has_asked_again = row.half_at is not None and row.lost_at is not None and row.half_at > row.lost_at
+    if row.ended_at is None:
+        return Bond.HALF if row.is_half or has_asked_again else Bond.LOST
+    others = [at for at in (row.bound_at, row.half_at, row.deleted_at) if at is not None]
+    is_lost_last = row.lost_at is not None and all(row.lost_at >= at for at in others)
+    return Bond.LOST if is_lost_last else Bond.NONE
+
+
 def find_member(session: Session, member_id: int) -> MemberProfile | None:
     """The member, whoever asks: the caller has made sure that they may see them."""
     row = session.execute(_profiles().where(Member.id == member_id)).one_or_none()
@@ -63,7 +123,7 @@ def looks_after(session: Session, actor: Actor, member_id: int) -> bool:
     """True for the member's owner and for the manager of the member's store; headquarters sees everyone."""
     query = select(Member.id).where(Member.id == member_id)
     if actor.role is Role.STORE_MANAGER:
-        query = query.where(Member.store_id == actor.store_id)
+        query = query.where(Member.store_id.is_not(None), Member.store_id == actor.store_id)
     elif actor.role is not Role.HQ:
         query = query.where(Member.owner_id == actor.associate_id)
     return session.scalar(query) is not None
@@ -104,5 +164,5 @@ def _followed_by(actor: Actor) -> ColumnElement[bool]:
     if actor.role is Role.HQ:
         return true()
     if actor.role is Role.STORE_MANAGER:
-        return Associate.store_id == actor.store_id
+        return and_(Associate.store_id.is_not(None), Associate.store_id == actor.store_id)
     return ContactBinding.associate_id == actor.associate_id

@@ -2,18 +2,38 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+from itertools import product
+from typing import Any
+
 import pytest
 from playwright.sync_api import Page, expect
+from sqlalchemy import select
 
 from app.clock import now
 from app.db import Database
 from app.follow_ups.models import FollowUpTask
-from app.members.models import Member
+from app.members.models import ContactBinding, ExternalContact, Member
 from app.worklist.models import WorkState
 from app.worklist.service import close_items
 from tests.browser.phone import FakePhone
+from tests.browser.test_looks import complaints_of_axe, look
 from tests.browser.test_sending import until
 from tests.faces.chain import Chain
+
+LATER = datetime.now(UTC) + timedelta(days=1)
+SETTLED_MS = 400
+
+
+def put(database: Database, contact: str, **columns: Any) -> None:
+    """Change the only binding of a contact."""
+    query = select(ContactBinding).join(
+        ExternalContact, ExternalContact.id == ContactBinding.external_contact_id
+    )
+    with database.transaction() as session:
+        row = session.scalars(query.where(ExternalContact.external_userid == contact)).one()
+        for name, value in columns.items():
+            setattr(row, name, value)
 
 
 def test_the_first_screen_says_who_what_now_and_which_words(phone: FakePhone, chain: Chain):
@@ -154,3 +174,92 @@ def test_a_fresh_page_shows_its_skeleton_before_wecom_answers(phone: FakePhone, 
     phone.frame.wait_for_selector(".skeleton", timeout=10_000)
     expect(phone.frame.locator("#member")).to_have_attribute("aria-busy", "true")
     expect(phone.ready().get_by_role("heading", name="林晓雯")).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    ("columns", "says"),
+    [
+        ({"lost_at": LATER}, "顾客已删除你"),
+        ({"is_half": True, "bound_at": None, "half_at": LATER}, "对方的申请还没有通过"),
+    ],
+)
+def test_why_a_contact_cannot_be_written_to_is_told_and_nothing_is_to_be_sent(
+    phone: FakePhone, database: Database, columns: dict[str, Any], says: str
+):
+    put(database, "wmXiaowen", **columns)
+    phone.open()
+    frame = phone.ready()
+    for scheme, width in product(("light", "dark"), (300, 360, 420)):
+        look(phone.page, width, scheme)
+        place = f"{says} at {width} px, {scheme}"
+        expect(frame.get_by_role("heading", name=says)).to_be_in_viewport()
+        assert frame.evaluate("document.documentElement.scrollWidth") <= width, place
+        assert complaints_of_axe(frame) == "", place
+    expect(frame.locator("[data-send]")).to_have_count(0)
+
+
+def test_a_request_accepted_meanwhile_shows_the_member_by_itself(phone: FakePhone, database: Database):
+    put(database, "wmXiaowen", is_half=True)
+    phone.open()
+    frame = phone.ready()
+    expect(frame.get_by_text("对方的申请还没有通过")).to_be_visible()
+    put(database, "wmXiaowen", is_half=False)
+    expect(frame.get_by_role("heading", name="林晓雯")).to_be_visible(timeout=20_000)
+
+
+def test_somebody_just_added_shows_by_themselves(phone: FakePhone, database: Database):
+    put(database, "wmXiaowen", ended_at=LATER)
+    phone.open()
+    frame = phone.ready()
+    expect(frame.get_by_text("这不是你的客户")).to_be_visible()
+    put(database, "wmXiaowen", ended_at=None)
+    expect(frame.get_by_role("heading", name="林晓雯")).to_be_visible(timeout=20_000)
+
+
+@pytest.mark.parametrize(
+    ("columns", "waits_s"),
+    [({"is_half": True}, [3, 6, 12]), ({"ended_at": LATER}, [3]), ({"lost_at": LATER}, [])],
+)
+def test_it_looks_again_a_few_times_and_then_waits_for_somebody_to_come_back(
+    phone: FakePhone, database: Database, columns: dict[str, Any], waits_s: list[int]
+):
+    put(database, "wmXiaowen", **columns)
+    parts: list[str] = []
+    phone.page.on(
+        "requestfinished", lambda asked: parts.append(asked.url) if "/h5/member?" in asked.url else None
+    )
+    phone.page.clock.install()
+    phone.open()
+    phone.ready()
+    let_it_look(phone, parts, waits_s)
+    phone.frame.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    until(phone.page, lambda: len(parts) == len(waits_s) + 2)
+    let_it_look(phone, parts, waits_s, before=len(waits_s) + 2)
+
+
+def let_it_look(phone: FakePhone, parts: list[str], waits_s: list[int], before: int = 1) -> None:
+    """So often it looks again, and no more within half a minute."""
+    for count, wait_s in enumerate(waits_s, start=before + 1):
+        phone.page.wait_for_timeout(SETTLED_MS)
+        phone.page.clock.run_for(wait_s * 1000)
+        until(phone.page, lambda expected=count: len(parts) == expected, 40)
+    phone.page.wait_for_timeout(SETTLED_MS)
+    phone.page.clock.run_for(30_000)
+    phone.page.wait_for_timeout(SETTLED_MS)
+    assert len(parts) == before + len(waits_s)
+
+
+def test_a_page_nobody_sees_does_not_look(phone: FakePhone, database: Database):
+    put(database, "wmXiaowen", is_half=True)
+    phone.page.clock.install()
+    phone.open()
+    frame = phone.ready()
+    phone.page.wait_for_timeout(SETTLED_MS)
+    frame.evaluate("Object.defineProperty(document, 'hidden', { value: true, configurable: true })")
+    asked = len(phone.calls("getContext"))
+    phone.page.clock.run_for(30_000)
+    phone.page.wait_for_timeout(SETTLED_MS)
+    assert len(phone.calls("getContext")) == asked
+    put(database, "wmXiaowen", is_half=False)
+    frame.evaluate("delete document.hidden; document.dispatchEvent(new Event('visibilitychange'))")
+    expect(frame.get_by_role("heading", name="林晓雯")).to_be_visible()

@@ -13,10 +13,12 @@ let canSend = false;
 let asking = 0;
 let lastAt = 0;
 let lastContent = '';
+let looks = 0; // how often the page has looked again by itself since somebody looked at it
+let nextLook;
 
 async function show(contact) {
   const mine = ++asking;
-  if (contact !== shown) box.setAttribute('aria-busy', 'true');
+  if (contact !== shown) { looks = 0; box.setAttribute('aria-busy', 'true'); }
   const part = await getPart(`/h5/member?contact=${encodeURIComponent(contact)}`);
   await untilReleased();
   if (mine !== asking || isSending()) return; // a newer chat won, or a message is on its way
@@ -46,6 +48,20 @@ async function look() {
     if (shown) explain(error);
     else lose(error.kind ? say(error.kind, { reason: error.message }) : say('load_failed'));
   }
+  planLook();
+}
+
+// What may pass by itself (a request accepted, an event on its way) is looked at again: the part says after how many
+// seconds each. Whoever comes back to the page, or asks, starts it over.
+function planLook() {
+  clearTimeout(nextLook);
+  const part = one('[data-look-again]', box);
+  const wait = part && part.dataset.lookAgain.split(' ')[looks];
+  if (!wait) return;
+  nextLook = setTimeout(() => {
+    looks += 1;
+    if (!document.hidden) look();
+  }, wait * 1000);
 }
 
 // Nothing can be shown: why, and where to go on.
@@ -61,6 +77,11 @@ function lose(reason) {
 async function lookAgain() {
   if (document.hidden || isSending()) return;
   await settle();
+  lookFromStart();
+}
+
+function lookFromStart() {
+  looks = 0;
   look();
 }
 
@@ -78,7 +99,7 @@ startSending({
   canSend: () => canSend,
   whenStale: how => { if (how === 'changed') toast(say('chat_changed')); lookAnew(); },
 });
-onClick('[data-again]', look);
+onClick('[data-again]', lookFromStart);
 document.addEventListener('visibilitychange', lookAgain);
 addEventListener('focus', () => { if (Date.now() - lastAt > 2000) lookAgain(); });
 addEventListener('pageshow', event => { if (event.persisted) lookAgain(); });
