@@ -15,6 +15,9 @@ BY_CODE = {
     "unknown_person": _("You are not on the list of this chain's associates. Ask headquarters to add you."),
     "not_for_this_role": _("This page is not for your role."),
     "wecom_unavailable": _("WeCom does not answer at the moment. Please try again in a minute."),
+    "wecom_misconfigured": _(
+        "WeCom has not opened this interface to the app, or the app is set up wrongly. Tell your administrator."
+    ),
     "task_closed": _("This task is already closed."),
     "sending_elsewhere": _("This is being sent in another window or on another device."),
     "not_your_task": _("Somebody else is to do this task."),

@@ -217,8 +217,10 @@ def exchange(ask: Callable[[WeComPort], T]) -> T:
 
 
 def _wecom_down(error: WeComError) -> FlaskResponse:
-    """WeCom's trouble is not the person's fault: say so and let them try again."""
+    """WeCom's trouble is not the person's fault: say so, and that patience helps only where it does."""
     log.error("wecom_failed", reason=str(error))
+    if isinstance(error, WeComMisconfigured):
+        return problem(502, "wecom_misconfigured")
     return problem(503, "wecom_unavailable")
 
 

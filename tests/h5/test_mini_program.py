@@ -66,13 +66,24 @@ def test_a_form_of_another_site_cannot_sign_anybody_in(app: Flask):
     assert (answer.status_code, "Set-Cookie" in answer.headers) == (422, False)
 
 
+def test_wecoms_silence_is_told_and_may_be_tried_again(app: Flask, wecom: KnownCodes):
+    wecom.fails = WeComRetryable("miniprogram/jscode2session", "HTTP 502")
+    answer = ask(app)
+    assert (answer.status_code, answer.json and answer.json["code"]) == (503, "wecom_unavailable")
+
+
 @pytest.mark.parametrize(
-    "error",
-    [
-        WeComRetryable("miniprogram/jscode2session", "HTTP 502"),
-        WeComMisconfigured("miniprogram/jscode2session", 48002, "not linked"),
-    ],
+    ("language", "says"),
+    [("zh-CN", "企业微信没有为本应用开通这个接口"), ("en", "WeCom has not opened this interface to the app")],
 )
-def test_wecoms_trouble_is_told_and_may_be_tried_again(app: Flask, wecom: KnownCodes, error: Exception):
-    wecom.fails = error
-    assert ask(app).status_code == 503
+def test_what_wecom_does_not_grant_the_app_is_for_the_administrator_not_for_patience(
+    app: Flask, wecom: KnownCodes, language: str, says: str
+):
+    wecom.fails = WeComMisconfigured("miniprogram/jscode2session", 48002, "api forbidden")
+    headers = {**JSON, "Accept-Language": language}
+    answer = app.test_client().post(PATH, json={"code": "code-lina"}, headers=headers)
+    assert answer.status_code == 502
+    assert answer.json is not None
+    assert answer.json["code"] == "wecom_misconfigured"
+    assert says in answer.json["title"]
+    assert "Set-Cookie" not in answer.headers

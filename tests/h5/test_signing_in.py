@@ -12,7 +12,7 @@ from app.associates.models import Associate
 from app.clock import ClockOffset, real_now
 from app.db import Database
 from app.sessions.models import LoginState, WebSession
-from app.wecom.errors import WeComRetryable
+from app.wecom.errors import WeComMisconfigured, WeComRetryable
 from tests.faces.chain import Chain, noon_today
 from tests.faces.web import JSON, PAGE, KnownCodes, come_back, make_app, post_json, sign_in, start_login
 
@@ -88,6 +88,16 @@ def test_wecom_being_away_is_told_and_may_be_tried_again(app: Flask, wecom: Know
     client = app.test_client()
     answer = come_back(client, start_login(client, "/h5/"), "code-lina")
     assert answer.status_code == 503
+
+
+def test_a_page_says_when_only_the_administrator_can_help(app: Flask, wecom: KnownCodes):
+    wecom.fails = WeComMisconfigured("auth/getuserinfo", 48002, "api forbidden")
+    client = app.test_client()
+    answer = come_back(client, start_login(client, "/h5/"), "code-lina")
+    assert answer.status_code == 502
+    assert "企业微信没有为本应用开通这个接口" in answer.text
+    assert "请联系管理员" in answer.text
+    assert "一分钟后再试" not in answer.text
 
 
 @pytest.mark.parametrize("userid", ["outsider", "stranger"])
