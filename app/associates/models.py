@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import ForeignKey, Index, String, false
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db import Base
@@ -23,7 +23,10 @@ class Associate(Base):
     """A person of the chain with a WeCom account; `store_id` is None at headquarters."""
 
     __tablename__ = "associates"
-    __table_args__ = (Index(None, "store_id", "role"),)
+    __table_args__ = (
+        Index(None, "store_id", "role"),
+        CheckConstraint("role <> 'store_manager' OR store_id IS NOT NULL", name="manager_has_store"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     wecom_userid: Mapped[str] = mapped_column(String(64), unique=True)

@@ -19,7 +19,7 @@ from app.http.parts import current_database, current_public_ids
 from app.http.refs import read_ref
 from app.organisation.models import SyncState
 from app.organisation.plan import What
-from app.organisation.queries import get_sync, latest_syncs, plan_in
+from app.organisation.queries import get_sync, latest_syncs, plan_in, waiting_departments
 from app.organisation.rules import Kind
 from app.organisation.service import choose, request_apply, request_sync
 from app.pages.parts import PageSchema, part_of
@@ -85,7 +85,7 @@ def organisation() -> ResponseReturnValue:
     with current_database().reading() as session:
         day = read_day(session, None)
         level = read_level(session, under)
-        syncs = latest_syncs(session)
+        syncs, waiting = latest_syncs(session), waiting_departments(session)
         names = {sync.id: _name(session.get(Associate, sync.asked_by or 0)) for sync in syncs}
     start = (asked["page"] - 1) * ROWS
     rows = level.rows[start : start + ROWS]
@@ -96,6 +96,7 @@ def organisation() -> ResponseReturnValue:
         rows=rows,
         part=part_of(asked["page"], ROWS, len(rows), len(level.rows)),
         under=asked["under"],
+        waiting=waiting[:ROWS],
         syncs=syncs,
         names=names,
         as_proposed=AS_PROPOSED,

@@ -9,7 +9,7 @@ from app.intake.wecom.contacts import contact_handler
 from app.intake.wecom.group_chats import chat_handler
 from app.intake.wecom.livings import LIVING
 from app.intake.wecom.tags import tag_handler
-from app.organisation.events import CHANGES
+from app.organisation.events import changes_of_contacts
 
 
 def wecom_handlers(database: Database) -> Handlers:
@@ -22,5 +22,5 @@ def wecom_handlers(database: Database) -> Handlers:
         "template_card_event": cards,
         MENU: cards,
         "living_status_change": LIVING,
-        **{change: Handler(look, apply) for change, (look, apply) in CHANGES.items()},
+        **{change: Handler(look, apply) for change, (look, apply) in changes_of_contacts(database).items()},
     }

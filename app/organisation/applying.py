@@ -29,6 +29,7 @@ def apply_plan(session: Session, plan: Plan, *, ends_unknown: bool = False) -> N
             _apply_branch(session, unit, departments[unit.department_id])
         else:
             _apply_store(session, unit, departments)
+        departments[unit.department_id].settled = departments[unit.department_id].settled or unit.kind
     session.flush()
     people = _associates(session, plan)
     for change in plan.people:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import ForeignKey, String, Text
+from sqlalchemy import ForeignKey, String, Text, text
 from sqlalchemy.dialects.mysql import MEDIUMTEXT
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -37,6 +37,8 @@ class Department(Base):
     leaders: Mapped[str] = mapped_column(Text)  # a JSON array of accounts
     is_gone: Mapped[bool]
     choice: Mapped[str | None] = mapped_column(String(16))  # rules.Kind as HQ chose it; None: as proposed
+    # rules.Kind it had when a plan was last applied: without a choice it stays that, whatever its name becomes.
+    settled: Mapped[str | None] = mapped_column(String(16))
     branch_id: Mapped[int | None] = mapped_column(ForeignKey("branches.id"), unique=True)
     store_id: Mapped[int | None] = mapped_column(ForeignKey("stores.id"), unique=True)
 
@@ -53,6 +55,21 @@ class KnownAccount(Base):
     departments: Mapped[str] = mapped_column(Text)  # a JSON array of ids
     leads: Mapped[str] = mapped_column(Text)  # a JSON array of ids
     is_here: Mapped[bool]  # neither disabled nor left nor gone
+    version: Mapped[int]  # OrganisationState.version as of which this was written
+    came_at_s: Mapped[int] = mapped_column(
+        default=0, server_default=text("0")
+    )  # of the last event of its coming
+
+
+class OrganisationState(Base):
+    """One row, locked by whoever changes the organisation: `version` counts them, also in the rows they wrote."""
+
+    __tablename__ = "organisation_state"
+    __table_args__ = {"comment": "one row: which change of the organisation was the last"}
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    version: Mapped[int]
+    tree_version: Mapped[int]  # of the last who wrote the departments down
 
 
 class OrganisationSync(Base):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -103,6 +103,18 @@ class Plan(msgspec.Struct, frozen=True):
         changes: list[Unit | PersonChange] = [*self.units, *self.people]
         return Counter(what for change in changes for what in change.whats)
 
+    def raised(self) -> tuple[PersonChange, ...]:
+        """Whom it makes headquarters: somebody's word is needed for that."""
+        gains = {What.PERSON_ADDED, What.PERSON_PROMOTED}
+        return tuple(
+            change for change in self.people if change.role is Duty.HQ and gains.intersection(change.whats)
+        )
+
+    @property
+    def goes_alone(self) -> bool:
+        """May be applied although nobody looked at it."""
+        return not (self.ends_many() or self.without_branch or self.raised())
+
     def ends(self, *, with_unknown: bool = False) -> int:
         """How many associates it ends."""
         return self.counts()[What.PERSON_ENDED] + (len(self.unknown) if with_unknown else 0)
@@ -161,7 +173,7 @@ def plan_of(chart: Chart, people: Mapping[str, Person], ours: Ours) -> Plan:
             if seen not in homeless and (unit := _store(seen, stores[seen.id], chart, branches, ours)).whats
         ),
     ]
-    roster = Roster(chart, stores, ours)
+    roster = Roster(chart, stores, ours, {seen.id for seen in homeless})
     return Plan(
         units=tuple(units),
         people=tuple(roster.changes(people)),
@@ -174,8 +186,10 @@ def plan_of(chart: Chart, people: Mapping[str, Person], ours: Ours) -> Plan:
 class Roster:
     """The people's side of a plan."""
 
-    def __init__(self, chart: Chart, stores: Mapping[int, OurUnit | None], ours: Ours) -> None:
-        self._chart = chart
+    def __init__(
+        self, chart: Chart, stores: Mapping[int, OurUnit | None], ours: Ours, homeless: Collection[int]
+    ) -> None:
+        self._chart, self._homeless = chart, homeless
         self._department_of = {store.id: each for each, store in stores.items() if store is not None}
         self._store_names = {store.id: store.name for store in ours.stores}
         self._ours = {person.userid: person for person in ours.people}
@@ -202,6 +216,8 @@ class Roster:
         if person is not None and not is_placeable(person, self._chart):
             return None
         post = post_of(person, self._chart) if person is not None else None
+        if post is not None and post.department_id in self._homeless:
+            return None  # there is no store yet in which they could be
         if our is None:
             return self._added(person, post) if person is not None and post is not None else None
         if our.is_granted:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -12,13 +13,25 @@ from sqlalchemy.orm import Session
 
 from app.associates.models import Associate
 from app.errors import NotFound
-from app.organisation.models import Department, KnownAccount, OrganisationSync, SyncState
+from app.organisation.models import Department, KnownAccount, OrganisationState, OrganisationSync, SyncState
 from app.organisation.plan import OurPerson, Ours, OurUnit, Plan
-from app.organisation.rules import Chart, Kind, Person, Seen, chart_of, propose
+from app.organisation.rules import Chart, Kind, Person, Seen, chart_of, propose, unsettled
 from app.organisation.words import WORDS
 from app.stores.models import Branch, Store
 
 LATEST = 10
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingDepartment:
+    """A department that stands for one thing while its name or place says another."""
+
+    id: int
+    name: str
+    stands_for: Kind
+    wants: Kind
+
+
 _decode_plan = msgspec.json.Decoder(Plan).decode
 
 
@@ -38,10 +51,36 @@ def choices_of(session: Session) -> dict[int, Kind]:
     return {department_id: Kind(choice) for department_id, choice in session.execute(query) if choice}
 
 
+def settled_kinds(session: Session) -> dict[int, Kind]:
+    """What departments were when a plan was last applied."""
+    query = select(Department.id, Department.settled).where(Department.settled.is_not(None))
+    return {department_id: Kind(settled) for department_id, settled in session.execute(query) if settled}
+
+
 def current_chart(session: Session) -> Chart:
-    """What every department stands for now."""
-    departments = seen_departments(session)
-    return chart_of(departments, choices_of(session), propose(departments, WORDS))
+    """What every department stands for now: as HQ chose, else as a plan was applied, else as its name proposes."""
+    departments, settled, choices = seen_departments(session), settled_kinds(session), choices_of(session)
+    proposed = propose(departments, WORDS)
+    if settled:
+        unchosen = {each: kind for each, kind in settled.items() if each not in choices}
+        proposed = unsettled(departments, unchosen, proposed)
+    return chart_of(departments, settled | choices, proposed)
+
+
+def waiting_departments(session: Session) -> list[WaitingDepartment]:
+    """Departments whose name or place wants another kind than they have; only HQ's choice gives it to them."""
+    departments, settled = seen_departments(session), settled_kinds(session)
+    if not settled:
+        return []
+    chart, choices = current_chart(session), choices_of(session)
+    wanted = chart_of(departments, choices, propose(departments, WORDS))
+    return [
+        WaitingDepartment(each, seen.name, chart.kind_of(each), wanted.kind_of(each))
+        for each, seen in sorted(departments.items())
+        if each not in choices
+        and (each in settled or wanted.own.get(each) is Kind.HEADQUARTERS)
+        and chart.kind_of(each) is not wanted.kind_of(each)
+    ]
 
 
 def known_people(session: Session, userids: Collection[str] | None = None) -> dict[str, Person]:
@@ -75,6 +114,11 @@ def our_organisation(session: Session, userids: Collection[str] | None = None) -
         stores=tuple(OurUnit(each, name, store_of.get(each), above) for each, name, above in stores),
         people=tuple(_our_person(row) for row in session.scalars(query)),
     )
+
+
+def organisation_version(session: Session) -> int:
+    """To be read before WeCom is: what was written since then saw more than that look."""
+    return session.scalar(select(OrganisationState.version)) or 0
 
 
 def is_adopted(session: Session) -> bool:

@@ -117,6 +117,22 @@ def chart_of(
     return Chart(departments, own, cover)
 
 
+def unsettled(
+    departments: Mapping[int, Seen], settled: Mapping[int, Kind], proposed: Mapping[int, Kind]
+) -> dict[int, Kind]:
+    """Of the proposal, what may stand beside a mapping HQ once applied: nothing becomes headquarters by its name.
+
+    What is below a settled store or headquarters belongs to it until HQ says otherwise.
+    """
+    free: dict[int, Kind] = {}
+    for each, kind in proposed.items():
+        above = _nearest(departments, departments[each].parent_id, settled)
+        is_covered = above is not None and settled[above] in (Kind.STORE, Kind.HEADQUARTERS)
+        if each not in settled and kind is not Kind.HEADQUARTERS and not is_covered:
+            free[each] = kind
+    return free
+
+
 def post_of(person: Person, chart: Chart) -> Post | None:
     """Where the person works: by the main department, else by the first that is a store, else headquarters; or nowhere.
 
@@ -163,14 +179,15 @@ def _propose_below(
 ) -> bool:
     """Propose for a department and all below it; whether a store is among them."""
     below = children.get(seen.id, [])
-    if depth and words.headquarters.search(seen.name):
-        proposed[seen.id] = Kind.HEADQUARTERS
-        return False
+    is_headquarters = depth > 0 and bool(words.headquarters.search(seen.name))
     is_branch = bool(words.branch.search(seen.name))
-    is_office = bool(words.office.search(seen.name))
+    is_office = is_headquarters or bool(words.office.search(seen.name))
     if words.store.search(seen.name) or (in_branch and not below and not is_branch and not is_office):
         proposed[seen.id] = Kind.STORE
         return True
+    if is_headquarters:
+        proposed[seen.id] = Kind.HEADQUARTERS
+        return False
     inside = in_branch or (is_branch and depth > 0) or (depth == 1 and bool(below) and not is_office)
     found = [_propose_below(each, children, words, proposed, depth + 1, in_branch=inside) for each in below]
     if depth and not is_office and (any(found) or is_branch):

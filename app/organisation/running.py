@@ -18,11 +18,18 @@ from app.associates.models import Associate
 from app.db import Database
 from app.lanes import Deadline, Progress
 from app.organisation.applying import apply_plan
-from app.organisation.models import KnownAccount, OrganisationSync, SyncState
+from app.organisation.models import KnownAccount, OrganisationState, OrganisationSync, SyncState
 from app.organisation.plan import Plan, plan_of
-from app.organisation.queries import current_chart, known_people, our_organisation
+from app.organisation.queries import current_chart, known_people, organisation_version, our_organisation
 from app.organisation.reading import Reading, read_organisation
-from app.organisation.service import lock_organisation, note_accounts, note_departments, note_gone
+from app.organisation.service import (
+    lock_organisation,
+    note_accounts,
+    note_departments,
+    note_gone,
+    settle_departments,
+    written_since,
+)
 from app.timers import Lane, Timer, TimerKey, clear_timers, set_timers
 from app.wecom.errors import WeComError
 from app.wecom.port import WeComPort
@@ -39,6 +46,7 @@ class Claim:
     sync_id: int
     lease: TimerKey
     known: tuple[str, ...]
+    version: int  # of the organisation before WeCom is read
 
 
 def run_syncs(database: Database, wecom: WeComPort, deadline: Deadline) -> Progress:
@@ -53,11 +61,15 @@ def run_syncs(database: Database, wecom: WeComPort, deadline: Deadline) -> Progr
     return Progress(done, more=True)
 
 
-def picture(session: Session, reading: Reading) -> Plan:
-    """Keep what was read, and plan what follows from it."""
-    note_departments(session, reading.departments)
-    note_accounts(session, reading.accounts)
-    note_gone(session, reading.gone)
+def picture(session: Session, state: OrganisationState, reading: Reading, since: int) -> Plan:
+    """Keep what was read, and plan what follows from it.
+
+    Reading takes minutes: what an event wrote after version `since`, which was ours when we began, is newer and stays.
+    """
+    note_departments(session, state, reading.departments, since)
+    newer = written_since(session, since)
+    note_accounts(session, state, (each for each in reading.accounts if each.wecom_userid not in newer))
+    note_gone(session, state, reading.gone - newer)
     return plan_of(current_chart(session), known_people(session), our_organisation(session))
 
 
@@ -76,7 +88,7 @@ def _claim(session: Session) -> Claim | None:
     sync.next_due_at = now + LEASE
     lease = TimerKey(key.lane, sync.next_due_at, sync.id)
     set_timers(session, [(lease, None)])
-    return Claim(sync.id, lease, _known(session))
+    return Claim(sync.id, lease, _known(session), organisation_version(session))
 
 
 def _known(session: Session) -> tuple[str, ...]:
@@ -106,21 +118,24 @@ def _fail(session: Session, claim: Claim, reason: str) -> None:
 def _record(session: Session, claim: Claim, reading: Reading) -> None:
     """Keep the plan, or apply it where it is the one that was shown; otherwise show the new one.
 
-    An unattended sync is applied as it is, unless it would end many or cannot be: then it waits to be looked at.
+    An unattended sync is applied as it is, unless it would end many, make somebody headquarters or cannot be: then it
+    waits to be looked at. Whoever applied a plan has seen what the departments stand for.
     """
-    lock_organisation(session)
+    state = lock_organisation(session)
     sync = _still_ours(session, claim)
     if sync is None:
         return
-    plan = picture(session, reading)
+    plan = picture(session, state, reading, claim.version)
     encoded = msgspec.json.encode(plan).decode()
-    goes_alone = sync.is_unattended and not plan.ends_many() and not plan.without_branch
+    goes_alone = sync.is_unattended and plan.goes_alone
     was_shown = sync.state == SyncState.APPLYING and encoded == sync.plan
     sync.plan, may_apply = encoded, was_shown or (goes_alone and sync.state == SyncState.REQUESTED)
     if not may_apply:
         sync.changed_meanwhile = sync.state == SyncState.APPLYING
         sync.state = SyncState.READY
         return
+    if was_shown:
+        settle_departments(session, current_chart(session).own)
     apply_plan(session, plan, ends_unknown=sync.ends_unknown)
     sync.state, sync.finished_at = SyncState.APPLIED, clock.now(session)
     log.info("organisation_synced", sync_id=sync.id, **{str(what): n for what, n in plan.counts().items()})

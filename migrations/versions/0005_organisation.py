@@ -23,6 +23,9 @@ def upgrade() -> None:
         batch_op.add_column(
             sa.Column("is_role_granted", sa.Boolean(), server_default=sa.false(), nullable=False)
         )
+        batch_op.create_check_constraint(
+            batch_op.f("ck_associates_manager_has_store"), "role <> 'store_manager' OR store_id IS NOT NULL"
+        )
 
     op.create_table(
         "departments",
@@ -33,6 +36,7 @@ def upgrade() -> None:
         sa.Column("leaders", sa.Text(), nullable=False),
         sa.Column("is_gone", sa.Boolean(), nullable=False),
         sa.Column("choice", sa.String(length=16), nullable=True),
+        sa.Column("settled", sa.String(length=16), nullable=True),
         sa.Column("branch_id", ID, nullable=True),
         sa.Column("store_id", ID, nullable=True),
         sa.ForeignKeyConstraint(["branch_id"], ["branches.id"]),
@@ -53,8 +57,18 @@ def upgrade() -> None:
         sa.Column("departments", sa.Text(), nullable=False),
         sa.Column("leads", sa.Text(), nullable=False),
         sa.Column("is_here", sa.Boolean(), nullable=False),
+        sa.Column("version", ID, nullable=False),
+        sa.Column("came_at_s", ID, server_default=sa.text("0"), nullable=False),
         sa.PrimaryKeyConstraint("wecom_userid", name=op.f("pk_known_accounts")),
         comment="WeCom's accounts as last seen",
+    )
+    op.create_table(
+        "organisation_state",
+        sa.Column("id", ID, autoincrement=False, nullable=False),
+        sa.Column("version", ID, nullable=False),
+        sa.Column("tree_version", ID, nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_organisation_state")),
+        comment="one row: which change of the organisation was the last",
     )
     op.create_table(
         "organisation_syncs",
@@ -79,9 +93,11 @@ def downgrade() -> None:
     timers = sa.table("timers", sa.column("lane", sa.String))
     op.execute(timers.delete().where(timers.c.lane == "organisation"))
     op.drop_table("organisation_syncs")
+    op.drop_table("organisation_state")
     op.drop_table("known_accounts")
     op.drop_table("departments")
     with op.batch_alter_table("associates", schema=None) as batch_op:
+        batch_op.drop_constraint(batch_op.f("ck_associates_manager_has_store"), type_="check")
         batch_op.drop_column("is_role_granted")
         batch_op.drop_column("is_synced")
         batch_op.drop_column("access_from")

@@ -119,10 +119,31 @@ def test_the_preview_recognises_the_chain_and_applying_does_just_that(
     assert "与企业微信完全一致" in client.get(page, headers=PAGE).text
 
 
+def test_a_plan_without_changes_asks_for_nothing(client: FlaskClient, database: Database, wecom: Corp):
+    apply(client, database, wecom, preview(client, database, wecom), ends_unknown="true")
+    text = client.get(preview(client, database, wecom), headers=PAGE).text
+    for words in ("无变化", "与企业微信完全一致", "没有需要应用的改变"):
+        assert words in text
+    assert "/apply" not in text
+    listed = client.get(HOME, headers=PAGE).text
+    assert ("无变化" in listed, "待查看" in listed) == (True, False)
+
+
 def test_who_came_by_file_only_ends_when_ticked(client: FlaskClient, database: Database, wecom: Corp):
     page = preview(client, database, wecom)
     assert apply(client, database, wecom, page, ends_unknown="true").status_code == 303
     assert "hejia" not in roster(database)
+
+
+def test_what_waits_for_headquarters_is_shown(client: FlaskClient, database: Database, wecom: Corp):
+    apply(client, database, wecom, preview(client, database, wecom))
+    assert "等待总部选择" not in client.get(HOME, headers=PAGE).text
+    wecom.department(41, "总公司", 4)
+    wecom.change("lina", department_ids=(2,))
+    page = preview(client, database, wecom)
+    text = client.get(page, headers=PAGE).text
+    assert "将有 1 人成为总部人员" in text
+    assert "目前是门店，按名称和位置应为总部" in client.get(HOME, headers=PAGE).text
 
 
 def test_ending_many_needs_a_tick(client: FlaskClient, database: Database, wecom: Corp):

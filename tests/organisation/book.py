@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from app.associates.models import Associate
 from app.db import Database
 from app.lanes import Deadline
-from app.organisation.events import CHANGES
+from app.organisation.events import changes_of_contacts
 from app.organisation.models import OrganisationSync
 from app.organisation.plan import Plan
 from app.organisation.queries import get_sync, plan_in
@@ -137,7 +137,7 @@ class Book(UnansweringWeCom):
 
 def hear(database: Database, book: Book, event: WeComEvent) -> None:
     """What the inbox does with an event: look, then apply."""
-    look, apply = CHANGES[f"{event.name}:{event.change}"]
+    look, apply = changes_of_contacts(database)[f"{event.name}:{event.change}"]
     looked = look(book, event)
     database.in_transaction(lambda session: apply(session, event, looked))
 

@@ -16,8 +16,9 @@ from app.lanes import Deadline
 from app.organisation.models import OrganisationSync
 from app.organisation.plan import What
 from app.organisation.queries import latest_syncs
+from app.organisation.reading import read_organisation
 from app.organisation.rules import Kind
-from app.organisation.running import LEASE, _claim, run_syncs
+from app.organisation.running import LEASE, _claim, _record, run_syncs
 from app.organisation.service import choose, grant_hq, request_sync, request_unattended
 from app.stores.models import Branch, Store
 from app.timers import Lane, Timer, TimerKey, clear_timers, set_timers
@@ -28,6 +29,7 @@ from tests.organisation.book import (
     Book,
     apply_full,
     associate,
+    hear,
     plan_full,
     roster,
     shown,
@@ -307,6 +309,23 @@ def test_every_night_catches_up_with_what_no_event_told(database: Database, sync
         request_unattended(session)
     run_syncs(database, synced, Deadline(60))
     assert roster(database).keys() == (EVERYBODY.keys() - {"wu"}) | {"new"}
+
+
+def test_who_leaves_while_wecom_is_being_read_does_not_come_back(database: Database, synced: Book):
+    with database.transaction() as session:
+        request_unattended(session)
+    claim = database.in_transaction(_claim)
+    assert claim is not None
+    reading = read_organisation(synced, claim.known)
+    synced.events.clear()
+    synced.leave("wu")
+    synced.department(43, "罗湖店", 4)
+    for event in synced.events:
+        hear(database, synced, event)
+    database.in_transaction(lambda session: _record(session, claim, reading))
+    assert "wu" not in roster(database)
+    assert "罗湖店" in stores(database)
+    assert shown(database, plan_full(database, synced)).is_empty
 
 
 def test_a_night_that_would_end_many_waits_for_hq(database: Database, synced: Book):
