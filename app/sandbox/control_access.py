@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify, request, send_file
 
-from app.sandbox import codes, media, presses
+from app.sandbox import codes, media, presses, rules
 from app.sandbox.answers import WeComError
 from app.sandbox.api import meter_of, script_of, world_of
 from app.sandbox.control_input import Item, WrongInput, fault_of, text
@@ -79,6 +79,18 @@ def end_script() -> Response:
     """No script."""
     script_of().put((), 0, 0)
     return show_script()
+
+
+@control_access.patch("/rules")
+def change_rules() -> Response:
+    """Some of what the administrator set, by the names of rules.Rules; what is not named stays. All of them answer."""
+    with world_of().store.writing() as connection:
+        try:
+            wanted = rules.from_json({**asdict(rules.of(connection)), **_sent()})
+        except TypeError as error:
+            raise WrongInput(str(error)) from None
+        rules.put(connection, wanted)
+    return jsonify(asdict(wanted))
 
 
 @control_access.post("/mini-program/code")

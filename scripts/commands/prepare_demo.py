@@ -37,10 +37,11 @@ from scripts.commands.sync_organisation import apply_now, plan_now
 DEMO = ROOT / "config" / "demo"
 EXCERPT = DEMO / "purchases_excerpt.csv"
 SOURCE = "pos"
+MINI_PROGRAM = "wx00demo00minishop"
 
 
 def prepare(database: Database, wecom: WeComPort, control: SandboxControl, purchases: Path) -> None:
-    """Load the demo chain and the purchases, and let business time stand after the last of them."""
+    """Load the demo chain, link a mini program, load the purchases and let business time stand after the last one."""
     span = local_span(purchases)
     if span is None:
         raise UnreadableFile("empty_file")
@@ -52,6 +53,7 @@ def prepare(database: Database, wecom: WeComPort, control: SandboxControl, purch
     control.put_contacts(contacts_of(members))
     _adopt_organisation(database, wecom)
     _hang_up_codes(wecom, chain)
+    control.link_mini_program(MINI_PROGRAM)
     codes = sorted(store["code"] for store in chain["stores"])
     _load_purchases(database, control, purchases, span, ZoneInfo(chain["time_zone"]), codes)
 
@@ -111,7 +113,7 @@ def _load_purchases(
     counts = summary.counts
     sys.stderr.write(
         f"{purchases.name}: {counts.rows} rows, {counts.applied} receipts and refunds loaded, "
-        f"{summary.refused_rows} rows refused (see {options.report})\n"
+        f"{counts.refused} receipts ({summary.refused_rows} rows) refused (see {options.report})\n"
     )
 
 
