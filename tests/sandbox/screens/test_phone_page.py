@@ -40,6 +40,42 @@ def test_what_the_toolbar_sends_stands_in_the_chat(page, stage):
     assert empty["err_msg"].startswith("sendChatMessage:fail ")
 
 
+def test_who_was_deleted_sees_a_red_mark_though_the_page_is_told_ok(page, stage):
+    stage.client.post("/phone/customers/wmA/leave", json={}, headers={"Host": "lina.localhost"})
+    open_chat(page, stage)
+    ask(page, "agentConfig", stage.signed(stage.toolbar))
+    sent = ask(page, "sendChatMessage", {"msgtype": "text", "text": {"content": "西装到了"}})
+    assert sent["err_msg"] == "sendChatMessage:ok"
+    expect(page.locator(".said.mine", has_text="西装到了").get_by_text("未送达")).to_be_attached()
+    expect(page.get_by_text("对方已开启好友验证")).to_be_visible()
+    assert_accessible(page)
+
+
+@pytest.mark.parametrize(("place", "title"), [("chat", "聊天"), ("customer", "客户资料")])
+def test_a_link_to_a_customer_no_longer_theirs_says_so_and_leads_back(page, stage, place, title):
+    open_chat(page, stage)
+    page.goto(f"{stage.phone}#{place}/wmC")
+    expect(page.get_by_role("heading", name=title)).to_be_visible()
+    expect(page.get_by_text("对方不是你的客户")).to_be_visible()
+    expect(page.locator("iframe")).to_have_count(0)
+    page.get_by_role("link", name="返回").click()
+    expect(page.get_by_role("heading", name="消息")).to_be_visible()
+
+
+@pytest.mark.parametrize(("host", "path"), [("localhost", "/"), ("phones.localhost", "/phones?ids=lina,wmA")])
+@pytest.mark.parametrize("width", [300, 320, 360, 420])
+def test_the_date_leaves_the_logo_alone(page, stage, host, path, width):
+    page.set_viewport_size({"width": width, "height": 700})
+    page.goto(f"http://{host}:{stage.port}{path}")
+    expect(page.locator("[data-now]")).to_contain_text("2025年10月9日")
+    logo, date = page.locator(".brand img").bounding_box(), page.locator("[data-now]").bounding_box()
+    assert logo["x"] + logo["width"] <= date["x"]
+    assert logo["width"] == 28
+    console = page.get_by_role("link", name="总部后台").bounding_box()
+    assert date["x"] + date["width"] <= console["x"]
+    assert console["x"] + console["width"] <= width
+
+
 def test_the_customer_answers_without_a_reload(page, stage):
     open_chat(page, stage)
     page.get_by_label("说点什么").fill("周六来")

@@ -139,6 +139,22 @@ def test_a_new_person_scans_and_the_welcome_arrives(page, stage):
     expect(page.locator(".said.mine .bubble")).to_contain_text("您好，我是李娜")
 
 
+def test_a_code_far_down_the_list_says_in_its_own_row_what_happened(page, stage):
+    for number in range(12):
+        stage.contact_way(remark=f"海报{number:02}")
+    page.goto(f"{stage.phone}#scan")
+    page.get_by_role("button", name="晓雯").click()
+    for name in ("海报00", "海报11"):
+        pressed = page.locator(".way", has_text=name)
+        pressed.get_by_role("button", name=f"扫{name}").click()
+        expect(pressed.get_by_role("status")).to_have_text("和李娜已经是好友，什么也没有发生")
+        expect(pressed.get_by_role("link", name="打开聊天")).to_be_in_viewport(ratio=1)
+        expect(page.locator(".outcome")).to_have_count(1)
+    assert_accessible(page)
+    page.get_by_role("link", name="打开聊天").click()
+    expect(page.get_by_role("heading", name="晓雯")).to_be_visible()
+
+
 def test_a_known_customer_is_picked_and_half_added_then_accepted(page, stage):
     stage.contact_way(user=["wangwei"], remark="门店")
     page.goto(f"{stage.phone}#scan")

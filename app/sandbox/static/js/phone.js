@@ -5,6 +5,7 @@ import { summaryOf } from './cards.js';
 import { ChatScreen } from './chat.js';
 import { el, icon } from './dom.js';
 import { asHour } from './format.js';
+import { head, notice } from './parts.js';
 import { AppScreen, drawContacts, drawCustomer, drawMessages } from './screens.js';
 import { TravelBar } from './travel.js';
 import { Webview } from './webview.js';
@@ -81,7 +82,14 @@ async function route() {
   webview.hide();
   if (name !== 'chat') webview.leaveChat();
   banner.replaceChildren();
-  await quietly(() => draw(id === undefined ? '' : decodeURIComponent(id)));
+  const asked = location.hash;
+  try { await draw(id === undefined ? '' : decodeURIComponent(id)); } catch (error) { if (location.hash === asked) drawRefused(name, error.message); }
+}
+
+// Why a screen cannot be shown, such as a chat that another member has taken over, with a way out.
+function drawRefused(name, why) {
+  webview.leaveChat();
+  screen.replaceChildren(head({ chat: '聊天', customer: '客户资料' }[name] || '打不开', '#messages'), notice(why));
 }
 
 async function openChat(id) {
