@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import product
 from typing import Any
 
@@ -237,12 +238,16 @@ def test_it_looks_again_a_few_times_and_then_waits_for_somebody_to_come_back(
     let_it_look(phone, parts, waits_s, before=len(waits_s) + 2)
 
 
+def has_length(items: list[str], length: int) -> bool:
+    return len(items) == length
+
+
 def let_it_look(phone: FakePhone, parts: list[str], waits_s: list[int], before: int = 1) -> None:
     """So often it looks again, and no more within half a minute."""
     for count, wait_s in enumerate(waits_s, start=before + 1):
         phone.page.wait_for_timeout(SETTLED_MS)
         phone.page.clock.run_for(wait_s * 1000)
-        until(phone.page, lambda expected=count: len(parts) == expected, 40)
+        until(phone.page, partial(has_length, parts, count), 40)
     phone.page.wait_for_timeout(SETTLED_MS)
     phone.page.clock.run_for(30_000)
     phone.page.wait_for_timeout(SETTLED_MS)
