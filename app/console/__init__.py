@@ -6,11 +6,13 @@ from flask import Flask
 
 from app.console.organisation import organisation_pages
 from app.console.pages import pages
+from app.console.quarantine import quarantine_pages
 from app.console.syncs import sync_pages
 
 
 def register(app: Flask) -> None:
     """Add these routes."""
     app.register_blueprint(pages)
+    app.register_blueprint(quarantine_pages)
     app.register_blueprint(sync_pages)
     app.register_blueprint(organisation_pages)

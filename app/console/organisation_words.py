@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from flask_babel import lazy_gettext as _
 
-from app.organisation.models import SyncState
+from app.organisation.models import OrganisationSync, SyncState
 from app.organisation.plan import Duty, What
+from app.organisation.queries import plan_in
 from app.organisation.rules import Kind
 
 KIND = {
@@ -44,3 +45,26 @@ STATE = {
     SyncState.APPLIED: _("applied"),
     SyncState.FAILED: _("failed"),
 }
+UNCHANGED = _("no change")
+PILLS = {
+    SyncState.APPLIED: "pill pill-good",
+    SyncState.FAILED: "pill pill-bad",
+}
+
+
+def is_unchanged(sync: OrganisationSync) -> bool:
+    """A plan that asks nothing of anybody: there is nothing to look at and nothing to apply."""
+    plan = plan_in(sync) if sync.state == SyncState.READY else None
+    return plan is not None and plan.is_empty and not plan.unknown and not plan.without_branch
+
+
+def state_of(sync: OrganisationSync) -> str:
+    """Where a sync stands, in words."""
+    return str(UNCHANGED if is_unchanged(sync) else STATE[SyncState(sync.state)])
+
+
+def pill_of(sync: OrganisationSync) -> str:
+    """The classes of the mark that says so."""
+    return (
+        PILLS[SyncState.APPLIED] if is_unchanged(sync) else PILLS.get(SyncState(sync.state), "pill pill-warn")
+    )

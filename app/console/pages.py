@@ -176,17 +176,6 @@ def imports() -> ResponseReturnValue:
     return _render("imports", day=day, rows=rows, further=further, paged=before is not None)
 
 
-@pages.get("/quarantine")
-@allow(Role.HQ)
-def quarantine() -> ResponseReturnValue:
-    """Events that could not be applied, each with its reason."""
-    before = _before("inbound")
-    with current_database().reading() as session:
-        day = read_day(session, None)
-        rows, further = queries.quarantined(session, before)
-    return _render("quarantine", day=day, rows=rows, further=further, paged=before is not None)
-
-
 def _before(kind: str) -> int | None:
     asked = load_query(BEFORE)["before"]
     return read_ref(kind, asked) if asked else None

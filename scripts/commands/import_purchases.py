@@ -95,10 +95,11 @@ def _tell(summary: ImportSummary) -> int:
     counts = summary.counts
     print(
         f"{counts.rows} rows: {counts.applied} applied, {counts.repeated} repeated, {counts.refused} refused, "
-        f"{counts.quarantined} quarantined (invoices)"
+        f"{counts.quarantined} quarantined (receipts)"
     )
     if summary.refused_rows:
-        print(f"{summary.refused_rows} rows were not imported, see {summary.report}")
+        missing = counts.refused + counts.quarantined
+        print(f"{missing} receipts ({summary.refused_rows} rows) were not imported, see {summary.report}")
     if summary.stopped:
         print("stopped before the end: repeat the command to go on")
         return 130

@@ -66,9 +66,11 @@ PHONES = (320, 390)
 LOST_CELLS = """() => [...document.querySelectorAll("tbody th, tbody td")].flatMap(cell => {
   const range = document.createRange();
   range.selectNodeContents(cell);
-  const boxes = [...range.getClientRects(), ...[...cell.querySelectorAll("*")].map(item => item.getBoundingClientRect())];
+  const inside = [...cell.querySelectorAll(":not(.visually-hidden)")].map(item => item.getBoundingClientRect());
+  const boxes = [...range.getClientRects(), ...inside];
   const box = cell.closest(".scroll").getBoundingClientRect();
-  const out = boxes.some(its => its.width && (its.left < box.left - 1 || its.right > Math.min(box.right, innerWidth) + 1));
+  const edge = Math.min(box.right, innerWidth) + 1;
+  const out = boxes.some(its => its.width && (its.left < box.left - 1 || its.right > edge));
   const narrow = cell.getBoundingClientRect().width < 100;
   return out || narrow ? [cell.outerHTML.slice(0, 120)] : [];
 })"""

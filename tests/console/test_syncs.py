@@ -28,7 +28,9 @@ def test_only_headquarters_may_look(app: Flask, userid: str):
 
 def test_the_last_ones_are_shown_with_what_they_found(app: Flask, database: Database):
     client = sign_in(app, "zhaohq", "/console/")
-    assert "还没有比对过" in client.get("/console/syncs", headers=PAGE).text
+    empty = client.get("/console/syncs", headers=PAGE).text
+    assert "还没有比对过" in empty
+    assert "沙箱里快进的夜晚不算" in empty
     with database.transaction() as session:
         ensure_nightly(session)
         row = session.get_one(Sync, request_sync(session, "outage"))

@@ -224,8 +224,9 @@ class TestCommand:
         code, out, err = self.run(database_url, str(EXCERPT), "--store", STORE, "--report", str(report))
         assert (code, out.splitlines()[0]) == (
             0,
-            "147 rows: 32 applied, 0 repeated, 4 refused, 0 quarantined (invoices)",
+            "147 rows: 32 applied, 0 repeated, 4 refused, 0 quarantined (receipts)",
         )
+        assert "4 receipts (" in out.splitlines()[1]
         assert "100%" in err
         assert str(report) in out
 
