@@ -160,7 +160,7 @@ def _call(port: WeComPort, claim: Claim) -> Outcome:
     try:
         sent = port.send_app_message(claim.body)
     except WeComPaused as error:
-        return _later(claim, str(error), wait_s=error.wait_s, counts=False)
+        return _later(claim, str(error), wait_s=error.wait_s, counts=False, maybe_sent=error.sent)
     except WeComRetryable as error:
         return _later(claim, str(error), wait_s=error.wait_s, maybe_sent=error.sent)
     except WeComMisconfigured as error:

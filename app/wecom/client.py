@@ -44,15 +44,20 @@ from app.wecom.errors import (
 )
 from app.wecom.port import Credentials
 from app.wecom.replies import Answer, Busy, Call, Download, Read, not_answered, read_reply
+from app.wecom.shared_cache import LOCK_S
 from app.wecom.token_cache import Renewable, TokenCache
 from app.wecom.transport import Lost, Transport, form_body, json_body
 
 CONNECT_S = 3.0
 READ_S = 6.0
 TRIES = 3  # of one request that WeCom is too busy for (facts 6: -1 at most three times)
+TRY_S = CONNECT_S + READ_S  # one exchange, whole
 PATIENCE_S = 8.0  # no further try is begun after this
-# A call is at most: the last try begun just in time, then a token fetched the same way, then the call again.
-LONGEST_CALL_S = 3 * (PATIENCE_S + CONNECT_S + READ_S)
+# All tries of a call, with the old token and the new one, are over by then; so are those of a token's fetch.
+ASKING_S = PATIENCE_S + TRY_S
+# A call is at most: tries that just end when WeCom refuses the token, then the wait for whoever fetches one, then a
+# fetch of our own. Asking for WeCom's addresses is not in it (timed.py), nor are downloads.
+LONGEST_CALL_S = ASKING_S + LOCK_S + ASKING_S
 DOWNLOAD_S = 60.0  # of a file, whole
 DOWNLOAD_BYTES = 20 * 1024 * 1024  # larger ones WeCom gives in parts only (facts 3.13: 830002)
 
@@ -102,7 +107,7 @@ class CorpClient(WeChatClient):  # type: ignore[misc]  # wechatpy has no types
         self._credentials = credentials
         self._sleep = sleep
         self._monotonic = monotonic
-        self._transport = Transport(self.API_BASE_URL, monotonic)
+        self._transport = Transport(self.API_BASE_URL)
         agent = str(credentials.agent_id)
         self._limits = limits or FrequencyBreaker(cache, self._key("blocked", agent))
         self._distrust = Distrust(monotonic)
@@ -160,14 +165,14 @@ class CorpClient(WeChatClient):  # type: ignore[misc]  # wechatpy has no types
 
     def _granted(self, call: Call) -> Read:
         """The answer to a call with our token; where that is refused, once more with another one."""
-        path = call.path
+        path, until = call.path, self._monotonic() + PATIENCE_S + _try_s(call)
         self._distrust.check(path)
         began_s = self._limits.check(path)
         token = self.access_token
-        read = self._patiently(call, {"access_token": token})
+        read = self._patiently(call, {"access_token": token}, until)
         if read.errcode in STALE_TOKEN:
             token = self._renewed(path, token)
-            read = self._patiently(call, {"access_token": token})
+            read = self._patiently(call, {"access_token": token}, until, sent=read.sent)
             if read.errcode in STALE_TOKEN:
                 self._distrust.refused(path, token)
         if read.errcode == 0:
@@ -191,16 +196,21 @@ class CorpClient(WeChatClient):  # type: ignore[misc]  # wechatpy has no types
         elif read.errcode not in BUSY | STALE_TOKEN:
             self._limits.answered(path, began_s)
         if read.errcode:
-            raise refusal(path, read.errcode, str(read.answer.get("errmsg", "")), wait_s)
+            raise refusal(path, read.errcode, str(read.answer.get("errmsg", "")), wait_s, sent=read.sent)
         return read
 
-    def _patiently(self, call: Call, access: Mapping[str, str]) -> Read:
-        """Ask up to `TRIES` times while WeCom is busy; a lost connection counts as busy where nothing can double."""
-        began_at = self._monotonic()
+    def _patiently(self, call: Call, access: Mapping[str, str], until: float, sent: bool = False) -> Read:
+        """Ask up to `TRIES` times while WeCom is busy; a lost connection counts as busy where nothing can double.
+
+        `sent`: an earlier try may have taken effect; what this one comes to says so too, whatever it is.
+        """
+        if until - self._monotonic() < CONNECT_S:
+            raise WeComRetryable(call.path, "no time is left after waiting for a token", sent=sent)
         target = self._transport.target(call.path, {**call.params, **access})
         for attempt in range(1, TRIES + 1):
-            read = self._once(call, target)
-            again = attempt < TRIES and self._monotonic() - began_at < PATIENCE_S
+            read = self._once(call, target, until)
+            sent = read.sent = read.sent or sent
+            again = attempt < TRIES and self._monotonic() < until - _try_s(call)
             if isinstance(read, Read):
                 if read.errcode not in BUSY or not again:
                     return read
@@ -209,12 +219,12 @@ class CorpClient(WeChatClient):  # type: ignore[misc]  # wechatpy has no types
             self._sleep(random.uniform(0.5, 1.0) * 0.2 * 2**attempt)  # noqa: S311 - jitter, not a secret
         raise AssertionError("unreachable")
 
-    def _once(self, call: Call, target: str) -> Read | WeComError:
+    def _once(self, call: Call, target: str, until: float) -> Read | WeComError:
         """One exchange. A failure is returned, not raised: the caller may have something better to do."""
         connect_s, read_s = self.timeout
         reply = self._transport.exchange(
             call.method, target, call.body, timeout=(connect_s, read_s), headers=call.headers,
-            most_bytes=call.most_bytes, within_s=DOWNLOAD_S if call.file else read_s,
+            most_bytes=call.most_bytes, within_s=min(_try_s(call), until - self._monotonic()),
         )  # fmt: skip
         if isinstance(reply, Lost):
             return not_answered(call, reply)
@@ -231,7 +241,7 @@ class CorpClient(WeChatClient):  # type: ignore[misc]  # wechatpy has no types
             {"corpid": self._credentials.corp_id, "corpsecret": self._credentials.secret},
         )
         began_s = self._limits.check(path)
-        read = self._patiently(Call("GET", path, {}), asked)
+        read = self._patiently(Call("GET", path, {}), asked, self._monotonic() + ASKING_S)
         return _lent(path, self._checked(path, read, began_s).answer, "access_token")
 
     def _fetch_corp_ticket(self) -> tuple[str, int]:
@@ -239,6 +249,10 @@ class CorpClient(WeChatClient):  # type: ignore[misc]  # wechatpy has no types
 
     def _fetch_agent_ticket(self) -> tuple[str, int]:
         return _lent("ticket/get", self.get("ticket/get", params={"type": "agent_config"}), "ticket")
+
+
+def _try_s(call: Call) -> float:
+    return DOWNLOAD_S if call.file else TRY_S
 
 
 def _lent(path: str, answer: Answer, name: str) -> tuple[str, int]:

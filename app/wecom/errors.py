@@ -20,7 +20,9 @@ LONGEST_TEXT = 200
 
 
 class WeComError(Exception):
-    """A call to WeCom did not succeed."""
+    """A call to WeCom did not succeed. `sent`: it, or an earlier try of it, may have taken effect all the same."""
+
+    sent = False
 
     def fresh(self) -> Self:
         """The same error without a traceback, to be raised elsewhere."""
@@ -46,7 +48,8 @@ class WeComRetryable(WeComError):
 
 
 class WeComPaused(WeComRetryable):
-    """WeCom wants this API left alone for `wait_s`: over its frequency limit. The call was not carried out.
+    """WeCom wants this API left alone for `wait_s`: over its frequency limit. This call was not carried out; an
+    earlier try of it may have been, where `sent` says so.
 
     Most of these are raised without asking WeCom at all, so a caller that counts attempts does not count this one.
     """
@@ -74,12 +77,15 @@ def redacted(text: str) -> str:
     return _SECRETS.sub(r"\1…", text)[:LONGEST_TEXT]
 
 
-def refusal(path: str, errcode: int, errmsg: str, wait_s: float = 0.0) -> WeComError:
-    """The typed error of a non-zero errcode (facts 6, column Class); `wait_s`: how long a frequency limit blocks."""
+def refusal(path: str, errcode: int, errmsg: str, wait_s: float = 0.0, *, sent: bool = False) -> WeComError:
+    """The typed error of a non-zero errcode (facts 6, column Class); `wait_s`: how long a frequency limit blocks.
+
+    `sent`: an earlier try of the same call may have taken effect.
+    """
     if errcode in BUSY:
-        return WeComRetryable(path, f"{errcode} {errmsg}")
+        return WeComRetryable(path, f"{errcode} {errmsg}", sent=sent)
     if errcode == FREQUENCY_LIMIT:
-        return WeComPaused(path, f"{errcode} {errmsg}", wait_s=wait_s)
+        return WeComPaused(path, f"{errcode} {errmsg}", wait_s=wait_s, sent=sent)
     if errcode in OUR_APP_IS_WRONG:
         return WeComMisconfigured(path, errcode, errmsg)
     return WeComRejected(path, errcode, errmsg)

@@ -45,20 +45,21 @@ class Call:
         return AGENT if self.span is None else {**AGENT, "Range": f"bytes={self.span[0]}-{self.span[1]}"}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Read:
-    """What an answer says."""
+    """What an answer says; `sent`: whatever it says, an earlier try of the same call may have taken effect."""
 
     errcode: int
     answer: Answer
     file: Download | None = None
+    sent: bool = False
 
 
 class Busy(WeComRetryable):
     """Worth another try within the same call."""
 
 
-def not_answered(call: Call, lost: Lost) -> WeComError:
+def not_answered(call: Call, lost: Lost) -> WeComRetryable:
     """A question may be asked again at once; so may what never reached WeCom."""
     if lost.again and (call.method == "GET" or not lost.sent):
         return Busy(call.path, lost.reason, sent=lost.sent)

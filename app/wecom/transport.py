@@ -10,19 +10,19 @@ import json
 import logging
 import mimetypes
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from os.path import basename
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 import certifi
-from urllib3 import BaseHTTPResponse, Retry, Timeout, encode_multipart_formdata
-from urllib3.connectionpool import connection_from_url
+from urllib3 import BaseHTTPResponse, HTTPConnectionPool, Retry, Timeout, encode_multipart_formdata
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, ReadTimeoutError
 from urllib3.fields import RequestField
 
 from app.wecom.errors import redacted
+from app.wecom.timed import TimedPool, TimedTLSPool, end_at, has_ended
 
 POOL = 32
 CHUNK = 64 * 1024
@@ -59,12 +59,15 @@ class Lost:
 class Transport:
     """Exchanges with the server at `base_url` (which ends in a slash). Safe for all threads of a process."""
 
-    def __init__(self, base_url: str, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, base_url: str) -> None:
         parts = urlsplit(base_url)
-        secure = {"ca_certs": certifi.where()} if parts.scheme == "https" else {}
-        self._pool = connection_from_url(f"{parts.scheme}://{parts.netloc}", maxsize=POOL, **secure)
+        host = parts.hostname or ""
+        self._pool: HTTPConnectionPool = (
+            TimedTLSPool(host, parts.port, maxsize=POOL, ca_certs=certifi.where())
+            if parts.scheme == "https"
+            else TimedPool(host, parts.port, maxsize=POOL)
+        )
         self._path = parts.path
-        self._monotonic = monotonic
 
     def target(self, path: str, params: Mapping[str, Any]) -> str:
         """The path and query to ask for; parameters that are None are left out."""
@@ -84,31 +87,32 @@ class Transport:
     ) -> Reply | Lost:
         """One request and its whole answer.
 
-        `timeout`: seconds for connecting, and for each silence. An answer whose body takes more than `within_s`
-        or has more than `most_bytes` is not read to its end.
+        `timeout`: seconds for connecting, whatever number of addresses there is, and for each silence. All of it is
+        over after `within_s` but asking for addresses (timed.py), whatever the server does. An answer of more than
+        `most_bytes` is not read to its end.
         """
         if body is not None:
             headers = {**headers, "Content-Type": body.content_type}
+        end_at(time.monotonic() + within_s)
         try:
             response = self._pool.urlopen(
                 method, target, body.content if body else None, headers, retries=ONCE, redirect=False,
                 assert_same_host=False, timeout=Timeout(connect=timeout[0], read=timeout[1]), preload_content=False,
             )  # fmt: skip
-            return self._read(response, most_bytes, self._monotonic() + within_s)
+            return self._read(response, most_bytes)
         except HTTPError as error:
             return _lost(error)
 
-    def _read(self, response: BaseHTTPResponse, most_bytes: int, until: float) -> Reply | Lost:
-        """Piece by piece as it comes: who sends a byte a second is not listened to for ever."""
+    def _read(self, response: BaseHTTPResponse, most_bytes: int) -> Reply | Lost:
+        """Piece by piece as it comes."""
         pieces, size = [], 0
         while not response.closed:
             piece = response.read1(CHUNK)
             pieces.append(piece)
             size += len(piece)
-            late = self._monotonic() > until
-            if size > most_bytes or (late and not response.closed):
+            if size > most_bytes:
                 response.close()
-                return Lost("the answer came too slowly" if late else "the answer is too long", again=False)
+                return Lost("the answer is too long", again=False)
         return Reply(response.status, response.headers, b"".join(pieces))
 
 
@@ -155,9 +159,12 @@ def _content(source: Any) -> bytes:
 
 def _lost(error: HTTPError) -> Lost:
     """`again` says whether the same may go better at once: not where it took its time to fail."""
+    sent = not isinstance(error, ConnectTimeoutError | NewConnectionError)
+    if sent and has_ended():
+        return Lost("the answer came too slowly", again=False)
     return Lost(
         reason=type(error).__name__,
-        sent=not isinstance(error, ConnectTimeoutError | NewConnectionError),
+        sent=sent,
         again=not isinstance(error, ConnectTimeoutError | ReadTimeoutError),
     )
 

@@ -6,9 +6,11 @@ import pytest
 
 from app.wecom.app import WeComApp
 from app.wecom.bodies import Text, render
-from app.wecom.client import CorpClient
+from app.wecom.breaker import PROBE_S
+from app.wecom.client import ASKING_S, LONGEST_CALL_S, CorpClient
 from app.wecom.errors import WeComMisconfigured, WeComPaused, WeComRetryable
 from app.wecom.port import Credentials
+from app.wecom.shared_cache import LOCK_S
 from app.wecom.token_cache import ProcessCache
 from tests.servers.process import free_port
 from tests.wecom.local_sandbox import OURS, Counted, LocalSandbox
@@ -74,6 +76,15 @@ def test_a_lost_answer_is_ambiguous_and_the_repeat_is_not_shown_twice(sandbox: L
     assert len(sandbox.messages("idle")) == before + 1
 
 
+@pytest.mark.parametrize("code", [45009, -1])
+def test_what_an_earlier_try_may_have_done_is_not_forgotten(sandbox: LocalSandbox, code: int):
+    sandbox.plant("message/send", "http500_after")
+    sandbox.plant("message/send", "errcode", times=None, value=code)
+    with pytest.raises(WeComRetryable, match=str(code)) as caught:
+        sandbox.app().send_app_message(render(OURS.agent_id, ("idle",), Text(f"先发出去了{code}")))
+    assert caught.value.sent
+
+
 def test_a_lost_answer_to_a_question_is_asked_again(sandbox: LocalSandbox, counted: Counted):
     sandbox.plant("user/get", "drop_answer")
     assert sandbox.app().people.get("lina").name == "李娜"
@@ -117,3 +128,18 @@ def test_a_wrong_address_is_a_typed_error(sandbox: LocalSandbox):
     with pytest.raises(WeComMisconfigured) as caught:
         app.people.get("lina")
     assert caught.value.errcode == 404
+
+
+def test_a_call_and_the_token_it_waits_for_end_in_time():
+    """Every try is given what is left of one time, and a fetch is over before anybody takes its lock away."""
+    assert min(LOCK_S, PROBE_S) > ASKING_S
+    assert LONGEST_CALL_S == 2 * ASKING_S + LOCK_S
+
+
+def test_tries_and_their_repeats_share_one_time():
+    moments = iter([0.0, *[16.0] * 100])
+    client = CorpClient(OURS, "http://127.0.0.1:9", ProcessCache(), monotonic=lambda: next(moments))
+    client._token._cache.put(client._token._key, "token", 3600)
+    with pytest.raises(WeComRetryable, match="no time is left") as caught:
+        WeComApp(client).people.get("lina")
+    assert not caught.value.sent

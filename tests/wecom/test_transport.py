@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 from app.wecom.client import CorpClient
 from app.wecom.errors import WeComMisconfigured, WeComRejected, WeComRetryable
 from app.wecom.token_cache import ProcessCache
-from app.wecom.transport import Lost, Reply, Transport
+from app.wecom.transport import Body, Lost, Reply, Transport
 from tests.wecom.local_sandbox import OURS
 from tests.wecom.scripted_server import Answered, Asked, ScriptedServer, raw_server
 
@@ -147,10 +148,71 @@ def test_an_answer_that_never_ends_is_not_listened_to():
         assert exchange(url, within_s=0.3) == Lost("the answer came too slowly", again=False)
 
 
-def exchange(url: str, most_bytes: int = 1000, within_s: float = 60) -> Reply | Lost:
+HEADERS = b"HTTP/1.1 200 OK\r\nX-Slow: " + b"a" * 2_000
+
+
+@pytest.mark.parametrize(
+    "begun", [b"", b"HTTP/1.1 200 OK\r\n", HEADERS], ids=["status", "header", "long header"]
+)
+def test_headers_that_never_end_are_not_listened_to(begun: bytes):
+    def drip() -> Iterator[bytes]:
+        yield begun
+        while True:
+            yield b"H"
+            threading.Event().wait(0.02)
+
+    with raw_server(drip()) as url:
+        assert exchange(url, within_s=0.3) == Lost("the answer came too slowly", again=False)
+
+
+def test_a_server_that_does_not_read_is_not_written_to_for_ever(unread: str):
+    sent = exchange(unread, within_s=0.3, body=Body(bytes(64 * 1024 * 1024), "application/octet-stream"))
+    assert sent == Lost("the answer came too slowly", again=False)
+
+
+@pytest.fixture
+def unread() -> Iterator[str]:
+    """A server that takes a connection and nothing else."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+
+
+def test_the_next_exchange_over_a_kept_connection_has_its_own_time(wecom: WeCom):
+    transport = Transport(f"{wecom.server.url}/cgi-bin/")
+    for within_s in (5, 60):
+        reply = transport.exchange(
+            "GET", transport.target("user/get", {}), None, timeout=(60, 60), most_bytes=99, within_s=within_s
+        )
+        assert isinstance(reply, Reply)
+    assert {asked.connection for asked in wecom.server.asked} == {0}
+
+
+def test_all_addresses_of_a_server_share_one_time_to_connect(monkeypatch: pytest.MonkeyPatch):
+    tried: list[float] = []
+
+    class Silent(socket.socket):
+        def connect(self, _address: Any) -> None:
+            tried.append(self.gettimeout() or 0)
+            threading.Event().wait(self.gettimeout())
+            raise TimeoutError
+
+    one = (socket.AF_INET, socket.SOCK_STREAM, 0, "", ("192.0.2.1", 80))
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_args, **_kwargs: [one] * 50)
+    monkeypatch.setattr(socket, "socket", Silent)
+    transport = Transport("http://wecom.example/cgi-bin/")
+    lost = transport.exchange("GET", "/", None, timeout=(0.2, 60), most_bytes=9, within_s=60)
+    assert lost == Lost("ConnectTimeoutError", sent=False, again=False)
+    assert sum(tried) < 0.5
+
+
+def exchange(
+    url: str, most_bytes: int = 1000, within_s: float = 60, body: Body | None = None
+) -> Reply | Lost:
     transport = Transport(f"{url}/cgi-bin/")
     target = transport.target("user/get", {})
-    return transport.exchange("GET", target, None, timeout=(60, 60), most_bytes=most_bytes, within_s=within_s)
+    return transport.exchange(
+        "POST" if body else "GET", target, body, timeout=(60, 60), most_bytes=most_bytes, within_s=within_s
+    )
 
 
 class Pipe(io.RawIOBase):
