@@ -17,12 +17,11 @@ import structlog
 from redis.exceptions import RedisError
 
 from app.wecom.sealing import Seal
-from app.wecom.token_cache import Kept, ProcessCache
+from app.wecom.token_cache import LOCK_S, Kept, ProcessCache
 
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
 
-LOCK_S = 25.0  # longer than a fetch can take
 POLL_S = 0.05  # how often those who wait for a fetch look
 AWAY_S = 5.0  # a store that failed is not asked again at once: each time may cost its time-out
 KNOWN_FOR_S = 60.0  # a process asks the store again after this, at the latest
@@ -109,18 +108,18 @@ class SharedCache:
     @contextmanager
     def renewing(self, key: str) -> Iterator[None]:
         """One thread of all processes at a time, for `LOCK_S`; where the store is away, of this process."""
-        holder = secrets.token_hex(8)
+        holder, give_up_at = secrets.token_hex(8), self._monotonic() + LOCK_S
         with self._own.renewing(key):
-            taken = self._take(key, holder)
+            taken = self._take(key, holder, give_up_at)
             try:
                 yield
             finally:
                 if taken:
                     self._told("unlock", lambda: self._store.give_back(key, holder))
 
-    def _take(self, key: str, holder: str) -> bool:
+    def _take(self, key: str, holder: str, give_up_at: float) -> bool:
         """Wait for the claim, but no longer than anybody may hold it."""
-        give_up_at, pause = self._monotonic() + LOCK_S, threading.Event()
+        pause = threading.Event()
         while True:
             try:
                 if self._asked("lock", lambda: self._store.claim(key, holder, LOCK_S)):

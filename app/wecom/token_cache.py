@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import NamedTuple, Protocol
 
-from app.wecom.errors import WeComError, WeComMisconfigured
+from app.wecom.errors import WeComError, WeComMisconfigured, WeComRetryable
 
 EARLY_S = 300  # renewed five minutes before WeCom's end
 # A wrong secret is not tried again at once: 20 times an hour ban our address. Twice as long each time, from all
@@ -24,6 +24,7 @@ REFUSALS_REMEMBERED_S = 3600.0  # after its end, to be followed by a longer one
 WRONG_SECRET = frozenset({40001, 40013, 40091, 41002, 41004})
 FAILED_FOR_S = 2.0  # those who waited for a fetch that failed do not each try it again
 USELESS_FOR_S = 10.0  # a renewed token that is refused too is not renewed again at once
+LOCK_S = 25.0  # longer than a fetch can take; nobody waits longer for another's
 
 
 class Kept(NamedTuple):
@@ -57,15 +58,19 @@ class TokenCache(Protocol):
         ...
 
     def renewing(self, key: str) -> AbstractContextManager[None]:
-        """One at a time: whoever is inside renews the value."""
+        """One at a time: whoever is inside renews the value. Raises `WeComRetryable` after a long wait for it."""
         ...
 
 
 class ProcessCache:
     """In memory; safe for all threads of a process."""
 
-    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, monotonic: Callable[[], float] = time.monotonic, *, patience_s: float = LOCK_S
+    ) -> None:
+        """`patience_s`: with whoever renews."""
         self._monotonic = monotonic
+        self._patience_s = patience_s
         self._values: dict[str, tuple[str, float]] = {}
         self._claims: dict[str, float] = {}
         self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
@@ -105,8 +110,12 @@ class ProcessCache:
         """One thread of this process at a time."""
         with self._guard:
             lock = self._locks[key]
-        with lock:
+        if not lock.acquire(timeout=self._patience_s):
+            raise WeComRetryable("gettoken", "another thread has been renewing it for long")
+        try:
             yield
+        finally:
+            lock.release()
 
 
 class Renewable:

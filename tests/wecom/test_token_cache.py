@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from itertools import pairwise
 
 import pytest
@@ -146,3 +147,20 @@ def test_a_renewal_of_no_use_is_not_repeated_at_once():
     with pytest.raises(WeComMisconfigured):
         token.renew(stale)
     assert wecom.asked == 2
+
+
+def test_nobody_waits_for_ever_for_a_thread_that_renews():
+    cache, waited = ProcessCache(patience_s=0.01), list[str]()
+
+    def wait() -> None:
+        with pytest.raises(WeComRetryable), cache.renewing("key"):
+            waited.append("entered")
+        waited.append("gave up")
+
+    with cache.renewing("key"):
+        thread = threading.Thread(target=wait)
+        thread.start()
+        thread.join()
+    assert waited == ["gave up"]
+    with cache.renewing("key"):
+        waited.append("entered")
