@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from werkzeug.test import TestResponse
 
 from app.sandbox.hosts import customer_label_of
 from tests.sandbox.corp import Api, answer_of
@@ -38,6 +39,10 @@ def seen_by_customer(api: Api) -> list[str]:
     return [message["body"]["content"] for message in said]
 
 
+def reason_of(refused: TestResponse) -> str:
+    return str((refused.json or {})["error"])
+
+
 def come_back(api: Api) -> None:
     answer_of(api.client.post("/customer/members/lina", json={}, headers=XIAOWEN))
 
@@ -68,9 +73,9 @@ def test_the_lists_of_chats_tell_what_arrived(left: Api):
 
 def test_a_customer_says_nothing_to_whom_they_deleted(left: Api):
     refused = left.client.post("/phone/chats/wmA", json={**TEXT, "from": "customer"}, headers=LINA)
-    assert (refused.status_code, refused.json["error"]) == (404, "对方已删除你，说不了话")
+    assert (refused.status_code, reason_of(refused)) == (404, "对方已删除你，说不了话")
     own = left.client.post("/customer/chats/lina", json=TEXT, headers=XIAOWEN)
-    assert (own.status_code, own.json["error"]) == (404, "你们还不是好友")
+    assert (own.status_code, reason_of(own)) == (404, "你们还不是好友")
     assert seen_by_member(left) == []
 
 
