@@ -44,8 +44,7 @@ from app.wecom.errors import (
 )
 from app.wecom.port import Credentials
 from app.wecom.replies import Answer, Busy, Call, Download, Read, not_answered, read_reply
-from app.wecom.shared_cache import LOCK_S
-from app.wecom.token_cache import Renewable, TokenCache
+from app.wecom.token_cache import LOCK_S, Renewable, TokenCache
 from app.wecom.transport import Lost, Transport, form_body, json_body
 
 CONNECT_S = 3.0

@@ -10,8 +10,7 @@ from app.wecom.breaker import PROBE_S
 from app.wecom.client import ASKING_S, LONGEST_CALL_S, CorpClient
 from app.wecom.errors import WeComMisconfigured, WeComPaused, WeComRetryable
 from app.wecom.port import Credentials
-from app.wecom.shared_cache import LOCK_S
-from app.wecom.token_cache import ProcessCache
+from app.wecom.token_cache import LOCK_S, ProcessCache
 from tests.servers.process import free_port
 from tests.wecom.local_sandbox import OURS, Counted, LocalSandbox
 from tests.wecom.scripted_server import raw_server
