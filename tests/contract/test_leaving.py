@@ -54,7 +54,8 @@ class Installation:
         ends_at = time.monotonic() + PATIENCE_S
         while self._kept() < wanted:
             assert time.monotonic() < ends_at, "the callback did not arrive"
-            self.app.extensions["callbacks"].drain.drain()  # where a busy machine's database was too slow for the door
+            # Where a busy machine's database was too slow for the door.
+            self.app.extensions["callbacks"].drain.drain()
             time.sleep(0.05)
         handlers = wecom_handlers(self.database)
         apply_received(self.database, self.corp.app(), handlers, Deadline(PATIENCE_S))

@@ -36,9 +36,8 @@ class MariaDB:
         self.port = port or free_port()
         self.socket = folder / "s"
         self._data = folder / "data"
-        self._temporary = (
-            folder / "tmp"
-        )  # in the shared one, servers that start at once meet each other's tables
+        # In the shared one, servers that start at once meet each other's tables.
+        self._temporary = folder / "tmp"
         self._options = (*(DURABLE if durable else FORGETFUL), *options)
         self._process: ServerProcess | None = None
 
