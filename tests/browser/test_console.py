@@ -59,7 +59,21 @@ def test_imports_and_quarantine_are_one_click_away(page: Page, console_url: str,
     page.get_by_role("link", name="导入").click()
     expect(page.get_by_role("row").filter(has_text="online_retail_lines.csv")).to_contain_text("12,431")
     page.get_by_role("link", name="隔离区").click()
+    expect(page.get_by_text("seller_unknown: LISI")).to_be_hidden()
+    page.get_by_text("原文").click()
     expect(page.get_by_text("seller_unknown: LISI")).to_be_visible()
+
+
+def test_an_event_in_quarantine_is_tried_again_without_scripts(
+    browser: Browser, console_url: str, chain: Chain
+):
+    context = browser.new_context(java_script_enabled=False, locale="zh-CN")
+    page = context.new_page()
+    sign_in(page, console_url)
+    page.get_by_role("link", name="隔离区").click()
+    page.get_by_role("button", name="重试 购买 单号 536414").click()
+    expect(page.get_by_role("status")).to_contain_text("仍留在隔离区")
+    context.close()
 
 
 def test_signing_out_leads_out(page: Page, console_url: str, chain: Chain):

@@ -63,10 +63,10 @@ CONSOLE_PAGES: dict[str, Callable[[Page], None]] = {
 }
 PHONES = (320, 390)
 # What of a table a person cannot see: beyond the viewport, cut by a box that scrolls, or a letter a line.
-LOST_CELLS = """() => [...document.querySelectorAll("tbody th, tbody td")].flatMap(cell => {
+LOST_CELLS = """() => [...document.querySelectorAll("tbody th, tbody td:not(:empty)")].flatMap(cell => {
   const range = document.createRange();
   range.selectNodeContents(cell);
-  const inside = [...cell.querySelectorAll(":not(.visually-hidden)")].map(item => item.getBoundingClientRect());
+  const inside = [...cell.querySelectorAll("*")].map(item => item.getBoundingClientRect());
   const boxes = [...range.getClientRects(), ...inside];
   const box = cell.closest(".scroll").getBoundingClientRect();
   const edge = Math.min(box.right, innerWidth) + 1;
@@ -162,6 +162,21 @@ def test_console_pages_fit_and_axe_finds_nothing(page: Page, console_url: str, c
         if width in PHONES:
             assert page.evaluate(LOST_CELLS) == [], place
         assert complaints_of_axe(page) == "", place
+
+
+@pytest.mark.parametrize("width", [320, 390, 560, 641, 861, 1280])
+def test_the_quarantine_fits_with_its_original_texts_open(
+    page: Page, console_url: str, chain: Chain, width: int
+):
+    sign_in(page, console_url)
+    CONSOLE_PAGES["quarantine"](page)
+    look(page, width, "light")
+    page.get_by_text("原文").first.click()
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    hidden = (
+        "[...document.querySelectorAll('.scroll')].filter(box => box.scrollWidth > box.clientWidth).length"
+    )
+    assert page.evaluate(hidden) == 0
 
 
 @pytest.mark.parametrize("path", ["", "no-such-page"])
