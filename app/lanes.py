@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 
@@ -18,11 +19,13 @@ class Progress:
 
 
 class Deadline:
-    """Real time after which a lane should return; batches are small, so it is kept closely."""
+    """Real time after which a lane should return, or sooner once `is_over` says so; batches are small, so it is kept
+    closely."""
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, is_over: Callable[[], bool] = lambda: False) -> None:
         self._ends_at = time.monotonic() + seconds
+        self._is_over = is_over
 
     def has_passed(self) -> bool:
         """True once the time is up."""
-        return time.monotonic() >= self._ends_at
+        return self._is_over() or time.monotonic() >= self._ends_at

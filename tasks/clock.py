@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import signal
-import threading
+import time
 
 import structlog
 from apscheduler.executors.pool import ThreadPoolExecutor
@@ -33,32 +33,52 @@ log = structlog.get_logger(__name__)
 
 
 def main() -> None:
-    """Ring until SIGINT or SIGTERM; work in progress is finished first."""
+    """Ring until SIGINT or SIGTERM; the batches in progress are finished first."""
     settings = Settings.from_env()
     configure_logging(settings.log_level)
     logging.getLogger("apscheduler").setLevel(logging.ERROR)  # or each ring would be three lines
     failpoints.arm(settings.failpoints.split(","), is_sandbox=settings.mode is Mode.SANDBOX)
     hands = hands_of(settings)
-    stop = threading.Event()
+    stop = Stop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
-    scheduler = _scheduler(hands)
+        signal.signal(number, stop.ask)
+    scheduler = _scheduler(hands, stop)
     if settings.mode is Mode.PRODUCTION:
         with hands.database.reading() as session:
             clock.refuse_offset(session)
     else:
         control = SandboxControl(settings.wecom_api_url)
-        scheduler.add_job(_travel, "interval", args=[hands, control], seconds=TRAVEL_EVERY_S, id="travel")
+        scheduler.add_job(
+            _travel, "interval", args=[hands, control, stop], seconds=TRAVEL_EVERY_S, id="travel"
+        )
     scheduler.start()
     log.info("clock_started", lanes=[bell.lane.value for bell in TIMETABLE])
-    while not stop.wait(LISTEN_EVERY_S):
-        pass  # a signal that the kernel gave to another thread is heard only when this one runs again
+    while not stop.is_asked():
+        time.sleep(
+            LISTEN_EVERY_S
+        )  # a signal the kernel gave to another thread is heard only when this one runs
     scheduler.shutdown(wait=True)
     hands.database.close()
     log.info("clock_stopped")
 
 
-def _scheduler(hands: Hands) -> BackgroundScheduler:
+class Stop:
+    """Whether somebody asked us to end. Not an Event: a handler that set one in the thread that waits for it, between
+    two of its steps, would wait for itself for ever."""
+
+    def __init__(self) -> None:
+        self._asked = False
+
+    def ask(self, *_signal: object) -> None:
+        """By a signal."""
+        self._asked = True
+
+    def is_asked(self) -> bool:
+        """For deadlines, and for whoever listens."""
+        return self._asked
+
+
+def _scheduler(hands: Hands, stop: Stop) -> BackgroundScheduler:
     scheduler = BackgroundScheduler(
         timezone="UTC",
         executors={"default": ThreadPoolExecutor(sum(bell.at_once for bell in TIMETABLE) + 1)},
@@ -68,7 +88,7 @@ def _scheduler(hands: Hands) -> BackgroundScheduler:
         scheduler.add_job(
             _ring,
             "interval",
-            args=[hands, bell],
+            args=[hands, bell, stop],
             seconds=bell.every_s,
             id=bell.lane.value,
             max_instances=bell.at_once,
@@ -76,23 +96,24 @@ def _scheduler(hands: Hands) -> BackgroundScheduler:
     return scheduler
 
 
-def _ring(hands: Hands, bell: Bell) -> None:
+def _ring(hands: Hands, bell: Bell, stop: Stop) -> None:
     """Work the lane off; a database that is away is met again with the next ring."""
     try:
         if bell.lane is Lane.SYNC:
             keep_beating(hands.database, Beating.CLOCK)
-        run_lane(hands, bell.lane, Deadline(RING_S))
+        run_lane(hands, bell.lane, Deadline(RING_S, stop.is_asked))
     except DBAPIError as error:
         log.warning("lane_interrupted", lane=bell.lane.value, error=type(error.orig).__name__)
 
 
-def _travel(hands: Hands, control: SandboxControl) -> None:
-    """Go where a fast-forward was asked to go."""
+def _travel(hands: Hands, control: SandboxControl, stop: Stop) -> None:
+    """Go where a fast-forward was asked to go; who is asked to end on the way goes on with the next start."""
     with hands.database.reading() as session:
         target = clock.moment(session).target_at
     if target is None:
         return
-    live_until(hands, target, control.set_clock)
+    if not live_until(hands, target, control.set_clock, stop.is_asked):
+        return
     with hands.database.transaction() as session:
         clock.clear_target(session, target)
     log.info("travelled", target=target.isoformat())

@@ -23,31 +23,37 @@ BUSY_S = 0.05
 Follow = Callable[[timedelta], None]
 
 
-def live_until(hands: Hands, target: datetime, follow: Follow) -> None:
+def live_until(
+    hands: Hands, target: datetime, follow: Follow, is_over: Callable[[], bool] = lambda: False
+) -> bool:
     """Bring business time to `target`, doing everything that falls due before it at its own instant.
+
+    True on arrival, False where `is_over` said on the way that this process is to end.
 
     `follow` tells the sandbox the new offset before anything is done at it. Safe beside a ringing clock process:
     both find the same work and each piece is done once.
     """
-    drain(hands)
-    while True:
+    drain(hands, is_over)
+    while not is_over():
         with hands.database.transaction() as session:
             due = next_due(session, BUSINESS_LANES)
             now = clock.now(session)
             step_to = max(now, min(target, due if due is not None else target))
             offset = clock.jump_to(session, step_to)
         follow(offset)
-        drain(hands)
+        drain(hands, is_over)
         if step_to >= target:
-            return
+            return not is_over()
         if due is not None and due < now:
             time.sleep(BUSY_S)  # somebody else is at it: let them finish
+    return False
 
 
-def drain(hands: Hands) -> None:
+def drain(hands: Hands, is_over: Callable[[], bool] = lambda: False) -> None:
     """Do everything that is due at this instant, in the order of its consequences."""
     give_up_at = time.monotonic() + PATIENCE_S
     while time.monotonic() < give_up_at:
-        done = sum(run_lane(hands, lane, Deadline(SLICE_S)).done for lane in (*BUSINESS_LANES, Lane.PUSH))
+        lanes = (*BUSINESS_LANES, Lane.PUSH)
+        done = sum(run_lane(hands, lane, Deadline(SLICE_S, is_over)).done for lane in lanes)
         if not done:
             return

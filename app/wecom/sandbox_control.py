@@ -20,6 +20,7 @@ class SandboxControl:
         self._url = f"{api_url.rstrip('/')}/sandbox"
         self._http = requests.Session()
         self._http.trust_env = False
+        self._http.headers["Connection"] = "close"  # a kept one may end under a request
 
     def put_people(self, people: Iterable[Mapping[str, Any]]) -> int:
         """Add accounts or bring them up to date: userid, name, and maybe department, position. How many."""

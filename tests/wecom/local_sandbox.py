@@ -44,6 +44,7 @@ class LocalSandbox:
         self._folder = folder
         self._http = requests.Session()
         self._http.trust_env = False
+        self._http.headers["Connection"] = "close"  # a kept one may end under a request
         self._process: ServerProcess | None = None
 
     def start(self) -> None:
