@@ -64,7 +64,7 @@ def stop_cleanly(*processes: ServerProcess) -> None:
     for process in processes:
         os.kill(process.pid, signal.SIGTERM)
     for process in processes:
-        assert process.wait(30) == 0, process.log.read_text()[-2000:]
+        assert process.wait(60) == 0, process.log.read_text()[-2000:]
 
 
 def said(process: ServerProcess) -> dict[str, Any]:
