@@ -23,6 +23,9 @@ class Lane(StrEnum):
 
     MINUTES = "minutes"  # follow-up steps due within hours of their anchor; subject: enrollment
     DAYS = "days"  # follow-up steps due on a day; subject: enrollment
+    SWEEP = "sweep"  # calendar plans look for members to put into them; subject: plan sweep
+    BALANCE = "balance"  # more falls to somebody on a day than they can do; subject: associate
+    URGE = "urge"  # open work items whose assignee, then manager, is to be urged; subject: work item
     EXPIRY = "expiry"  # work items whose validity ends; subject: work item
     DIGEST = "digest"  # notices waiting to be gathered; subject: associate
     PUSH = "push"  # messages to deliver, in REAL time because leases are; subject: message

@@ -14,6 +14,7 @@ from app.group_chats import models as group_chats
 from app.inbound import models as inbound
 from app.intake import models as intake
 from app.livings import models as livings
+from app.member_events import models as member_events
 from app.members import models as members
 from app.messaging import models as messaging
 from app.orders import models as orders
@@ -28,7 +29,7 @@ from app.wecom import models as wecom
 from app.worklist import models as worklist
 
 TABLES = (
-    associates, catalogue, ClockOffset, follow_ups, group_chats, inbound, intake, livings, members,
+    associates, catalogue, ClockOffset, follow_ups, group_chats, inbound, intake, livings, member_events, members,
     messaging, orders, organisation, partner_api, sales_scripts, sessions, stores, tagging, Timer, wecom, worklist,
 )  # fmt: skip
 

@@ -5,6 +5,7 @@ Rows are read whole: meant for a few thousand members at most.
 
 from __future__ import annotations
 
+import json
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.db import Base, Database, table_of
-from app.follow_ups.models import Enrollment, FollowUpTask, PlanStep, StepRecord
+from app.follow_ups.models import Enrollment, FollowUpTask, PlanVersion, StepRecord
 from app.follow_ups.reconciliation import Report, reconcile
 from app.follow_ups.states import EnrollmentState
 from app.inbound.models import WECOM, Inbound, InboundState, ReceivedEvent
@@ -93,7 +94,9 @@ class Tables:
 
         self.enrollments = rows(Enrollment)
         self.records = rows(StepRecord)
-        self.steps: Counter[int] = Counter(step.plan_version_id for step in rows(PlanStep))
+        self.steps: Counter[int] = Counter(
+            {row.id: len(json.loads(row.document)["steps"]) for row in rows(PlanVersion)}
+        )
         self.tasks, self.items = rows(FollowUpTask), rows(WorkItem)
         self.timers = rows(Timer)
         self.notices, self.schedules = rows(Notice), rows(DigestSchedule)

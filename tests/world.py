@@ -18,7 +18,7 @@ from app.associates.queries import Actor, find_actor
 from app.db import Database
 from app.follow_ups.firing import fire_due
 from app.follow_ups.models import Enrollment, FollowUpTask, StepRecord
-from app.follow_ups.plans import publish
+from app.follow_ups.plans.versions import publish
 from app.ids import new_id
 from app.inbound.events import Line, LineKind, PurchaseReported, RefundReported
 from app.intake.service import EventResult, apply_events

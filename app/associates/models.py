@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime, time
 from enum import StrEnum
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, false
@@ -40,3 +40,15 @@ class Associate(Base):
     )  # a sync with WeCom placed them
     # The role was given by hand: a sync leaves it.
     is_role_granted: Mapped[bool] = mapped_column(default=False, server_default=false())
+
+
+class Shift(Base):
+    """When somebody works on a local date (排班); without times it is a day off. Nothing known: on duty all day."""
+
+    __tablename__ = "shifts"
+    __table_args__ = (Index(None, "work_on"),)
+
+    associate_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    work_on: Mapped[date] = mapped_column(primary_key=True)
+    starts_at: Mapped[time | None]
+    ends_at: Mapped[time | None]

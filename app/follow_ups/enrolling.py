@@ -13,10 +13,11 @@ from sqlalchemy.orm import Session
 
 from app.db import insert_rows, table_of, upsert_rows
 from app.follow_ups.models import Enrollment, StepRecord
-from app.follow_ups.plans import Version, purchase_versions
+from app.follow_ups.plans.documents import TriggerKind
+from app.follow_ups.plans.versions import Version, get_version, open_plans
 from app.follow_ups.records import Waiting, next_waiting, step_record
 from app.follow_ups.rules import Anchor, due_at
-from app.follow_ups.states import EnrollmentState
+from app.follow_ups.states import Arm, EnrollmentState
 from app.follow_ups.stopping import close_restarted_tasks
 from app.ids import new_ids
 from app.stores.queries import StoreFacts
@@ -40,16 +41,16 @@ def enroll(session: Session, purchases: Sequence[AnchorPurchase], now: datetime)
     """
     days = _first_of_day(purchases)
     known = _live_enrollments(session, days)
-    for version in purchase_versions(session):
-        fresh = [day for key, day in days.items() if (version.plan_id, *key) not in known]
-        _add(session, version, fresh, known, now)
-        again = [
-            (known[version.plan_id, *key], day)
-            for key, day in days.items()
-            if (version.plan_id, *key) in known
-        ]
-        _count_from_earlier(session, version, again, now)
-        close_restarted_tasks(session, version, [(day.member_id, day.anchor) for day in fresh], now)
+    for plan in open_plans(session, {TriggerKind.PURCHASE}):
+        entering: dict[Version, list[AnchorPurchase]] = defaultdict(list)
+        for key, day in days.items():
+            version = plan.version_for(day.store.id)
+            if version is not None and (plan.plan_id, *key) not in known:
+                entering[version].append(day)
+        for version, fresh in entering.items():
+            _add(session, version, fresh, known, now)
+            close_restarted_tasks(session, version, [(day.member_id, day.anchor) for day in fresh], now)
+        _count_from_earlier(session, plan.plan_id, days, known, now)
 
 
 def _first_of_day(purchases: Sequence[AnchorPurchase]) -> dict[tuple[int, date], AnchorPurchase]:
@@ -120,14 +121,19 @@ def _anchor_events(session: Session, plan_id: int, days: Sequence[AnchorPurchase
 
 
 def _count_from_earlier(
-    session: Session, version: Version, again: Sequence[tuple[Any, AnchorPurchase]], now: datetime
+    session: Session,
+    plan_id: int,
+    days: Mapping[tuple[int, date], AnchorPurchase],
+    known: Mapping[tuple[int, int, date], Any],
+    now: datetime,
 ) -> None:
     changed, old_timers, new_timers = [], [], []
-    for row, day in again:
-        if day.anchor.at >= row.anchor_at or row.next_lane != Lane.MINUTES:
+    for key, day in days.items():
+        row = known.get((plan_id, *key))
+        if row is None or day.anchor.at >= row.anchor_at or row.next_lane != Lane.MINUTES:
             continue
         anchor = replace(day.anchor, time_known=row.time_known)
-        steps = version.following(row.next_step_no - 1)
+        steps = get_version(session, row.plan_version_id).following(row.next_step_no - 1)
         waits, _ = next_waiting(steps, anchor, day.store.hours, enrolled_at=now, now=now)
         if waits.step_no != row.next_step_no or waits.lane is None or waits.due_at is None:
             continue  # too late for the minutes already: the step keeps its instant
@@ -154,5 +160,7 @@ def _enrollment_row(
         "time_known": day.anchor.time_known,
         "ended_reason": "",
         "enrolled_at": now,
+        "arm": Arm.TREATED,
+        "waiting_for": "",
         **waits.columns(),
     }

@@ -23,7 +23,7 @@ from app.db import Database, insert_rows, table_of, upsert_rows
 from app.failpoints import failpoint
 from app.follow_ups.models import Enrollment, StepRecord
 from app.follow_ups.opening import Opening, open_tasks
-from app.follow_ups.plans import Version, versions
+from app.follow_ups.plans.versions import Version, versions
 from app.follow_ups.records import Waiting, anchor_of, next_waiting, step_record
 from app.follow_ups.rules import (
     Anchor,

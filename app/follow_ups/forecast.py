@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.db import table_of
 from app.follow_ups.models import Enrollment, StepRecord
-from app.follow_ups.plans import versions
+from app.follow_ups.plans.versions import versions
 from app.follow_ups.records import anchor_of
 from app.follow_ups.rules import Relative, Step, Verdict, before_firing, due_at, on_firing
 from app.follow_ups.states import EnrollmentState, StepOutcome, StepReason

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.orm import Session
 
 from app.follow_ups.models import Enrollment, FollowUpTask, StepRecord
-from app.follow_ups.plans import versions
+from app.follow_ups.plans.versions import versions
 from app.follow_ups.states import Evidence, StepOutcome, StepReason
 from app.members.models import Member
 from app.stores.models import Branch, Store

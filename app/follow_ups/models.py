@@ -8,10 +8,11 @@ from sqlalchemy import ForeignKey, Index, Integer, String, Text, UniqueConstrain
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db import Base
+from app.follow_ups.states import Arm
 
 
 class FollowUpPlan(Base):
-    """A plan (跟进计划); what it does stands in its versions."""
+    """A plan (跟进计划); what it does stands in its versions, which of them is in force in its releases."""
 
     __tablename__ = "follow_up_plans"
 
@@ -23,7 +24,7 @@ class FollowUpPlan(Base):
 class PlanVersion(Base):
     """A published version (版本): immutable; enrollments keep the one they began with.
 
-    `product_fallback` stands in texts where the receipt names no article.
+    `document` is the plan document as HQ published it, canonical JSON; `content_hash` is its fingerprint.
     """
 
     __tablename__ = "plan_versions"
@@ -33,39 +34,71 @@ class PlanVersion(Base):
     plan_id: Mapped[int] = mapped_column(ForeignKey("follow_up_plans.id"))
     number: Mapped[int] = mapped_column(Integer)
     content_hash: Mapped[str] = mapped_column(String(32))
-    product_fallback: Mapped[str] = mapped_column(String(64))
+    document: Mapped[str] = mapped_column(Text)
     published_at: Mapped[datetime]
+    published_by: Mapped[int | None]
 
 
-class PlanStep(Base):
-    """A step (步骤): exactly one of `offset_minutes` (elapsed) and `offset_days` (local days, at opening) is set.
+class PlanRelease(Base):
+    """A version put in force, everywhere or in some stores (a canary); never changed. No version: withdrawn."""
 
-    Its task stays open for `valid_days` local days, or until noon of the last of them.
-    """
-
-    __tablename__ = "plan_steps"
-    __table_args__ = (UniqueConstraint("plan_version_id", "step_no"),)
+    __tablename__ = "plan_releases"
+    __table_args__ = (Index(None, "plan_id", "id"),)
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    plan_version_id: Mapped[int] = mapped_column(ForeignKey("plan_versions.id"))
-    step_no: Mapped[int] = mapped_column(Integer)
-    kind: Mapped[str] = mapped_column(String(32))
-    offset_minutes: Mapped[int | None] = mapped_column(Integer)
-    offset_days: Mapped[int | None] = mapped_column(Integer)
-    valid_days: Mapped[int] = mapped_column(Integer)
-    valid_to_noon: Mapped[bool]
-    on_repurchase: Mapped[str] = mapped_column(String(16))
-    priority: Mapped[int] = mapped_column(Integer)
-    title: Mapped[str] = mapped_column(String(64))
-    why: Mapped[str] = mapped_column(String(255))
-    script_code: Mapped[str] = mapped_column(String(64))
-    invite_script_code: Mapped[str] = mapped_column(String(64))
+    plan_id: Mapped[int]
+    plan_version_id: Mapped[int | None]
+    is_everywhere: Mapped[bool]
+    released_at: Mapped[datetime]
+    released_by: Mapped[int | None]
+    note: Mapped[str] = mapped_column(String(255), default="")
+
+
+class PlanReleaseStore(Base):
+    """A store in which a release that is not everywhere holds."""
+
+    __tablename__ = "plan_release_stores"
+
+    release_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    store_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+
+
+class PlanDraft(Base):
+    """A plan document being written, not in force; `document` is TOML as its author left it. One per plan code."""
+
+    __tablename__ = "plan_drafts"
+
+    code: Mapped[str] = mapped_column(String(32), primary_key=True)
+    document: Mapped[str] = mapped_column(Text)
+    edited_at: Mapped[datetime]
+    edited_by: Mapped[int | None]
+
+
+class PlanSweep(Base):
+    """One local day on which a calendar plan looks for members to put into it, resumable after `cursor` (a member).
+
+    While WAITING or RUNNING it owns one timer in the sweep lane at `next_due_at`; finishing one sets the next day's.
+    """
+
+    __tablename__ = "plan_sweeps"
+    __table_args__ = (UniqueConstraint("plan_id", "sweep_on"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    plan_id: Mapped[int]
+    sweep_on: Mapped[date]
+    cursor: Mapped[int]
+    next_due_at: Mapped[datetime | None]
+    looked_at: Mapped[int]
+    enrolled: Mapped[int]
+    finished_at: Mapped[datetime | None]
 
 
 class Enrollment(Base):
     """Member × plan × anchor event (进入计划).
 
     While ACTIVE, `next_step_no` is the step whose timer stands at `next_due_at` in `next_lane`; else they are None.
+    `waiting_for` says why a step that was due is asked about again then (`WaitingFor`), "" where it is not due yet.
+    `arm` is fixed on enrolling: steps of a held-out member are withheld as they fall due.
     """
 
     __tablename__ = "enrollments"
@@ -89,6 +122,8 @@ class Enrollment(Base):
     next_lane: Mapped[str | None] = mapped_column(String(16))
     next_due_at: Mapped[datetime | None]
     enrolled_at: Mapped[datetime]
+    arm: Mapped[str] = mapped_column(String(16), default=Arm.TREATED)
+    waiting_for: Mapped[str] = mapped_column(String(16), default="")
 
 
 class StepRecord(Base):
@@ -109,6 +144,7 @@ class StepRecord(Base):
 class FollowUpTask(Base):
     """A follow-up task (跟进任务); its work item holds assignee, state and due.
 
+    `script_code` is the script its text was made of, `chosen_because` (JSON) why that one; `note` what a call brought.
     Whoever is about to send holds it as `claimed_by` until `claimed_until`, in real time: advice to other pages only.
     """
 
@@ -122,6 +158,9 @@ class FollowUpTask(Base):
     channel: Mapped[str] = mapped_column(String(16))
     why: Mapped[str] = mapped_column(String(255))
     text: Mapped[str] = mapped_column(Text)
+    script_code: Mapped[str] = mapped_column(String(64), default="")
+    chosen_because: Mapped[str] = mapped_column(String(255), default="")
+    note: Mapped[str] = mapped_column(String(1024), default="")
     evidence: Mapped[str | None] = mapped_column(String(24))
     sent_text: Mapped[str | None] = mapped_column(Text)
     completed_by: Mapped[int | None]

@@ -15,7 +15,7 @@ from app.associates.models import Associate
 from app.associates.queries import active_associates, managers_by_store
 from app.db import insert_rows
 from app.follow_ups.models import FollowUpTask
-from app.follow_ups.plans import Version
+from app.follow_ups.plans.versions import Version
 from app.follow_ups.rules import Step
 from app.follow_ups.states import Channel
 from app.ids import new_ids
@@ -108,7 +108,7 @@ class _Words:
 
     def __init__(self, session: Session, openings: Sequence[Opening]) -> None:
         steps = [opening.step for opening in openings]
-        codes = {code for step in steps for code in (step.script_code, step.invite_script_code)}
+        codes = {code for step in steps for code in (*step.script_codes, step.invite_script_code)}
         self._scripts = scripts_by_code(session, codes)
         anchors = {(opening.enrollment.member_id, opening.enrollment.anchor_on) for opening in openings}
         self._articles = main_articles(session, anchors)
@@ -120,10 +120,11 @@ class _Words:
             "member": member.name,
             "associate": assignee.name,
             "store": opening.store.name,
-            "product": self._articles.get((member.id, row.anchor_on)) or opening.version.product_fallback,
+            "product": self._articles.get((member.id, row.anchor_on))
+            or opening.version.document.product_fallback,
             "purchased_on": _day(row.anchor_on),
         }
-        code = step.script_code if channel is Channel.CHAT else step.invite_script_code
+        code = step.script_codes[0] if channel is Channel.CHAT else step.invite_script_code
         script = self._scripts.get(code)
         return {"why": fill(step.why, values)[:255], "text": fill(script.body, values) if script else ""}
 
@@ -166,6 +167,9 @@ def _task_row(task_id: int, item_id: int, opening: Opening, channel: Channel) ->
         "enrollment_id": opening.enrollment.id,
         "step_no": opening.step.step_no,
         "channel": channel,
+        "script_code": "",
+        "chosen_because": "",
+        "note": "",
         "evidence": None,
         "sent_text": None,
         "completed_by": None,

@@ -7,10 +7,11 @@ records nor tasks, and it shares no rule with the code it judges. Pure.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
+from typing import Any
 from zoneinfo import ZoneInfo
 
 
@@ -25,6 +26,22 @@ class Promise:
     valid_days: int
     to_noon: bool
     restarts: bool
+
+
+def promise_of(step_no: int, step: Mapping[str, Any]) -> Promise:
+    """What a step of a plan document promises."""
+    amount, unit = step["after"].split(" ")[:2]
+    valid, valid_unit = step["valid"].split(" ")
+    in_minutes = unit == "minutes"
+    return Promise(
+        step_no,
+        step["kind"],
+        int(amount) if in_minutes else None,
+        None if in_minutes else int(amount),
+        int(valid),
+        valid_unit == "noon",
+        step["on_repurchase"] == "restart",
+    )
 
 
 @dataclass(frozen=True, slots=True)

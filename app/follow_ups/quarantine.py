@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from app import clock
 from app.db import insert_rows, table_of, upsert_rows
 from app.follow_ups.models import Enrollment, PlanVersion, StepRecord
-from app.follow_ups.plans import get_version
+from app.follow_ups.plans.versions import get_version
 from app.follow_ups.records import anchor_of, next_waiting, step_record
 from app.follow_ups.rules import due_at
 from app.follow_ups.states import EnrollmentState

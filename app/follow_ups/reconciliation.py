@@ -6,6 +6,7 @@ owed = tasks done, open, expired or cancelled + steps merged, skipped, cancelled
 
 from __future__ import annotations
 
+import json
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -21,9 +22,9 @@ from app import clock
 from app.db import table_of
 from app.follow_ups.bookkeeping.books import check_books
 from app.follow_ups.bookkeeping.checks import Finding
-from app.follow_ups.models import Enrollment, FollowUpTask, PlanStep, PlanVersion, StepRecord
-from app.follow_ups.owed import Bought, Expected, Owed, Promise, by_member, owed_to
-from app.follow_ups.states import EnrollmentState, OnRepurchase, StepOutcome, StepReason
+from app.follow_ups.models import Enrollment, FollowUpTask, PlanRelease, PlanVersion, StepRecord
+from app.follow_ups.owed import Bought, Expected, Owed, Promise, by_member, owed_to, promise_of
+from app.follow_ups.states import EnrollmentState, StepOutcome, StepReason
 from app.inbound.models import Inbound, InboundState
 from app.orders.models import Order
 from app.stores.models import Store
@@ -218,29 +219,20 @@ History = list[tuple[datetime, list[Promise]]]
 
 
 def _promises(session: Session) -> dict[int, History]:
-    """Per plan, its versions from the first with what each promises."""
+    """Per plan, what was in force everywhere since when, read from the documents themselves."""
     history: dict[int, History] = defaultdict(list)
-    for version in session.scalars(select(PlanVersion).order_by(PlanVersion.plan_id, PlanVersion.number)):
-        steps = session.scalars(
-            select(PlanStep).where(PlanStep.plan_version_id == version.id).order_by(PlanStep.step_no)
-        )
-        promises = [
-            Promise(
-                step.step_no,
-                step.kind,
-                step.offset_minutes,
-                step.offset_days,
-                step.valid_days,
-                step.valid_to_noon,
-                step.on_repurchase == OnRepurchase.RESTART,
-            )
-            for step in steps
-        ]
-        history[version.plan_id].append((version.published_at, promises))
+    query = (
+        select(PlanRelease.plan_id, PlanRelease.released_at, PlanVersion.document)
+        .join(PlanVersion, PlanVersion.id == PlanRelease.plan_version_id)
+        .order_by(PlanRelease.id)
+    )
+    for plan_id, released_at, document in session.execute(query):
+        steps = enumerate(json.loads(document)["steps"], start=1)
+        history[plan_id].append((released_at, [promise_of(number, step) for number, step in steps]))
     return history
 
 
 def _in_force(history: History, known_at: datetime) -> list[Promise]:
     """The version that was the newest at that instant; the first where none was published yet."""
-    published = [promises for published_at, promises in history if published_at <= known_at]
+    published = [promises for released_at, promises in history if released_at <= known_at]
     return published[-1] if published else history[0][1]

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
-from app.follow_ups.states import OnRepurchase, StepOutcome, StepReason
+from app.follow_ups.states import Channel, OnRepurchase, StepOutcome, StepReason, Who
 from app.stores.rules import StoreHours
 
 NOON = time(12)
@@ -23,21 +23,44 @@ LATE_AFTER = timedelta(minutes=30)
 
 
 @dataclass(frozen=True, slots=True)
+class ScriptRule:
+    """Scripts to choose among where the condition (criteria) holds; an empty one always does."""
+
+    condition: str
+    codes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
-    """A plan step as data; exactly one of the two offsets is set."""
+    """A plan step as data; exactly one of the two offsets is set.
+
+    Days are local days, at `at_time` or, for None, at opening. The task stays open for `valid_days` local days, or
+    until noon of the last of them. Service steps are promises: no cap on marketing ever holds one back. `condition` is
+    a rule (criteria) asked when the step falls due.
+    """
 
     step_no: int
     kind: str
     offset_minutes: int | None
     offset_days: int | None
+    at_time: time | None
     valid_days: int
     valid_to_noon: bool
     on_repurchase: OnRepurchase
     priority: int
+    is_service: bool
+    channel: Channel
+    who: Who
+    condition: str
     title: str
     why: str
-    script_code: str
+    scripts: tuple[ScriptRule, ...]
     invite_script_code: str
+
+    @property
+    def script_codes(self) -> tuple[str, ...]:
+        """Every script the step may use."""
+        return tuple(code for rule in self.scripts for code in rule.codes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +81,15 @@ class Verdict:
 
 
 def due_at(step: Step, anchor: Anchor, hours: StoreHours) -> datetime:
-    """Minutes are elapsed time (at the next opening where the store is closed then); days are local days at opening."""
+    """Minutes are elapsed time (at the next opening where the store is closed then); days are local days.
+
+    A day's step falls due at its time of day, at the next opening where the store is closed then; without one at
+    opening.
+    """
     if step.offset_minutes is not None:
         return hours.open_from(anchor.at + timedelta(minutes=step.offset_minutes))
-    return hours.opening_on(anchor.on + timedelta(days=step.offset_days or 0))
+    day = anchor.on + timedelta(days=step.offset_days or 0)
+    return hours.opening_on(day) if step.at_time is None else hours.open_from(hours.at(day, step.at_time))
 
 
 def valid_until(step: Step, anchor: Anchor, hours: StoreHours) -> datetime:
@@ -114,14 +142,19 @@ def opening_reason(due: datetime, now: datetime) -> StepReason:
     return StepReason.LATE if now - due > LATE_AFTER else StepReason.DUE
 
 
-def validate_steps(steps: Iterable[Step]) -> list[str]:
-    """What is wrong with a plan's steps, in words for whoever edits it; empty where nothing is."""
+def validate_steps(steps: Iterable[Step], *, may_begin_at_once: bool = False) -> list[str]:
+    """What is wrong with a plan's steps, in words for whoever edits it; empty where nothing is.
+
+    The first step of a plan that starts on a day, not by an event, may be of that day itself.
+    """
     problems = []
-    last = timedelta(0)
+    last = timedelta(microseconds=-1 if may_begin_at_once else 0)
     for step in steps:
         if (step.offset_minutes is None) == (step.offset_days is None):
             problems.append(f"step {step.step_no}: exactly one of minutes and days")
         offset = timedelta(minutes=step.offset_minutes or 0, days=step.offset_days or 0)
+        if step.at_time is not None:
+            offset += timedelta(hours=step.at_time.hour, minutes=step.at_time.minute)
         if offset <= last:
             problems.append(f"step {step.step_no}: comes no later than the step before it")
         if step.valid_days < 1:

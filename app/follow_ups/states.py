@@ -29,6 +29,7 @@ class StepOutcome(StrEnum):
     SKIPPED = "skipped"
     CANCELLED = "cancelled"
     EXPIRED = "expired"
+    WITHHELD = "withheld"  # the member is in a hold-out: what would have been is measured against
 
 
 class StepReason(StrEnum):
@@ -42,14 +43,71 @@ class StepReason(StrEnum):
     REFUNDED = "refunded"
     NEW_PURCHASE = "new_purchase"  # a later purchase restarted this step
     KEPT_EARLIER = "kept_earlier"  # the same step of an earlier purchase was still to come
-    NOBODY_TO_ASK = "nobody_to_ask"  # neither owner nor store manager
+    NOBODY_TO_ASK = "nobody_to_ask"  # nobody at work whom the step may be given to
+    CONDITION = "condition"  # the step's own condition does not hold
+    OPTED_OUT = "opted_out"  # the member wants no follow-ups
+    REPLIED = "replied"
+    UNFRIENDED = "unfriended"
+    HANDED_OVER = "handed_over"
+    BOUGHT = "bought"  # a purchase ended a series that was to bring one about
+    PLAN_ENDED = "plan_ended"  # HQ withdrew the plan
+    PLAN_HOLD_OUT = "plan_hold_out"
+    GLOBAL_HOLD_OUT = "global_hold_out"
+    SAME_DAY = "same_day"  # what falls on one day for one member is one task
+    MEMBER_CAP = "member_cap"  # the member was written to often enough
+    QUIET_HOURS = "quiet_hours"  # its validity ended before the quiet hours did
+    OFF_DUTY = "off_duty"  # its validity ended before anybody was back at work
+    PAUSED = "paused"  # HQ had paused everything until its validity had ended
+    NO_CHANNEL = "no_channel"  # the member cannot be reached on the step's channel
+
+
+class WaitingFor(StrEnum):
+    """Why a step that is due is not opened yet: `Enrollment.waiting_for`."""
+
+    QUIET_HOURS = "quiet_hours"
+    MEMBER_CAP = "member_cap"
+    OFF_DUTY = "off_duty"
 
 
 class Channel(StrEnum):
-    """How the associate is asked to reach the member."""
+    """How the member is reached."""
 
     CHAT = "chat"
     INVITE = "invite"  # not yet a WeCom contact of the assignee: invite them to add
+    PHONE = "phone"  # a call, with a note of what was said
+    IN_STORE = "in_store"
+    GROUP_SEND = "group_send"  # WeCom's own, which the associate confirms there
+    MOMENT = "moment"
+    SMS = "sms"  # by the system, nobody is asked
+    MINI_PROGRAM = "mini_program"  # a mini-program notice, by the system
+
+
+BY_THE_SYSTEM = frozenset({Channel.SMS, Channel.MINI_PROGRAM})
+CONFIRMED_BY_WECOM = frozenset({Channel.GROUP_SEND, Channel.MOMENT})
+
+
+class Who(StrEnum):
+    """Who is asked to do a step."""
+
+    OWNER = "owner"  # where there is none at work: a colleague who is the member's contact, else the manager
+    MANAGER = "manager"
+    ON_SHIFT = "on_shift"  # of those on shift in the member's store a contact of theirs, else the owner, else anybody
+
+
+class Arm(StrEnum):
+    """Which part of the comparison an enrollment is in."""
+
+    TREATED = "treated"
+    PLAN_HOLD_OUT = "plan_hold_out"
+    GLOBAL_HOLD_OUT = "global_hold_out"
+
+
+class Touch(StrEnum):
+    """Which of the done tasks before a purchase it is attributed to."""
+
+    LAST = "last"
+    FIRST = "first"
+    SHARED = "shared"
 
 
 class Evidence(StrEnum):

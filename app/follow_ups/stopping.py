@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from app.db import insert_rows, table_of, upsert_rows
 from app.follow_ups.models import Enrollment, FollowUpTask, StepRecord
-from app.follow_ups.plans import Version, versions
+from app.follow_ups.plans.versions import Version, versions
 from app.follow_ups.records import Waiting, anchor_of, step_record
 from app.follow_ups.rules import Anchor, Verdict, due_at, restarts
 from app.follow_ups.states import EnrollmentState, OnRepurchase, StepOutcome, StepReason

@@ -42,11 +42,15 @@ class MemberIdentity(Base):
 
 
 class MemberCare(Base):
-    """The mutex of everything done about a member: whoever changes their follow-ups locks this row first."""
+    """The mutex of everything done about a member: whoever changes their follow-ups locks this row first.
+
+    Since `opted_out_at` (勿扰) the member wants none.
+    """
 
     __tablename__ = "member_care"
 
     member_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    opted_out_at: Mapped[datetime | None]
 
 
 class ExternalContact(Base):

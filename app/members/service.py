@@ -55,7 +55,9 @@ def register_members(session: Session, people: Sequence[NewMember]) -> dict[str,
     ]
     insert_rows(session, MemberIdentity, identities)
     insert_rows(session, Member, [_member_row(ids[person.code], person) for person in ordered])
-    insert_rows(session, MemberCare, [{"member_id": member_id} for member_id in ids.values()])
+    insert_rows(
+        session, MemberCare, [{"member_id": member_id, "opted_out_at": None} for member_id in ids.values()]
+    )
     return known | ids
 
 

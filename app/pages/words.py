@@ -20,6 +20,7 @@ OUTCOME = {
     StepOutcome.SKIPPED: _("skipped"),
     StepOutcome.CANCELLED: _("cancelled"),
     StepOutcome.EXPIRED: _("expired"),
+    StepOutcome.WITHHELD: _("withheld"),
 }
 REASON = {
     StepReason.DUE: _("Opened as a task when it fell due"),
@@ -33,6 +34,21 @@ REASON = {
     StepReason.NEW_PURCHASE: _("There was a newer purchase; this step starts again from that one"),
     StepReason.KEPT_EARLIER: _("The same step of an earlier purchase is still to come; the two became one"),
     StepReason.NOBODY_TO_ASK: _("Nobody could be asked: no owner and no store manager"),
+    StepReason.CONDITION: _("Its condition does not hold for this member"),
+    StepReason.OPTED_OUT: _("The member does not want to be disturbed"),
+    StepReason.REPLIED: _("The member has answered, so it stopped"),
+    StepReason.UNFRIENDED: _("The member removed the associate in WeChat"),
+    StepReason.HANDED_OVER: _("The member was handed over to somebody else"),
+    StepReason.BOUGHT: _("The member has bought, which this was to bring about"),
+    StepReason.PLAN_ENDED: _("Headquarters withdrew the plan"),
+    StepReason.PLAN_HOLD_OUT: _("Kept out of this plan, to measure what it brings"),
+    StepReason.GLOBAL_HOLD_OUT: _("Kept out of all plans, to measure what they bring"),
+    StepReason.SAME_DAY: _("Another task for this member falls on the same day; the two became one"),
+    StepReason.MEMBER_CAP: _("The member was written to often enough in these days"),
+    StepReason.QUIET_HOURS: _("Its time ran out during quiet hours"),
+    StepReason.OFF_DUTY: _("Nobody was on duty before its time ran out"),
+    StepReason.PAUSED: _("Headquarters had paused all follow-ups until its time ran out"),
+    StepReason.NO_CHANNEL: _("The member cannot be reached in this way"),
 }
 EVIDENCE = {
     Evidence.WECOM_CONFIRMED: _("confirmed by WeCom"),

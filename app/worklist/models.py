@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, time
 from enum import StrEnum
 
 from sqlalchemy import Index, Integer, String
@@ -30,8 +30,10 @@ class WorkKind(StrEnum):
 class WorkItem(Base):
     """Something to do (待办). It alone holds assignee, state, due and priority of what owns it.
 
-    While OPEN it has exactly one timer in the expiry lane, at `valid_until`. Without a member it is about somebody who
-    is none yet; its own row is then the mutex.
+    While OPEN it has exactly one timer in the expiry lane, at `valid_until`, and, while somebody is still to be urged,
+    one in the urge lane at `next_urge_at`. Without a member it is about somebody who is none yet; its own row is then
+    the mutex. `rank` orders a worklist: promises (`is_service`) first, then the value of the member, then priority.
+    Until `postponed_until` it is not shown as to be done.
     """
 
     __tablename__ = "work_items"
@@ -39,6 +41,7 @@ class WorkItem(Base):
         Index(None, "assignee_id", "state", "due_at"),
         Index(None, "store_id", "state", "due_at"),
         Index(None, "member_id", "state"),
+        Index(None, "state", "due_at"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
@@ -54,3 +57,34 @@ class WorkItem(Base):
     opened_at: Mapped[datetime]
     closed_at: Mapped[datetime | None]
     close_reason: Mapped[str] = mapped_column(String(32))
+    is_service: Mapped[bool] = mapped_column(default=False)
+    value_fen: Mapped[int] = mapped_column(default=0)
+    rank: Mapped[int] = mapped_column(Integer, default=0)
+    postponed_until: Mapped[datetime | None]
+    urge_level: Mapped[int] = mapped_column(Integer, default=0)
+    next_urge_at: Mapped[datetime | None]
+
+
+class AttentionBudget(Base):
+    """How much of people's attention may be taken (打扰预算): one row, edited by HQ.
+
+    Nothing is opened between `quiet_from` and `quiet_until` (local time of the store). A member gets at most
+    `cap_touches` marketing touches in `cap_days` days over all plans and assignments; service steps always pass.
+    `daily_capacity` is how many tasks a day a person can do well. While `paused_at` is set nothing is opened or pushed.
+    """
+
+    __tablename__ = "attention_budget"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    quiet_from: Mapped[time]
+    quiet_until: Mapped[time]
+    cap_days: Mapped[int] = mapped_column(Integer)
+    cap_touches: Mapped[int] = mapped_column(Integer)
+    daily_capacity: Mapped[int] = mapped_column(Integer)
+    hold_out_per_mille: Mapped[int] = mapped_column(Integer)
+    urge_after_minutes: Mapped[int] = mapped_column(Integer)
+    escalate_after_minutes: Mapped[int] = mapped_column(Integer)
+    paused_at: Mapped[datetime | None]
+    paused_by: Mapped[int | None]
+    edited_at: Mapped[datetime | None]
+    edited_by: Mapped[int | None]

@@ -22,6 +22,12 @@ def open_items(session: Session, rows: Sequence[dict[str, Any]]) -> None:
             "state": WorkState.OPEN,
             "closed_at": None,
             "close_reason": "",
+            "is_service": False,
+            "value_fen": 0,
+            "rank": row["priority"],
+            "postponed_until": None,
+            "urge_level": 0,
+            "next_urge_at": None,
             **row,
         }
         for row in rows

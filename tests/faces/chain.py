@@ -14,7 +14,7 @@ from app import clock
 from app.associates.models import Associate, Role
 from app.db import Base, Database
 from app.follow_ups.models import Enrollment, FollowUpTask, StepRecord
-from app.follow_ups.plans import Version, publish
+from app.follow_ups.plans.versions import Version, publish
 from app.follow_ups.states import Channel, EnrollmentState, Evidence, StepOutcome, StepReason
 from app.ids import new_id
 from app.inbound.models import Inbound, InboundState

@@ -193,7 +193,10 @@ BY_HAND = {
         "DELETE FROM contact_bindings WHERE external_contact_id = {contact}",
         "contacts nobody ever followed",
     ),
-    "a plan's step": ("DELETE FROM plan_steps WHERE step_no = 1", "records of steps no plan has"),
+    "a plan's step": (
+        "UPDATE plan_versions SET document = REPLACE(document, '\"after\":', '\"later\":')",
+        "records of steps no plan has",
+    ),
     "a series": ("DELETE FROM enrollments", "records of enrollments there are not"),
     "a version": ("UPDATE enrollments SET plan_version_id = 7", "enrollments in plans there are not"),
     "a waiting notice": ("DELETE FROM notices WHERE id = {waiting}", "open tasks nobody was told of"),

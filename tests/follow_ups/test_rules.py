@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.follow_ups.plans import read_steps
+from app.follow_ups.plans.reading import read_document
 from app.follow_ups.rules import Anchor, Relative, Verdict, before_firing, due_at, on_firing, valid_until
 from app.follow_ups.states import StepOutcome, StepReason
 from app.stores.rules import StoreHours
 from tests.world import PLAN, at
 
 HOURS = StoreHours(ZoneInfo("Asia/Shanghai"), time(10), time(22))
-THANKS, FIT, MATCHING, SEASON, INVITATION = read_steps(PLAN)
+THANKS, FIT, MATCHING, SEASON, INVITATION = read_document(PLAN).steps
 
 
 def bought(text: str) -> Anchor:

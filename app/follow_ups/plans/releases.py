@@ -1,0 +1,86 @@
+"""Which version of a plan is in force in which store: the newest release that covers the store counts.
+
+Releases are only ever added, so what was in force when can always be told. A canary is a release to some stores, a
+roll-back one of an older version, a withdrawal one of no version at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app import clock
+from app.follow_ups.models import PlanRelease, PlanReleaseStore
+from app.ids import new_id
+
+
+def release(
+    session: Session,
+    plan_id: int,
+    version_id: int | None,
+    *,
+    store_ids: Collection[int] | None = None,
+    by: int | None = None,
+    note: str = "",
+) -> int:
+    """Put a version in force, in some stores (a canary) or, for None, everywhere; returns the release's id.
+
+    Members already in the plan keep the version they began with. `version_id` None: nobody enters the plan any more.
+    """
+    row = PlanRelease(
+        id=new_id(session),
+        plan_id=plan_id,
+        plan_version_id=version_id,
+        is_everywhere=store_ids is None,
+        released_at=clock.now(session),
+        released_by=by,
+        note=note,
+    )
+    session.add(row)
+    session.flush()
+    session.add_all(PlanReleaseStore(release_id=row.id, store_id=store_id) for store_id in store_ids or ())
+    session.flush()
+    return row.id
+
+
+@dataclass(frozen=True, slots=True)
+class InForce:
+    """Per plan the version in force everywhere, and stores where it is another; None where it is withdrawn."""
+
+    everywhere: Mapping[int, int | None]
+    in_stores: Mapping[tuple[int, int], int | None]
+
+    def version_id(self, plan_id: int, store_id: int) -> int | None:
+        """The version of the plan that a member of this store enters now."""
+        return self.in_stores.get((plan_id, store_id), self.everywhere.get(plan_id))
+
+    def version_ids(self) -> set[int]:
+        """All versions that are in force anywhere."""
+        found: Iterable[int | None] = {*self.everywhere.values(), *self.in_stores.values()}
+        return {version_id for version_id in found if version_id is not None}
+
+
+def in_force(session: Session) -> InForce:
+    """What is in force now. Ids grow with time, also within one instant."""
+    everywhere: dict[int, int | None] = {}
+    in_stores: dict[tuple[int, int], int | None] = {}
+    stores = _stores_by_release(session)
+    for row in session.scalars(select(PlanRelease).order_by(PlanRelease.id)):
+        if row.is_everywhere:
+            everywhere[row.plan_id] = row.plan_version_id
+            for key in [key for key in in_stores if key[0] == row.plan_id]:
+                del in_stores[key]
+        else:
+            for store_id in stores.get(row.id, ()):
+                in_stores[row.plan_id, store_id] = row.plan_version_id
+    return InForce(everywhere, in_stores)
+
+
+def _stores_by_release(session: Session) -> dict[int, list[int]]:
+    found: dict[int, list[int]] = {}
+    for row in session.scalars(select(PlanReleaseStore)):
+        found.setdefault(row.release_id, []).append(row.store_id)
+    return found

@@ -1,0 +1,1 @@
+"""What happened to members beside purchases: raw facts, each kept once. What follows from them is decided above."""

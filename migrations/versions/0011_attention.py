@@ -1,0 +1,81 @@
+"""The attention budget, rosters, opting out, postponing, urging; enrollments know their arm and what they wait for"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects import mysql
+
+revision = "0011"
+down_revision = "0010"
+branch_labels = None
+depends_on = None
+
+ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+INSTANT = sa.DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql")
+
+
+def upgrade() -> None:
+    op.create_table(
+        "attention_budget",
+        sa.Column("id", ID, autoincrement=False, nullable=False),
+        sa.Column("quiet_from", sa.Time(), nullable=False),
+        sa.Column("quiet_until", sa.Time(), nullable=False),
+        sa.Column("cap_days", sa.Integer(), nullable=False),
+        sa.Column("cap_touches", sa.Integer(), nullable=False),
+        sa.Column("daily_capacity", sa.Integer(), nullable=False),
+        sa.Column("hold_out_per_mille", sa.Integer(), nullable=False),
+        sa.Column("urge_after_minutes", sa.Integer(), nullable=False),
+        sa.Column("escalate_after_minutes", sa.Integer(), nullable=False),
+        sa.Column("paused_at", INSTANT, nullable=True),
+        sa.Column("paused_by", ID, nullable=True),
+        sa.Column("edited_at", INSTANT, nullable=True),
+        sa.Column("edited_by", ID, nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_attention_budget")),
+    )
+    op.create_table(
+        "shifts",
+        sa.Column("associate_id", ID, autoincrement=False, nullable=False),
+        sa.Column("work_on", sa.Date(), nullable=False),
+        sa.Column("starts_at", sa.Time(), nullable=True),
+        sa.Column("ends_at", sa.Time(), nullable=True),
+        sa.PrimaryKeyConstraint("associate_id", "work_on", name=op.f("pk_shifts")),
+    )
+    with op.batch_alter_table("shifts", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_shifts_work_on"), ["work_on"], unique=False)
+    with op.batch_alter_table("member_care", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("opted_out_at", INSTANT, nullable=True))
+    with op.batch_alter_table("work_items", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("is_service", sa.Boolean(), nullable=False, server_default=sa.false()))
+        batch_op.add_column(sa.Column("value_fen", ID, nullable=False, server_default="0"))
+        batch_op.add_column(sa.Column("rank", sa.Integer(), nullable=False, server_default="0"))
+        batch_op.add_column(sa.Column("postponed_until", INSTANT, nullable=True))
+        batch_op.add_column(sa.Column("urge_level", sa.Integer(), nullable=False, server_default="0"))
+        batch_op.add_column(sa.Column("next_urge_at", INSTANT, nullable=True))
+        batch_op.create_index(batch_op.f("ix_work_items_state_due_at"), ["state", "due_at"], unique=False)
+    with op.batch_alter_table("follow_up_tasks", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("script_code", sa.String(length=64), nullable=False, server_default=""))
+        batch_op.add_column(
+            sa.Column("chosen_because", sa.String(length=255), nullable=False, server_default="")
+        )
+        batch_op.add_column(sa.Column("note", sa.String(length=1024), nullable=False, server_default=""))
+    with op.batch_alter_table("enrollments", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("arm", sa.String(length=16), nullable=False, server_default="treated"))
+        batch_op.add_column(sa.Column("waiting_for", sa.String(length=16), nullable=False, server_default=""))
+
+
+def downgrade() -> None:
+    with op.batch_alter_table("enrollments", schema=None) as batch_op:
+        batch_op.drop_column("waiting_for")
+        batch_op.drop_column("arm")
+    with op.batch_alter_table("follow_up_tasks", schema=None) as batch_op:
+        for column in ("note", "chosen_because", "script_code"):
+            batch_op.drop_column(column)
+    with op.batch_alter_table("work_items", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_work_items_state_due_at"))
+        for column in ("next_urge_at", "urge_level", "postponed_until", "rank", "value_fen", "is_service"):
+            batch_op.drop_column(column)
+    with op.batch_alter_table("member_care", schema=None) as batch_op:
+        batch_op.drop_column("opted_out_at")
+    op.drop_table("shifts")
+    op.drop_table("attention_budget")
