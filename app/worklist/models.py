@@ -65,6 +65,19 @@ class WorkItem(Base):
     next_urge_at: Mapped[datetime | None]
 
 
+class BalanceSchedule(Base):
+    """When it is next looked whether somebody has more to do today than they can; owner of the balance timer.
+
+    The row is the mutex between those who give an associate work and those who take it away again; always locked after
+    the members' `member_care`.
+    """
+
+    __tablename__ = "balance_schedules"
+
+    associate_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    next_due_at: Mapped[datetime | None]
+
+
 class AttentionBudget(Base):
     """How much of people's attention may be taken (打扰预算): one row, edited by HQ.
 

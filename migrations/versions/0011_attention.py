@@ -34,6 +34,12 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_attention_budget")),
     )
     op.create_table(
+        "balance_schedules",
+        sa.Column("associate_id", ID, autoincrement=False, nullable=False),
+        sa.Column("next_due_at", INSTANT, nullable=True),
+        sa.PrimaryKeyConstraint("associate_id", name=op.f("pk_balance_schedules")),
+    )
+    op.create_table(
         "shifts",
         sa.Column("associate_id", ID, autoincrement=False, nullable=False),
         sa.Column("work_on", sa.Date(), nullable=False),
@@ -78,4 +84,5 @@ def downgrade() -> None:
     with op.batch_alter_table("member_care", schema=None) as batch_op:
         batch_op.drop_column("opted_out_at")
     op.drop_table("shifts")
+    op.drop_table("balance_schedules")
     op.drop_table("attention_budget")

@@ -21,7 +21,7 @@ from app import clock
 from app.associates.models import Associate, Role
 from app.catalogue.models import Product
 from app.db import Base, Database
-from app.follow_ups.plans import publish
+from app.follow_ups.plans.versions import publish
 from app.ids import new_id
 from app.members.service import NewContact, NewMember, bind_contacts, register_members
 from app.sales_scripts.models import SalesScript

@@ -13,7 +13,7 @@ from typing import Any
 
 from app.db import Database
 from app.errors import Invalid
-from app.follow_ups.plans import publish
+from app.follow_ups.plans.versions import publish
 from config.settings import Settings
 
 

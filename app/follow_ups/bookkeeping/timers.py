@@ -7,14 +7,14 @@ from functools import partial
 from sqlalchemy import ColumnElement, and_, exists, or_, select
 
 from app.follow_ups.bookkeeping.checks import Check, Faults, Within
-from app.follow_ups.models import Enrollment
+from app.follow_ups.models import Enrollment, PlanSweep
 from app.follow_ups.states import EnrollmentState
 from app.inbound.models import ReceivedEvent
 from app.members.models import Sync
 from app.messaging.models import DigestSchedule, MessageState, OutboundMessage, Welcome
 from app.organisation.models import OrganisationSync
 from app.timers import Lane, Timer
-from app.worklist.models import WorkItem, WorkState
+from app.worklist.models import BalanceSchedule, WorkItem, WorkState
 
 OF_SERIES = (
     (Enrollment.id == Timer.subject_id)
@@ -33,6 +33,12 @@ OWNERS: dict[Lane, ColumnElement[bool]] = {
         WorkItem.member_id == Timer.member_id,
         and_(WorkItem.member_id.is_(None), Timer.member_id.is_(None)),
     ),
+    Lane.SWEEP: (PlanSweep.id == Timer.subject_id) & (PlanSweep.next_due_at == Timer.due_at),
+    Lane.URGE: (WorkItem.id == Timer.subject_id)
+    & (WorkItem.state == WorkState.OPEN)
+    & (WorkItem.next_urge_at == Timer.due_at),
+    Lane.BALANCE: (BalanceSchedule.associate_id == Timer.subject_id)
+    & (BalanceSchedule.next_due_at == Timer.due_at),
     Lane.DIGEST: (DigestSchedule.associate_id == Timer.subject_id)
     & (DigestSchedule.next_due_at == Timer.due_at),
     Lane.PUSH: (OutboundMessage.id == Timer.subject_id)
