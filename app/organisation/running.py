@@ -1,12 +1,13 @@
 """Full syncs as jobs: read WeCom, plan; read it again, and apply the plan if it is still the same.
 
-The tables are the truth: a sync whose process died is taken up by the next bell after its lease.
+The tables are the truth: a sync whose process died is taken up by the next bell after its lease. Where WeCom has
+troubles, one that nobody waits for is tried again for the rest of the night; who asked for one is told and asks again.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import msgspec
 import structlog
@@ -31,11 +32,15 @@ from app.organisation.service import (
     written_since,
 )
 from app.timers import Lane, Timer, TimerKey, clear_timers, set_timers
-from app.wecom.errors import WeComError
+from app.wecom.errors import WeComError, WeComRetryable
 from app.wecom.port import WeComPort
 
 LEASE = timedelta(minutes=15)  # longer than reading 10,000 departments one by one takes
 LONGEST_REASON = 255
+# Troubles of WeCom's: a sync nobody waits for is tried again so long after it was asked for, the wait growing with its
+# age.
+PATIENCE = timedelta(hours=4)
+SHORTEST_WAIT, LONGEST_WAIT = timedelta(minutes=1), timedelta(minutes=30)
 log = structlog.get_logger()
 
 
@@ -101,6 +106,11 @@ def _known(session: Session) -> tuple[str, ...]:
 def _work_off(database: Database, wecom: WeComPort, claim: Claim) -> None:
     try:
         reading = read_organisation(wecom, claim.known)
+    except WeComRetryable as error:
+        wait_s, reason = error.wait_s, str(error)[:LONGEST_REASON]
+        log.warning("organisation_not_read", sync_id=claim.sync_id, reason=reason)
+        database.in_transaction(lambda session: _postpone(session, claim, reason, wait_s))
+        return
     except WeComError as error:
         reason = str(error)[:LONGEST_REASON]
         log.warning("organisation_not_read", sync_id=claim.sync_id, reason=reason)
@@ -109,10 +119,28 @@ def _work_off(database: Database, wecom: WeComPort, claim: Claim) -> None:
     database.in_transaction(lambda session: _record(session, claim, reading))
 
 
+def _postpone(session: Session, claim: Claim, reason: str, wait_s: float) -> None:
+    """Try again later, or give up where somebody waits for it or the night is over."""
+    sync = _still_ours(session, claim)
+    if sync is None:
+        return
+    now, age = clock.real_now(session), clock.now(session) - sync.requested_at
+    if not sync.is_unattended or age >= PATIENCE:
+        _end(sync, reason, clock.now(session))
+        return
+    wait = max(timedelta(seconds=wait_s), min(max(age, SHORTEST_WAIT), LONGEST_WAIT))
+    sync.reason, sync.next_due_at = reason, now + wait
+    set_timers(session, [(TimerKey(claim.lease.lane, sync.next_due_at, sync.id), None)])
+
+
 def _fail(session: Session, claim: Claim, reason: str) -> None:
     sync = _still_ours(session, claim)
     if sync is not None:
-        sync.state, sync.reason, sync.finished_at = SyncState.FAILED, reason, clock.now(session)
+        _end(sync, reason, clock.now(session))
+
+
+def _end(sync: OrganisationSync, reason: str, now: datetime) -> None:
+    sync.state, sync.reason, sync.finished_at = SyncState.FAILED, reason, now
 
 
 def _record(session: Session, claim: Claim, reading: Reading) -> None:
@@ -126,6 +154,7 @@ def _record(session: Session, claim: Claim, reading: Reading) -> None:
     if sync is None:
         return
     plan = picture(session, state, reading, claim.version)
+    sync.reason = ""
     encoded = msgspec.json.encode(plan).decode()
     goes_alone = sync.is_unattended and plan.goes_alone
     was_shown = sync.state == SyncState.APPLYING and encoded == sync.plan

@@ -311,6 +311,47 @@ def test_every_night_catches_up_with_what_no_event_told(database: Database, sync
     assert roster(database).keys() == (EVERYBODY.keys() - {"wu"}) | {"new"}
 
 
+def test_a_night_that_wecom_interrupts_goes_on_once_it_is_back(database: Database, synced: Book):
+    synced.leave("wu")
+    synced.failing[41] = WeComRetryable("user/list", "HTTP 502")
+    with database.transaction() as session:
+        request_unattended(session)
+    assert run_syncs(database, synced, Deadline(60)).done == 1
+    with database.reading() as session:
+        waiting, now = latest_syncs(session)[0], clock.real_now(session)
+    assert (waiting.state, waiting.reason) == ("requested", "user/list: HTTP 502")
+    assert waiting.next_due_at is not None
+    assert waiting.next_due_at - now > timedelta(seconds=30)
+    assert roster(database) == EVERYBODY
+    del synced.failing[41]
+    ring_now(database, waiting.id)
+    run_syncs(database, synced, Deadline(60))
+    with database.reading() as session:
+        assert (latest_syncs(session)[0].state, latest_syncs(session)[0].reason) == ("applied", "")
+    assert "wu" not in roster(database)
+
+
+def test_a_night_that_wecom_spoils_whole_says_so(database: Database, synced: Book):
+    synced.failing["departments"] = WeComRetryable("department/list", "HTTP 502")
+    with database.transaction() as session:
+        request_unattended(session)
+        clock.jump_to(session, clock.now(session) + timedelta(hours=5))
+    run_syncs(database, synced, Deadline(60))
+    with database.reading() as session:
+        spoilt = latest_syncs(session)[0]
+    assert (spoilt.state, spoilt.reason, spoilt.next_due_at) == ("failed", "department/list: HTTP 502", None)
+
+
+def ring_now(database: Database, sync_id: int) -> None:
+    """The wait is over."""
+    with database.transaction() as session:
+        sync = session.get_one(OrganisationSync, sync_id)
+        assert sync.next_due_at is not None
+        clear_timers(session, [TimerKey(Lane.ORGANISATION, sync.next_due_at, sync.id)])
+        sync.next_due_at = clock.real_now(session)
+        set_timers(session, [(TimerKey(Lane.ORGANISATION, sync.next_due_at, sync.id), None)])
+
+
 def test_who_leaves_while_wecom_is_being_read_does_not_come_back(database: Database, synced: Book):
     with database.transaction() as session:
         request_unattended(session)

@@ -10,7 +10,8 @@ from typing import Any
 from app.wecom.apis.base import Answer, CorpAPI, items, needed, number, text
 from app.wecom.errors import WeComRejected
 
-NOT_FOUND = 60111  # not there, left, or not in the app's scope: WeCom does not tell which
+# Not there, left, or not in the app's scope: WeCom does not tell which; or a name that no account of the corp has.
+NOT_FOUND = frozenset({60111, 40003})
 IDS_A_PAGE = 10_000
 
 
@@ -60,11 +61,11 @@ class PeopleAPI(CorpAPI):
         return _account("user/get", self._get("user/get", params={"userid": wecom_userid}))
 
     def find(self, wecom_userid: str) -> Account | None:
-        """The account, or None where `get` raises 60111."""
+        """The account, or None where there is none: 60111, or 40003 for a name no account has (facts 6)."""
         try:
             return self.get(wecom_userid)
         except WeComRejected as error:
-            if error.errcode == NOT_FOUND:
+            if error.errcode in NOT_FOUND:
                 return None
             raise
 
