@@ -166,3 +166,31 @@ class FollowUpTask(Base):
     completed_by: Mapped[int | None]
     claimed_by: Mapped[str | None] = mapped_column(String(64))
     claimed_until: Mapped[datetime | None]
+
+
+class CareAct(Base):
+    """What somebody did with a task, or about a member's follow-ups (经手记录): once by their key, never changed.
+
+    `until` is when a task that was put off is to be done, `to_id` the colleague it was handed to. `acted_at` is when the
+    page was tapped, `recorded_at` when that was known here.
+    """
+
+    __tablename__ = "care_acts"
+    __table_args__ = (
+        UniqueConstraint("associate_id", "act_key"),
+        Index(None, "task_id"),
+        Index(None, "member_id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    associate_id: Mapped[int]
+    act_key: Mapped[str] = mapped_column(String(64))
+    member_id: Mapped[int]
+    task_id: Mapped[int | None]
+    act: Mapped[str] = mapped_column(String(16))
+    reason: Mapped[str] = mapped_column(String(32), default="")
+    note: Mapped[str] = mapped_column(String(1024), default="")
+    to_id: Mapped[int | None]
+    until: Mapped[datetime | None]
+    acted_at: Mapped[datetime]
+    recorded_at: Mapped[datetime]
