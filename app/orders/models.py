@@ -98,3 +98,15 @@ class MemberPurchases(Base):
     refunded_fen: Mapped[int]
     first_purchased_at: Mapped[datetime | None]
     last_purchased_at: Mapped[datetime | None]
+
+
+class ValueTiers(Base):
+    """From how much net spend on (fen) a member counts as of the top tier and of the high one: one row, counted anew
+    every day."""
+
+    __tablename__ = "value_tiers"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    top_fen: Mapped[int]
+    high_fen: Mapped[int]
+    counted_at: Mapped[datetime]

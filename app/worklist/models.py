@@ -101,3 +101,15 @@ class AttentionBudget(Base):
     paused_by: Mapped[int | None]
     edited_at: Mapped[datetime | None]
     edited_by: Mapped[int | None]
+
+
+class AttentionPause(Base):
+    """A time during which headquarters had paused everything; the one without an end is going on."""
+
+    __tablename__ = "attention_pauses"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    began_at: Mapped[datetime]
+    began_by: Mapped[int | None]
+    ended_at: Mapped[datetime | None]
+    ended_by: Mapped[int | None]

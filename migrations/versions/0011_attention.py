@@ -34,6 +34,23 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_attention_budget")),
     )
     op.create_table(
+        "attention_pauses",
+        sa.Column("id", ID, autoincrement=False, nullable=False),
+        sa.Column("began_at", INSTANT, nullable=False),
+        sa.Column("began_by", ID, nullable=True),
+        sa.Column("ended_at", INSTANT, nullable=True),
+        sa.Column("ended_by", ID, nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_attention_pauses")),
+    )
+    op.create_table(
+        "value_tiers",
+        sa.Column("id", ID, autoincrement=False, nullable=False),
+        sa.Column("top_fen", ID, nullable=False),
+        sa.Column("high_fen", ID, nullable=False),
+        sa.Column("counted_at", INSTANT, nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_value_tiers")),
+    )
+    op.create_table(
         "balance_schedules",
         sa.Column("associate_id", ID, autoincrement=False, nullable=False),
         sa.Column("next_due_at", INSTANT, nullable=True),
@@ -85,4 +102,6 @@ def downgrade() -> None:
         batch_op.drop_column("opted_out_at")
     op.drop_table("shifts")
     op.drop_table("balance_schedules")
+    op.drop_table("value_tiers")
+    op.drop_table("attention_pauses")
     op.drop_table("attention_budget")

@@ -1,0 +1,151 @@
+"""How much of people's attention may be taken (打扰预算): quiet hours, the cap on marketing, headquarters' pause."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app import clock
+from app.db import table_of
+from app.ids import new_id
+from app.stores.rules import StoreHours
+from app.timers import Lane
+from app.worklist.models import AttentionBudget, AttentionPause
+
+ROW = 1
+# While headquarters has paused everything these lanes are not worked: nothing is opened, urged or pushed. What is
+# received is still taken in, and what is open still expires.
+PAUSED_LANES = frozenset(
+    {Lane.MINUTES, Lane.DAYS, Lane.SWEEP, Lane.BALANCE, Lane.URGE, Lane.DIGEST, Lane.PUSH}
+)
+A_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """The attention budget as it is now (see `AttentionBudget`). Pure: instants in, instants out."""
+
+    quiet_from: time
+    quiet_until: time
+    cap_days: int
+    cap_touches: int
+    daily_capacity: int
+    hold_out_per_mille: int
+    urge_after: timedelta
+    escalate_after: timedelta
+    paused_at: datetime | None
+
+    def askable_from(self, hours: StoreHours, instant: datetime, until: datetime) -> datetime:
+        """The first instant from then on at which the store is open and no quiet hours are; `until` if that is later.
+
+        Quiet hours are the store's local time; a time skipped or repeated counts as in `StoreHours.at`.
+        """
+        while instant < until:
+            asked = self._loud_from(hours, hours.open_from(instant))
+            if asked == instant:
+                return instant
+            instant = asked
+        return until
+
+    def is_quiet(self, hours: StoreHours, instant: datetime) -> bool:
+        """True while nobody may be asked to write to anybody, however open the store is."""
+        return self._loud_from(hours, instant) != instant
+
+    def _loud_from(self, hours: StoreHours, instant: datetime) -> datetime:
+        if self.quiet_from == self.quiet_until:
+            return instant
+        today = hours.local_date(instant)
+        for evening in (today - A_DAY, today):
+            morning = evening if self.quiet_until > self.quiet_from else evening + A_DAY
+            end = hours.at(morning, self.quiet_until)
+            if hours.at(evening, self.quiet_from) <= instant < end:
+                return end
+        return instant
+
+    def window(self, now: datetime) -> datetime:
+        """Marketing touches after this instant count now."""
+        return now - timedelta(days=self.cap_days)
+
+    def may_touch_from(self, touched_at: Iterable[datetime], now: datetime) -> datetime | None:
+        """From when one more marketing touch keeps within the cap; None where the cap lets none through at all.
+
+        `touched_at`: the instants of the member's marketing touches so far.
+        """
+        if self.cap_touches < 1:
+            return None
+        counted = sorted(at for at in touched_at if at > self.window(now))
+        if len(counted) < self.cap_touches:
+            return now
+        return counted[-self.cap_touches] + timedelta(days=self.cap_days)
+
+
+def read_budget(session: Session) -> Budget:
+    """The budget in force."""
+    table = table_of(AttentionBudget)
+    row = session.connection().execute(select(table).where(table.c.id == ROW)).one()
+    return Budget(
+        quiet_from=row.quiet_from,
+        quiet_until=row.quiet_until,
+        cap_days=row.cap_days,
+        cap_touches=row.cap_touches,
+        daily_capacity=row.daily_capacity,
+        hold_out_per_mille=row.hold_out_per_mille,
+        urge_after=timedelta(minutes=row.urge_after_minutes),
+        escalate_after=timedelta(minutes=row.escalate_after_minutes),
+        paused_at=row.paused_at,
+    )
+
+
+def is_paused(session: Session) -> bool:
+    """True while headquarters has paused everything."""
+    query = select(AttentionBudget.paused_at).where(AttentionBudget.id == ROW)
+    return session.scalar(query) is not None
+
+
+def pause(session: Session, by: int | None) -> None:
+    """Stop opening, urging and pushing at once, for every plan and store; while paused already nothing changes."""
+    budget = session.get_one(AttentionBudget, ROW, with_for_update=True)
+    if budget.paused_at is not None:
+        return
+    budget.paused_at, budget.paused_by = clock.now(session), by
+    session.add(
+        AttentionPause(
+            id=new_id(session), began_at=budget.paused_at, began_by=by, ended_at=None, ended_by=None
+        )
+    )
+    session.flush()
+
+
+def resume(session: Session, by: int | None) -> None:
+    """Go on: what is still worth it opens late, what is not expires with the pause as its reason."""
+    budget = session.get_one(AttentionBudget, ROW, with_for_update=True)
+    if budget.paused_at is None:
+        return
+    budget.paused_at = budget.paused_by = None
+    for row in session.scalars(select(AttentionPause).where(AttentionPause.ended_at.is_(None))):
+        row.ended_at, row.ended_by = clock.now(session), by
+    session.flush()
+
+
+@dataclass(frozen=True, slots=True)
+class Pauses:
+    """The times during which headquarters had paused everything."""
+
+    spans: tuple[tuple[datetime, datetime], ...] = ()
+
+    def cover(self, instant: datetime) -> bool:
+        """True where everything was paused at that instant."""
+        return any(start <= instant <= end for start, end in self.spans)
+
+
+def read_pauses(session: Session, since: datetime, now: datetime) -> Pauses:
+    """The pauses that were not over before `since`."""
+    query = select(AttentionPause.began_at, AttentionPause.ended_at)
+    rows = session.execute(
+        query.where((AttentionPause.ended_at >= since) | AttentionPause.ended_at.is_(None))
+    )
+    return Pauses(tuple((began_at, ended_at or now) for began_at, ended_at in rows))
