@@ -10,6 +10,7 @@ from app.catalogue import models as catalogue
 from app.clock import ClockOffset
 from app.db import Base, Database
 from app.follow_ups import models as follow_ups
+from app.follow_ups.measuring import models as measuring
 from app.group_chats import models as group_chats
 from app.inbound import models as inbound
 from app.intake import models as intake
@@ -29,8 +30,8 @@ from app.wecom import models as wecom
 from app.worklist import models as worklist
 
 TABLES = (
-    associates, catalogue, ClockOffset, follow_ups, group_chats, inbound, intake, livings, member_events, members,
-    messaging, orders, organisation, partner_api, sales_scripts, sessions, stores, tagging, Timer, wecom, worklist,
+    associates, catalogue, ClockOffset, follow_ups, group_chats, inbound, intake, livings, measuring, member_events,
+    members, messaging, orders, organisation, partner_api, sales_scripts, sessions, stores, tagging, Timer, wecom, worklist,
 )  # fmt: skip
 
 

@@ -24,6 +24,7 @@ from app.db import Database, insert_rows
 from app.errors import DomainError
 from app.failpoints import failpoint
 from app.follow_ups.enrolling import AnchorPurchase, enroll
+from app.follow_ups.measuring.attributing import attribute, touched_by
 from app.follow_ups.rules import Anchor
 from app.follow_ups.stopping import cancel_refunded
 from app.ids import new_id, new_ids
@@ -203,6 +204,7 @@ def _store(session: Session, source: str, fresh: Sequence[_Fresh], enrolls: bool
             returns.append(Return(event_id, event, store, member_id))
     refunded = record(session, source, sales, returns, now)
     failpoint("intake.recorded")
+    attribute(session, touched_by(session, [sale.id for sale in sales], [item.id for item in returns]), now)
     anchors = [_anchor_purchase(sale) for sale in sales if sale.enrolls and sale.event.goods_fen > 0]
     enroll(session, [anchor for anchor in anchors if anchor is not None], now)
     cancel_refunded(session, {(gone.member_id, gone.purchased_on) for gone in refunded}, now)

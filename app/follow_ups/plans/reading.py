@@ -27,6 +27,7 @@ T = TypeVar("T")
 AFTER = re.compile(r"(\d{1,4}) (minutes|days)(?: at (\d\d:\d\d))?")
 VALID = re.compile(r"(\d{1,3}) (noon|days)")
 # Longest texts the tables hold.
+LONGEST_CREDIT_DAYS = 90
 LONGEST = {"kind": 32, "title": 64, "why": 255, "invite_script": 64}
 KNOWN = frozenset(
     {"code", "name", "product_fallback", "trigger", "stops", "credit", "hold_out", "learn", "steps"}
@@ -98,7 +99,7 @@ def _read_stops(raw: Mapping[str, Any]) -> Stops:
 def _read_credit(raw: Mapping[str, Any]) -> Credit:
     _refuse_unknown(raw, frozenset({"days", "touch"}), "credit.")
     with _place("credit"):
-        return Credit(_whole(raw.get("days", 14), 1, 90), Touch(raw.get("touch", Touch.LAST)))
+        return Credit(_whole(raw.get("days", 14), 1, LONGEST_CREDIT_DAYS), Touch(raw.get("touch", Touch.LAST)))
 
 
 def _read_step(number: int, raw: Mapping[str, Any]) -> Step:

@@ -1,0 +1,234 @@
+"""Booking purchases to the tasks that came before them, and taking back what was returned.
+
+The ledger is only added to. Callers hold the members' `member_care` rows; doing it again adds nothing.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import case, func, select
+from sqlalchemy.orm import Session
+
+from app.db import insert_rows, table_of
+from app.follow_ups.measuring.crediting import Credit, DoneTask, booked_on, credits_of, divide
+from app.follow_ups.measuring.models import Attribution
+from app.follow_ups.models import Enrollment, FollowUpTask
+from app.follow_ups.plans.reading import LONGEST_CREDIT_DAYS
+from app.follow_ups.plans.versions import versions
+from app.inbound.events import LineKind
+from app.orders.models import Order, OrderLine, Refund, RefundLine
+from app.stores.queries import StoreFacts, stores_by_id
+from app.worklist.models import WorkItem, WorkState
+
+OF_A_PURCHASE = 0  # `refund_id` of an entry that books a purchase
+PIECE = 1000
+# A task's last day counts whole, in whatever zone.
+LONGEST = timedelta(days=LONGEST_CREDIT_DAYS + 1)
+
+
+def attribute(session: Session, order_ids: Collection[int], now: datetime) -> None:
+    """Book these purchases, and what came back of them, to the tasks that earned them.
+
+    A purchase that is booked already stays as it is; of refunds only what is not yet taken back is added.
+    """
+    if not order_ids:
+        return
+    stores = stores_by_id(session)
+    fresh = _unbooked(session, order_ids)
+    _book(session, fresh, _Done(session, fresh, stores), stores, now)
+    _take_back(session, order_ids, stores, now)
+
+
+def attribute_since(session: Session, member_id: int, since: datetime, now: datetime) -> None:
+    """Book the member's purchases since then that no task was credited for: a task's record may come late."""
+    its = select(Order.id).where(Order.member_id == member_id, Order.purchased_at >= since)
+    attribute(session, session.scalars(its).all(), now)
+
+
+def touched_by(session: Session, sale_ids: Iterable[int], refund_ids: Sequence[int]) -> set[int]:
+    """The purchases of which something is to be booked: new ones, and those that these refunds cancel parts of."""
+    if not refund_ids:
+        return set(sale_ids)
+    query = select(RefundLine.order_id).where(
+        RefundLine.refund_id.in_(refund_ids), RefundLine.order_id.is_not(None)
+    )
+    return {*sale_ids, *(order_id for order_id in session.scalars(query) if order_id is not None)}
+
+
+@dataclass(frozen=True, slots=True)
+class _Earner:
+    """What the ledger says of a task."""
+
+    task: DoneTask
+    columns: Mapping[str, Any]
+
+
+class _Done:
+    """The done tasks of the buyers, by member."""
+
+    def __init__(self, session: Session, orders: Sequence[Any], stores: Mapping[int, StoreFacts]) -> None:
+        self._tasks: dict[int, list[_Earner]] = defaultdict(list)
+        if not orders:
+            return
+        rows = session.execute(_done_tasks(orders)).all()
+        known = versions(session, {row.plan_version_id for row in rows})
+        for row in rows:
+            version = known[row.plan_version_id]
+            credit, step = version.credit, version.step(row.step_no)
+            done_on = stores[row.store_id].hours.local_date(row.closed_at)
+            columns = {
+                "associate_id": row.completed_by,
+                "plan_id": version.plan_id,
+                "step_kind": step.kind,
+                "script_code": row.script_code,
+                "evidence": row.evidence,
+            }
+            task = DoneTask(row.id, row.closed_at, done_on, credit.days, credit.touch)
+            self._tasks[row.member_id].append(_Earner(task, columns))
+
+    def credits(self, order: Any) -> list[tuple[Credit, _Earner]]:
+        its = {earner.task.task_id: earner for earner in self._tasks.get(order.member_id, ())}
+        found = credits_of([earner.task for earner in its.values()], order.purchased_at, order.purchased_on)
+        return [(credit, its[credit.task_id]) for credit in found]
+
+
+def _done_tasks(orders: Sequence[Any]) -> Any:
+    return (
+        select(
+            FollowUpTask.id,
+            FollowUpTask.step_no,
+            FollowUpTask.script_code,
+            FollowUpTask.evidence,
+            FollowUpTask.completed_by,
+            Enrollment.plan_version_id,
+            WorkItem.member_id,
+            WorkItem.store_id,
+            WorkItem.closed_at,
+        )
+        .join(WorkItem, WorkItem.id == FollowUpTask.work_item_id)
+        .join(Enrollment, Enrollment.id == FollowUpTask.enrollment_id)
+        .where(
+            WorkItem.member_id.in_(sorted({order.member_id for order in orders})),
+            WorkItem.state == WorkState.DONE,
+            WorkItem.closed_at >= min(order.purchased_at for order in orders) - LONGEST,
+            FollowUpTask.evidence.is_not(None),
+            FollowUpTask.completed_by.is_not(None),
+        )
+    )
+
+
+def _unbooked(session: Session, order_ids: Collection[int]) -> Sequence[Any]:
+    """Those of the purchases by known members that no entry of the ledger speaks of."""
+    table = table_of(Order)
+    booked = select(Attribution.order_id).where(Attribution.order_id.in_(sorted(order_ids)))
+    query = select(table).where(
+        table.c.id.in_(sorted(order_ids)),
+        table.c.member_id.is_not(None),
+        table.c.goods_fen > 0,
+        table.c.id.not_in(booked),
+    )
+    return session.execute(query.order_by(table.c.id)).all()
+
+
+def _book(
+    session: Session, orders: Sequence[Any], done: _Done, stores: Mapping[int, StoreFacts], now: datetime
+) -> None:
+    credited = {order.id: credits for order in orders if (credits := done.credits(order))}
+    pieces = _pieces(session, credited)
+    rows = []
+    for order in orders:
+        credits = credited.get(order.id, [])
+        shares = [credit.share_ppm for credit, _ in credits]
+        amounts = divide(order.goods_fen, shares) if credits else []
+        parts = divide(pieces.get(order.id, 0) * PIECE, shares) if credits else []
+        today = stores[order.store_id].hours.local_date(now)
+        for (credit, earner), amount, part in zip(credits, amounts, parts, strict=True):
+            rows.append(
+                {
+                    "order_id": order.id,
+                    "refund_id": OF_A_PURCHASE,
+                    "task_id": credit.task_id,
+                    "member_id": order.member_id,
+                    "store_id": order.store_id,
+                    **earner.columns,
+                    "share_ppm": credit.share_ppm,
+                    "amount_fen": amount,
+                    "pieces_milli": part,
+                    "booked_on": booked_on(order.purchased_on, today),
+                    "recorded_at": now,
+                }
+            )
+    insert_rows(session, Attribution, rows)
+
+
+def _pieces(session: Session, order_ids: Iterable[int]) -> dict[int, int]:
+    wanted = sorted(order_ids)
+    if not wanted:
+        return {}
+    query = (
+        select(OrderLine.order_id, func.sum(OrderLine.quantity))
+        .where(OrderLine.order_id.in_(wanted), OrderLine.kind == LineKind.GOODS)
+        .group_by(OrderLine.order_id)
+    )
+    return {order_id: int(quantity) for order_id, quantity in session.execute(query)}
+
+
+def _take_back(
+    session: Session, order_ids: Collection[int], stores: Mapping[int, StoreFacts], now: datetime
+) -> None:
+    """One entry per refund and credited task; a refund is recorded once and for all, so is what it takes back."""
+    table = table_of(Attribution)
+    entries = session.execute(select(table).where(table.c.order_id.in_(sorted(order_ids)))).all()
+    credited: dict[int, list[Any]] = defaultdict(list)
+    taken = set()
+    for entry in sorted(entries, key=lambda entry: entry.task_id):
+        if entry.refund_id == OF_A_PURCHASE:
+            credited[entry.order_id].append(entry)
+        taken.add((entry.order_id, entry.refund_id))
+    rows = []
+    for refund in _refunds(session, credited):
+        if (refund.order_id, refund.id) in taken:
+            continue
+        its = credited[refund.order_id]
+        shares = [entry.share_ppm for entry in its]
+        amounts, parts = divide(int(refund.fen), shares), divide(int(refund.pieces) * PIECE, shares)
+        hours = stores[refund.store_id].hours
+        for entry, amount, part in zip(its, amounts, parts, strict=True):
+            again = {
+                "refund_id": refund.id,
+                "amount_fen": -amount,
+                "pieces_milli": -part,
+                "booked_on": booked_on(hours.local_date(refund.refunded_at), hours.local_date(now)),
+                "recorded_at": now,
+            }
+            rows.append({**entry._mapping, **again})
+    insert_rows(session, Attribution, rows)
+
+
+def _refunds(session: Session, order_ids: Iterable[int]) -> Sequence[Any]:
+    """Per purchase and refund, how much money and how many pieces of goods came back."""
+    wanted = sorted(order_ids)
+    if not wanted:
+        return []
+    is_goods = RefundLine.kind == LineKind.GOODS
+    fen = func.sum(case((is_goods, RefundLine.amount_fen), else_=0))
+    pieces = func.sum(case((RefundLine.order_line_no.is_not(None) & is_goods, RefundLine.quantity), else_=0))
+    return session.execute(
+        select(
+            RefundLine.order_id,
+            Refund.id,
+            Refund.store_id,
+            Refund.refunded_at,
+            fen.label("fen"),
+            pieces.label("pieces"),
+        )
+        .join(Refund, Refund.id == RefundLine.refund_id)
+        .where(RefundLine.order_id.in_(wanted))
+        .group_by(RefundLine.order_id, Refund.id, Refund.store_id, Refund.refunded_at)
+        .order_by(RefundLine.order_id, Refund.id)
+    ).all()
