@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import case, select, update
 from sqlalchemy.orm import Session
@@ -20,7 +20,14 @@ from app.ids import new_ids
 from app.lanes import Deadline, Progress
 from app.messaging import words
 from app.messaging.claiming import claim_due
-from app.messaging.models import DigestSchedule, MessageState, Notice, NoticeState, OutboundMessage
+from app.messaging.models import (
+    DigestSchedule,
+    MessageState,
+    Notice,
+    NoticeKind,
+    NoticeState,
+    OutboundMessage,
+)
 from app.timers import Lane, TimerKey, set_timers
 from app.wecom.bodies import TextCard, render
 
@@ -31,8 +38,15 @@ LINES = 6
 LINE = 40  # six of them and the rest's count stay within a card's 512 characters
 
 
-# Which of these work items are still open: work item id → member id. Work items live above this rank.
-OpenItems = Callable[[Session, Sequence[int]], Mapping[int, int]]
+class OpenItem(NamedTuple):
+    """A work item that is to be done: about whom, and by whom (None: by whoever was told of it)."""
+
+    whom: int
+    assignee_id: int | None = None
+
+
+# Which of these work items are to be done now. Work items live above this rank.
+OpenItems = Callable[[Session, Sequence[int]], Mapping[int, OpenItem]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +85,9 @@ def gather_batch(session: Session, sender: DigestSender, size: int) -> int:
     associate_ids = [row.associate_id for row in due]
     waiting = _waiting(session, associate_ids)
     people = active_associates(session, associate_ids)
-    members = _members_still_waiting(session, sender, waiting)
-    live = [notice for notice in waiting if notice.work_item_id in members and notice.associate_id in people]
-    messages = _messages(session, sender, live, members, people, moment)
+    items = _still_open(session, sender, waiting)
+    live = [notice for notice in waiting if _is_live(notice, items) and notice.associate_id in people]
+    messages = _messages(session, sender, live, items, people, moment)
     failpoint("gather.rendered")
     _enqueue(session, messages, moment.real)
     _settle(session, waiting, live, messages)
@@ -84,25 +98,34 @@ def gather_batch(session: Session, sender: DigestSender, size: int) -> int:
 def _waiting(session: Session, associate_ids: Sequence[int]) -> list[Any]:
     table = table_of(Notice)
     query = (
-        select(table.c.id, table.c.associate_id, table.c.work_item_id, table.c.text)
+        select(table.c.id, table.c.associate_id, table.c.work_item_id, table.c.kind, table.c.text)
         .where(table.c.associate_id.in_(associate_ids), table.c.state == NoticeState.WAITING)
         .order_by(table.c.id)
     )
     return list(session.execute(query))
 
 
-def _members_still_waiting(session: Session, sender: DigestSender, notices: Sequence[Any]) -> dict[int, int]:
-    found: dict[int, int] = {}
+def _still_open(session: Session, sender: DigestSender, notices: Sequence[Any]) -> dict[int, OpenItem]:
+    found: dict[int, OpenItem] = {}
     for some in _chunks(sorted({notice.work_item_id for notice in notices})):
         found.update(sender.open_items(session, some))
     return found
+
+
+def _is_live(notice: Any, items: Mapping[int, OpenItem]) -> bool:
+    """What was given to another since concerns its reader no more; an escalation is about another anyway."""
+    item = items.get(notice.work_item_id)
+    if item is None:
+        return False
+    is_theirs = item.assignee_id in (None, notice.associate_id)
+    return is_theirs or notice.kind == NoticeKind.ESCALATION
 
 
 def _messages(
     session: Session,
     sender: DigestSender,
     notices: Sequence[Any],
-    members: Mapping[int, int],
+    items: Mapping[int, OpenItem],
     people: Mapping[int, Associate],
     moment: clock.Moment,
 ) -> list[dict[str, Any]]:
@@ -115,8 +138,7 @@ def _messages(
     ):
         its = by_associate[associate_id]
         key = _dedupe_key(notice.id for notice in its)
-        waiting_members = len({members[notice.work_item_id] for notice in its})
-        card = _card(sender, key, waiting_members, [notice.text for notice in its])
+        card = _card(sender, key, _title(its, items), _lines(its))
         body = render(sender.agent_id, (people[associate_id].wecom_userid,), card)
         messages.append(_message_row(message_id, associate_id, key, body, moment))
     return messages
@@ -126,13 +148,33 @@ def _dedupe_key(notice_ids: Iterable[int]) -> str:
     return hashlib.sha256(",".join(map(str, sorted(notice_ids))).encode()).hexdigest()
 
 
-def _card(sender: DigestSender, key: str, members: int, texts: Sequence[str]) -> TextCard:
+def _title(notices: Sequence[Any], items: Mapping[int, OpenItem]) -> str:
+    """How many members wait for the reader; where none does, how many tasks are late that others should have done."""
+    own = [notice for notice in notices if notice.kind != NoticeKind.ESCALATION]
+    if own:
+        return words.title(len({items[notice.work_item_id].whom for notice in own}))
+    return words.late(len({notice.work_item_id for notice in notices}))
+
+
+def _lines(notices: Sequence[Any]) -> list[str]:
+    """What is late comes first: the reader's own in one line, then a line for each person; then what is new."""
+    urges = {notice.work_item_id: notice.text for notice in notices if notice.kind == NoticeKind.URGE}
+    late_of: dict[str, set[int]] = {}
+    for notice in notices:
+        if notice.kind == NoticeKind.ESCALATION:
+            late_of.setdefault(notice.text, set()).add(notice.work_item_id)
+    lines = [words.late(len(urges))] if len(urges) > 1 else [words.late_one(text) for text in urges.values()]
+    lines += [words.late_of(name, len(late)) for name, late in late_of.items()]
+    return lines + [notice.text for notice in notices if notice.kind == NoticeKind.OPENED]
+
+
+def _card(sender: DigestSender, key: str, title: str, texts: Sequence[str]) -> TextCard:
     """The key in the link makes two digests that say the same two messages for WeCom's duplicate check."""
     lines = [text if len(text) <= LINE else f"{text[: LINE - 1]}…" for text in texts[:LINES]]
     if len(texts) > LINES:
         lines.append(words.more(len(texts) - LINES))
     url = f"{sender.worklist_url}#d{key[:16]}"
-    return TextCard(words.title(members), tuple(lines), url, words.button())
+    return TextCard(title, tuple(lines), url, words.button())
 
 
 def _message_row(

@@ -16,7 +16,16 @@ class NoticeState(StrEnum):
 
     WAITING = "waiting"
     GATHERED = "gathered"  # it is in the message `message_id`, and in no other
-    DROPPED = "dropped"  # before its digest the work item was closed, or the associate left
+    # Before its digest the work item was closed, put off or given to somebody else, or the associate left.
+    DROPPED = "dropped"
+
+
+class NoticeKind(StrEnum):
+    """What a notice says of its work item; of one kind, but for what is new, a digest makes one line."""
+
+    OPENED = "opened"  # to be done by the reader
+    URGE = "urge"  # still to be done by the reader
+    ESCALATION = "escalation"  # still to be done by somebody of the reader's store, whom `text` names
 
 
 class Notice(Base):
@@ -28,6 +37,7 @@ class Notice(Base):
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     associate_id: Mapped[int]
     work_item_id: Mapped[int]
+    kind: Mapped[str] = mapped_column(String(16), default=NoticeKind.OPENED)
     text: Mapped[str] = mapped_column(String(128))
     state: Mapped[str] = mapped_column(String(16))
     written_at: Mapped[datetime]

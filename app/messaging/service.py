@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from app.db import insert_rows, table_of, upsert_rows
 from app.ids import new_ids
-from app.messaging.models import DigestSchedule, Notice, NoticeState
+from app.messaging.models import DigestSchedule, Notice, NoticeKind, NoticeState
 from app.messaging.rules import gather_at
 from app.timers import Lane, TimerKey, clear_timers, set_timers
 
@@ -23,12 +23,14 @@ class NewNotice:
     """Tell an associate of a work item; one line of text, without anything secret in it.
 
     `deliver_by` is a business instant: the digest is gathered early enough for it where that is within the hour.
+    The text of an escalation is the name of whoever is late.
     """
 
     associate_id: int
     work_item_id: int
     text: str
     deliver_by: datetime
+    kind: NoticeKind = NoticeKind.OPENED
 
 
 def write_notices(session: Session, rows: Sequence[NewNotice], now: datetime) -> None:
@@ -71,6 +73,7 @@ def _insert_notices(session: Session, rows: Sequence[NewNotice], now: datetime) 
                 "id": notice_id,
                 "associate_id": row.associate_id,
                 "work_item_id": row.work_item_id,
+                "kind": row.kind,
                 "text": row.text,
                 "state": NoticeState.WAITING,
                 "written_at": now,

@@ -24,6 +24,22 @@ def more(notices: int) -> str:
     return _catalogue().ngettext("and %(num)d more", "and %(num)d more", notices) % {"num": notices}
 
 
+def late(tasks: int) -> str:
+    """How many tasks should have been done."""
+    return _catalogue().ngettext("%(num)d task late", "%(num)d tasks late", tasks) % {"num": tasks}
+
+
+def late_one(text: str) -> str:
+    """The one task that should have been done."""
+    return _catalogue().gettext("Late: %(task)s") % {"task": text}
+
+
+def late_of(name: str, tasks: int) -> str:
+    """How many tasks somebody else should have done."""
+    line = _catalogue().ngettext("%(name)s: %(num)d task late", "%(name)s: %(num)d tasks late", tasks)
+    return line % {"name": name, "num": tasks}
+
+
 def button() -> str:
     """What the link of the card is called: four characters at most."""
     return _catalogue().gettext("Get in touch")

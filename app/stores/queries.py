@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from zoneinfo import ZoneInfo
@@ -49,3 +50,10 @@ def stores_by_code(session: Session) -> dict[str, StoreFacts]:
 def stores_by_id(session: Session) -> dict[int, StoreFacts]:
     """Every store, ended ones too (their follow-ups still run out), by id."""
     return {store.id: _facts(store) for store in session.scalars(select(Store))}
+
+
+def hours_of(session: Session, store_ids: Iterable[int]) -> dict[int, StoreHours]:
+    """The opening hours of these stores only, ended ones too."""
+    query = select(Store.id, Store.time_zone, Store.opens_at, Store.closes_at)
+    rows = session.execute(query.where(Store.id.in_(sorted(set(store_ids)))))
+    return {row.id: _hours(row.time_zone, row.opens_at, row.closes_at) for row in rows}

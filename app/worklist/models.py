@@ -27,13 +27,23 @@ class WorkKind(StrEnum):
     WELCOME = "welcome"  # a new contact whom no welcome message reached
 
 
+class Elsewhere(StrEnum):
+    """Who but the assignee may be given a work item where they have more to do than they can."""
+
+    CONTACT = "contact"  # a colleague who can chat with the member
+    ANYBODY = "anybody"  # a colleague: what is to be done needs no chat
+    NOBODY = "nobody"  # its words or its channel are the assignee's own
+
+
 class WorkItem(Base):
     """Something to do (待办). It alone holds assignee, state, due and priority of what owns it.
 
     While OPEN it has exactly one timer in the expiry lane, at `valid_until`, and, while somebody is still to be urged,
     one in the urge lane at `next_urge_at`. Without a member it is about somebody who is none yet; its own row is then
     the mutex. `rank` orders a worklist: promises (`is_service`) first, then the value of the member, then priority.
-    Until `postponed_until` it is not shown as to be done.
+    Until `postponed_until` it is not shown as to be done. `urge_level` only rises: 1 since `urged_at`, when the
+    assignee was reminded, 2 once the manager was told. `asked_at` is since when it is the assignee's to do, where that
+    is not since it was opened: it came from somebody else, or is back from being put off.
     """
 
     __tablename__ = "work_items"
@@ -63,19 +73,52 @@ class WorkItem(Base):
     postponed_until: Mapped[datetime | None]
     urge_level: Mapped[int] = mapped_column(Integer, default=0)
     next_urge_at: Mapped[datetime | None]
+    urged_at: Mapped[datetime | None]
+    asked_at: Mapped[datetime | None]
+    elsewhere: Mapped[str] = mapped_column(String(16), default=Elsewhere.CONTACT)
 
 
 class BalanceSchedule(Base):
     """When it is next looked whether somebody has more to do today than they can; owner of the balance timer.
 
     The row is the mutex between those who give an associate work and those who take it away again; always locked after
-    the members' `member_care`.
+    the members' `member_care`. `counted` is at least what the associate has to do, or has done, on the local day that
+    ends at `counted_until`: nothing needs to be looked at while that is no more than they can.
     """
 
     __tablename__ = "balance_schedules"
 
     associate_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     next_due_at: Mapped[datetime | None]
+    counted: Mapped[int] = mapped_column(Integer, default=0)
+    counted_until: Mapped[datetime | None]
+
+
+class OverflowKind(StrEnum):
+    """What became of a work item that was more than its assignee could do on a day."""
+
+    MOVED = "moved"
+    POSTPONED = "postponed"
+    DROPPED = "dropped"
+
+
+class Overflow(Base):
+    """A work item that was too much for its assignee, and what was decided: one row for each time, never changed.
+
+    `rank` is what it was worth; `to_id` the colleague it went to, `until` when it is asked about again.
+    """
+
+    __tablename__ = "overflows"
+    __table_args__ = (Index(None, "decided_at", "store_id"),)
+
+    work_item_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    decided_at: Mapped[datetime] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(String(16))
+    store_id: Mapped[int]
+    associate_id: Mapped[int]
+    rank: Mapped[int] = mapped_column(Integer)
+    to_id: Mapped[int | None]
+    until: Mapped[datetime | None]
 
 
 class AttentionBudget(Base):

@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session
 
+from app import clock
+from app.messaging.digests import OpenItem
 from app.worklist.models import WorkItem, WorkState
 
 
-def open_items(session: Session, work_item_ids: Sequence[int]) -> dict[int, int]:
-    """Work item id → whom it is about, of those that are still open: the member's id, else one of its own."""
-    query = select(WorkItem.id, func.coalesce(WorkItem.member_id, -WorkItem.id)).where(
-        WorkItem.id.in_(work_item_ids), WorkItem.state == WorkState.OPEN
+def open_items(session: Session, work_item_ids: Sequence[int]) -> dict[int, OpenItem]:
+    """Those of the work items that are to be done now; `whom` is the member's id, else one of the item's own."""
+    whom = func.coalesce(WorkItem.member_id, -WorkItem.id)
+    query = select(WorkItem.id, whom, WorkItem.assignee_id).where(
+        WorkItem.id.in_(work_item_ids),
+        WorkItem.state == WorkState.OPEN,
+        is_at_hand(clock.now(session)),
     )
-    return dict(session.execute(query).all())
+    return {row[0]: OpenItem(row[1], row[2]) for row in session.execute(query)}
+
+
+def is_at_hand(now: datetime) -> ColumnElement[bool]:
+    """Of an open work item: it is not put off."""
+    return or_(WorkItem.postponed_until.is_(None), WorkItem.postponed_until <= now)

@@ -1,21 +1,37 @@
-"""Opening and closing work items. Callers hold the member's `member_care` row; without a member, the item's own."""
+"""Opening, moving, putting off and closing work items.
+
+Callers hold the member's `member_care` row; without a member, the item's own.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from app.db import insert_rows, table_of
+from app.db import insert_rows, table_of, upsert_rows
 from app.timers import Lane, TimerKey, clear_timers, set_timers
-from app.worklist.models import WorkItem, WorkKind, WorkState
+from app.worklist.attention import Budget, read_budget
+from app.worklist.loads import Given, count_given, schedule_balance
+from app.worklist.models import Elsewhere, WorkItem, WorkKind, WorkState
+
+# People are urged at round times, so that what became late together is told of together.
+URGE_GRID = timedelta(minutes=10)
 
 
 def open_items(session: Session, rows: Sequence[dict[str, Any]]) -> None:
-    """Add open work items, each with the timer of its expiry."""
+    """Add open work items, each with the timers of its expiry and its first urge; too many at once are balanced soon.
+
+    Locks the assignees' balance schedules in ascending ids until the transaction ends, so call it once, and before
+    `write_notices`.
+    """
+    if not rows:
+        return
+    budget = read_budget(session)
     complete = [
         {
             "kind": WorkKind.FOLLOW_UP,
@@ -27,13 +43,95 @@ def open_items(session: Session, rows: Sequence[dict[str, Any]]) -> None:
             "rank": row["priority"],
             "postponed_until": None,
             "urge_level": 0,
-            "next_urge_at": None,
+            "next_urge_at": first_urge(budget, row["opened_at"], row["valid_until"]),
+            "urged_at": None,
+            "asked_at": None,
+            "elsewhere": Elsewhere.CONTACT,
             **row,
         }
         for row in rows
     ]
     insert_rows(session, WorkItem, complete)
-    set_timers(session, ((_expiry_timer(row["id"], row["valid_until"]), row["member_id"]) for row in rows))
+    timers = [(_expiry_timer(row["id"], row["valid_until"]), row["member_id"]) for row in complete]
+    timers += [
+        (_urge_timer(row["id"], row["next_urge_at"]), row["member_id"])
+        for row in complete
+        if row["next_urge_at"] is not None
+    ]
+    set_timers(session, timers)
+    _count(session, [(row["assignee_id"], row["store_id"]) for row in complete], budget, rows[0]["opened_at"])
+
+
+def first_urge(budget: Budget, since: datetime, valid_until: datetime) -> datetime | None:
+    """When it is first looked whether somebody is to be urged who has it to do since then; None where it ends before.
+
+    Working time is at most elapsed time: the urge lane then finds out how much of it there was.
+    """
+    at = on_grid(since + budget.urge_after)
+    return at if at < valid_until else None
+
+
+def on_grid(instant: datetime) -> datetime:
+    """The next round time from then on."""
+    over = timedelta(minutes=instant.minute % 10, seconds=instant.second, microseconds=instant.microsecond)
+    return instant + URGE_GRID - over if over else instant
+
+
+def move_items(session: Session, moves: Mapping[int, int], now: datetime) -> list[int]:
+    """Give open work items (id → associate) to somebody else, to be done now; returns the ids of those moved.
+
+    What is closed or theirs already stays. Nobody is told here. Counts and locks like `open_items`.
+    """
+    table = table_of(WorkItem)
+    query = select(table).where(table.c.id.in_(sorted(moves)), table.c.state == WorkState.OPEN)
+    rows = [row for row in session.execute(query) if row.assignee_id != moves[row.id]]
+    if not rows:
+        return []
+    budget = read_budget(session)
+    moved = [{**row._mapping, "assignee_id": moves[row.id]} for row in rows]
+    ask_anew(session, moved, budget, now)
+    _count(session, [(row["assignee_id"], row["store_id"]) for row in moved], budget, now)
+    return [row.id for row in rows]
+
+
+def postpone_items(session: Session, until: Mapping[int, datetime]) -> None:
+    """Put open work items off: until then they are not to be done, and nobody is urged.
+
+    Their assignees' worklists are balanced then, which brings them back and tells of it. Locks like `open_items`.
+    """
+    table = table_of(WorkItem)
+    query = select(table).where(table.c.id.in_(sorted(until)), table.c.state == WorkState.OPEN)
+    rows = [{**row._mapping, "postponed_until": until[row.id]} for row in session.execute(query)]
+    _stop_urging(session, rows)
+    upsert_rows(session, WorkItem, [{**row, "next_urge_at": None} for row in rows])
+    due: dict[int, datetime] = {}
+    for row in rows:
+        person, at = row["assignee_id"], row["postponed_until"]
+        due[person] = min(at, due.get(person, at))
+    schedule_balance(session, due)
+
+
+def ask_anew(session: Session, rows: Sequence[Mapping[str, Any]], budget: Budget, now: datetime) -> None:
+    """Write these whole rows back as to be done from now on: what urging was to come counts from now as well."""
+    _stop_urging(session, rows)
+    written = [
+        {
+            **row,
+            "postponed_until": None,
+            "asked_at": now,
+            "next_urge_at": first_urge(budget, now, row["valid_until"]) if row["urge_level"] < 2 else None,
+        }
+        for row in rows
+    ]
+    upsert_rows(session, WorkItem, written)
+    set_timers(
+        session,
+        (
+            (_urge_timer(row["id"], row["next_urge_at"]), row["member_id"])
+            for row in written
+            if row["next_urge_at"] is not None
+        ),
+    )
 
 
 def close_items(
@@ -42,7 +140,7 @@ def close_items(
     """Move those that are still open to a final state; returns their ids. Final states absorb."""
     if not ids:
         return []
-    query = select(WorkItem.id, WorkItem.valid_until).where(
+    query = select(WorkItem.id, WorkItem.valid_until, WorkItem.next_urge_at).where(
         WorkItem.id.in_(ids), WorkItem.state == WorkState.OPEN
     )
     still_open = session.execute(query).all()
@@ -50,11 +148,27 @@ def close_items(
     session.connection().execute(
         update(table)
         .where(table.c.id.in_([row.id for row in still_open]), table.c.state == WorkState.OPEN)
-        .values(state=state, close_reason=reason, closed_at=now)
+        .values(state=state, close_reason=reason, closed_at=now, next_urge_at=None)
     )
-    clear_timers(session, [_expiry_timer(row.id, row.valid_until) for row in still_open])
+    urges = [_urge_timer(row.id, row.next_urge_at) for row in still_open if row.next_urge_at is not None]
+    clear_timers(session, [_expiry_timer(row.id, row.valid_until) for row in still_open] + urges)
     return [row.id for row in still_open]
+
+
+def _stop_urging(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
+    timers = [_urge_timer(row["id"], row["next_urge_at"]) for row in rows if row["next_urge_at"] is not None]
+    clear_timers(session, timers)
+
+
+def _count(session: Session, given: Sequence[tuple[int, int]], budget: Budget, now: datetime) -> None:
+    numbers, stores = Counter(person for person, _ in given), dict(given)
+    counted = {person: Given(number, stores[person]) for person, number in numbers.items()}
+    count_given(session, counted, budget.daily_capacity, now)
 
 
 def _expiry_timer(item_id: int, valid_until: datetime) -> TimerKey:
     return TimerKey(Lane.EXPIRY, valid_until, item_id)
+
+
+def _urge_timer(item_id: int, next_urge_at: datetime) -> TimerKey:
+    return TimerKey(Lane.URGE, next_urge_at, item_id)

@@ -54,8 +54,26 @@ def upgrade() -> None:
         "balance_schedules",
         sa.Column("associate_id", ID, autoincrement=False, nullable=False),
         sa.Column("next_due_at", INSTANT, nullable=True),
+        sa.Column("counted", sa.Integer(), nullable=False),
+        sa.Column("counted_until", INSTANT, nullable=True),
         sa.PrimaryKeyConstraint("associate_id", name=op.f("pk_balance_schedules")),
     )
+    op.create_table(
+        "overflows",
+        sa.Column("work_item_id", ID, autoincrement=False, nullable=False),
+        sa.Column("decided_at", INSTANT, nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("store_id", ID, nullable=False),
+        sa.Column("associate_id", ID, nullable=False),
+        sa.Column("rank", sa.Integer(), nullable=False),
+        sa.Column("to_id", ID, nullable=True),
+        sa.Column("until", INSTANT, nullable=True),
+        sa.PrimaryKeyConstraint("work_item_id", "decided_at", name=op.f("pk_overflows")),
+    )
+    with op.batch_alter_table("overflows", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_overflows_decided_at_store_id"), ["decided_at", "store_id"], unique=False
+        )
     op.create_table(
         "shifts",
         sa.Column("associate_id", ID, autoincrement=False, nullable=False),
@@ -75,7 +93,14 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("postponed_until", INSTANT, nullable=True))
         batch_op.add_column(sa.Column("urge_level", sa.Integer(), nullable=False, server_default="0"))
         batch_op.add_column(sa.Column("next_urge_at", INSTANT, nullable=True))
+        batch_op.add_column(sa.Column("urged_at", INSTANT, nullable=True))
+        batch_op.add_column(sa.Column("asked_at", INSTANT, nullable=True))
+        batch_op.add_column(
+            sa.Column("elsewhere", sa.String(length=16), nullable=False, server_default="contact")
+        )
         batch_op.create_index(batch_op.f("ix_work_items_state_due_at"), ["state", "due_at"], unique=False)
+    with op.batch_alter_table("notices", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("kind", sa.String(length=16), nullable=False, server_default="opened"))
     with op.batch_alter_table("follow_up_tasks", schema=None) as batch_op:
         batch_op.add_column(sa.Column("script_code", sa.String(length=64), nullable=False, server_default=""))
         batch_op.add_column(
@@ -96,11 +121,24 @@ def downgrade() -> None:
             batch_op.drop_column(column)
     with op.batch_alter_table("work_items", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_work_items_state_due_at"))
-        for column in ("next_urge_at", "urge_level", "postponed_until", "rank", "value_fen", "is_service"):
+        for column in (
+            "elsewhere",
+            "asked_at",
+            "urged_at",
+            "next_urge_at",
+            "urge_level",
+            "postponed_until",
+            "rank",
+            "value_fen",
+            "is_service",
+        ):
             batch_op.drop_column(column)
     with op.batch_alter_table("member_care", schema=None) as batch_op:
         batch_op.drop_column("opted_out_at")
+    with op.batch_alter_table("notices", schema=None) as batch_op:
+        batch_op.drop_column("kind")
     op.drop_table("shifts")
+    op.drop_table("overflows")
     op.drop_table("balance_schedules")
     op.drop_table("value_tiers")
     op.drop_table("attention_pauses")

@@ -14,8 +14,15 @@ from app.associates.models import Associate, Role
 from app.db import Database, insert_rows
 from app.lanes import Deadline
 from app.messaging.delivery import deliver_due
-from app.messaging.digests import DigestSender, gather_due
-from app.messaging.models import DigestSchedule, MessageState, Notice, NoticeState, OutboundMessage
+from app.messaging.digests import DigestSender, OpenItem, gather_due
+from app.messaging.models import (
+    DigestSchedule,
+    MessageState,
+    Notice,
+    NoticeKind,
+    NoticeState,
+    OutboundMessage,
+)
 from app.messaging.service import NewNotice, write_notices
 from app.timers import Lane, Timer, TimerKey, clear_timers, set_timers
 from tests.messaging.fake_wecom import FakeWeCom
@@ -32,18 +39,24 @@ class Office:
         self.database = database
         self.wecom = FakeWeCom()
         self.closed: set[int] = set()
+        self.given_to: dict[int, int] = {}
         self.sender = DigestSender(1000002, "http://localhost:8000/h5/worklist", self._open_items)
         rows = [(1, "lina", "李娜"), (2, "wangwei", "王伟"), (3, "idle", "赵闲")]
         with database.transaction() as session:
             insert_rows(session, Associate, [person(*row) for row in rows])
 
     def write(
-        self, *notices: tuple[int, int], text: str = "30 分钟回访 · 林晓雯", within: timedelta = LATER
+        self,
+        *notices: tuple[int, int],
+        text: str = "30 分钟回访 · 林晓雯",
+        within: timedelta = LATER,
+        kind: NoticeKind = NoticeKind.OPENED,
     ) -> None:
         """Notices as (associate, work item)."""
         with self.database.transaction() as session:
             now = clock.now(session)
-            write_notices(session, [NewNotice(who, what, text, now + within) for who, what in notices], now)
+            rows = [NewNotice(who, what, text, now + within, kind) for who, what in notices]
+            write_notices(session, rows, now)
 
     def travel(self, seconds: float) -> None:
         with self.database.transaction() as session:
@@ -113,9 +126,13 @@ class Office:
             assert (notice.message_id is not None) == (notice.state == NoticeState.GATHERED)
             assert notice.state != NoticeState.WAITING or notice.associate_id in waiting
 
-    def _open_items(self, _session: Session, work_item_ids: Sequence[int]) -> dict[int, int]:
+    def _open_items(self, _session: Session, work_item_ids: Sequence[int]) -> dict[int, OpenItem]:
         """Work item 11 is about member 1, 12 too, 21 about member 2, and so on."""
-        return {item: item // 10 for item in work_item_ids if item not in self.closed}
+        return {
+            item: OpenItem(item // 10, self.given_to.get(item))
+            for item in work_item_ids
+            if item not in self.closed
+        }
 
 
 def person(number: int, userid: str, name: str) -> dict[str, object]:

@@ -23,14 +23,15 @@ from app.db import Database
 from app.failpoints import arm
 from app.lanes import Deadline
 from app.messaging.delivery import deliver_due
-from app.messaging.digests import DigestSender, gather_due
+from app.messaging.digests import DigestSender, OpenItem, gather_due
 from app.wecom.app import open_app
 from app.wecom.port import Credentials
 
 database_url, api_url, corp, agent, secret, place = sys.argv[1:]
 arm([place], is_sandbox=True)
 database = Database(database_url)
-sender = DigestSender(int(agent), "http://localhost:8000/h5/worklist", lambda session, ids: {i: i for i in ids})
+open_items = lambda session, ids: {i: OpenItem(i) for i in ids}
+sender = DigestSender(int(agent), "http://localhost:8000/h5/worklist", open_items)
 gather_due(database, sender, Deadline(10))
 deliver_due(database, open_app(Credentials(corp, int(agent), secret), api_url), Deadline(10))
 """

@@ -16,7 +16,8 @@ from sqlalchemy.orm import Session
 from app import clock
 from app.associates.models import Associate
 from app.messaging import words
-from app.messaging.models import NoticeState
+from app.messaging.digests import OpenItem
+from app.messaging.models import NoticeKind, NoticeState
 from app.messaging.service import NewNotice, write_notices
 from app.timers import Lane
 from tests.messaging.conftest import SOON, Office
@@ -150,7 +151,7 @@ def test_writing_five_hundred_notices_takes_few_statements(office: Office):
 
 
 def test_a_failure_while_gathering_leaves_everything_as_it_was(office: Office):
-    def fail(_session: Session, _ids: Sequence[int]) -> dict[int, int]:
+    def fail(_session: Session, _ids: Sequence[int]) -> dict[int, OpenItem]:
         raise RuntimeError("planted")
 
     office.write((1, 11))
@@ -210,3 +211,42 @@ def _write(session: Session, items: list[tuple[int, int]]) -> None:
 def _travel_until(office: Office, stop: threading.Event) -> None:
     while not stop.wait(0.01):
         office.database.in_transaction(lambda s: clock.jump_to(s, clock.now(s) + timedelta(seconds=60)))
+
+
+def test_what_is_late_is_one_line_above_what_is_new(office: Office):
+    office.write((1, 11), text="搭配推荐 · 陈国强")
+    office.write((1, 21), (1, 31), (1, 41), (1, 21), kind=NoticeKind.URGE)
+    office.travel(120)
+    office.gather()
+    lines = card_of(office.message().body)["description"]
+    assert lines.index("3 项任务已超时") < lines.index("搭配推荐 · 陈国强")
+    assert "林晓雯" not in lines
+
+
+def test_one_that_is_late_is_named(office: Office):
+    office.write((1, 21), kind=NoticeKind.URGE)
+    office.travel(120)
+    office.gather()
+    assert "已超时：30 分钟回访 · 林晓雯" in card_of(office.message().body)["description"]
+
+
+def test_a_manager_reads_whose_tasks_are_late_and_how_many(office: Office):
+    office.given_to = {11: 1, 21: 1, 31: 3}
+    office.write((2, 11), (2, 21), text="李娜", kind=NoticeKind.ESCALATION)
+    office.write((2, 31), text="赵闲", kind=NoticeKind.ESCALATION)
+    office.travel(120)
+    office.gather()
+    card = card_of(office.message().body)
+    assert card["title"] == "3 项任务已超时"
+    assert "李娜：2 项任务已超时" in card["description"]
+    assert "赵闲：1 项任务已超时" in card["description"]
+
+
+def test_what_was_given_to_somebody_else_is_nothing_to_tell_of(office: Office):
+    office.write((1, 11), (1, 21))
+    office.write((1, 21), kind=NoticeKind.URGE)
+    office.given_to = {11: 1, 21: 2}
+    office.travel(120)
+    office.gather()
+    assert states(office) == [NoticeState.GATHERED, NoticeState.DROPPED, NoticeState.DROPPED]
+    assert card_of(office.message().body)["title"] == "有 1 位会员等你联系"
