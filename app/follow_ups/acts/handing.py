@@ -1,0 +1,137 @@
+"""Handing a task to a colleague: somebody of the same store who can reach the member, or its manager."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from babel.dates import format_skeleton
+from sqlalchemy import ColumnElement, exists, or_, select
+from sqlalchemy.orm import Session
+
+from app import clock
+from app.associates.models import Associate, Role
+from app.associates.queries import Actor
+from app.errors import Conflict, Invalid
+from app.follow_ups.acts.holding import Held, May, Standing, Tap, find_done_before, hold, standing_after
+from app.follow_ups.acts.kinds import Act
+from app.follow_ups.models import Enrollment, FollowUpTask
+from app.follow_ups.plans.versions import get_version
+from app.follow_ups.queries import get_task
+from app.follow_ups.states import Channel
+from app.members.models import ContactBinding, ExternalContact, Member
+from app.members.queries import is_live
+from app.messaging.service import NewNotice, write_notices
+from app.orders.queries import main_articles
+from app.sales_scripts.queries import scripts_by_code
+from app.sales_scripts.rules import fill
+from app.stores.queries import stores_by_id
+from app.worklist.models import WorkState
+from app.worklist.service import move_items
+
+TOLD_WITHIN = timedelta(hours=1)
+NOTICE = 128
+DATE_LOCALE = "zh_Hans_CN"
+IN_WORDS = frozenset({Channel.CHAT, Channel.INVITE})
+
+
+@dataclass(frozen=True, slots=True)
+class Colleague:
+    """Somebody who may take a task over; who is no contact of the member's can only invite them."""
+
+    id: int
+    name: str
+    is_manager: bool
+    is_contact: bool
+
+
+def colleagues_for(session: Session, actor: Actor, task_id: int) -> list[Colleague]:
+    """Who may take an open task over, contacts of the member first. Raises `NotFound` as reading the task does."""
+    view = get_task(session, actor, task_id)
+    if view.state is not WorkState.OPEN:
+        return []
+    found = _eligible(session, view.store_id, view.member_id, without=view.assignee_id)
+    return sorted(found, key=lambda one: (not one.is_contact, one.id))
+
+
+def hand_task(session: Session, actor: Actor, task_id: int, tap: Tap, to: int) -> Standing:
+    """Give an open task to a colleague, in their words and on the channel they have; they are told of it.
+
+    By its assignee or the manager of its store. Raises `NotFound`, `Forbidden`, `Invalid` `cannot_take` for somebody
+    who may not have it, `Conflict` for a closed task or one that a page is sending just now.
+    """
+    if before := find_done_before(session, actor, tap):
+        return standing_after(session, before)
+    held = hold(session, actor, task_id, tap, May.MANAGER_TOO)
+    held.must_be_open()
+    claimed_until = held.task.claimed_until
+    if claimed_until is not None and claimed_until > clock.real_now(session):
+        raise Conflict("sending_elsewhere", place="task")
+    eligible = _eligible(session, held.item.store_id, held.member_id, without=held.item.assignee_id)
+    colleague = next((one for one in eligible if one.id == to), None)
+    if colleague is None:
+        raise Invalid("cannot_take", place="to")
+    member = session.get_one(Member, held.member_id)
+    _reword(held, colleague, member)
+    held.keep(Act.HANDED, to=to)
+    move_items(session, {held.item.id: to}, held.now)
+    text = f"{held.item.title} · {member.name}"[:NOTICE]
+    write_notices(session, [NewNotice(to, held.item.id, text, held.now + TOLD_WITHIN)], held.now)
+    return held.standing()
+
+
+def _eligible(session: Session, store_id: int, member_id: int, *, without: int) -> list[Colleague]:
+    is_contact = _is_contact(member_id)
+    query = select(Associate.id, Associate.name, Associate.role, is_contact).where(
+        Associate.store_id == store_id,
+        Associate.ended_at.is_(None),
+        Associate.id != without,
+        or_(Associate.role == Role.STORE_MANAGER, is_contact),
+    )
+    return [
+        Colleague(row[0], row[1], row[2] == Role.STORE_MANAGER, bool(row[3]))
+        for row in session.execute(query)
+    ]
+
+
+def _is_contact(member_id: int) -> ColumnElement[bool]:
+    query = (
+        select(ContactBinding.id)
+        .join(ExternalContact, ExternalContact.id == ContactBinding.external_contact_id)
+        .where(ContactBinding.associate_id == Associate.id, ExternalContact.member_id == member_id, is_live())
+    )
+    return exists(query.correlate(Associate))
+
+
+def _reword(held: Held, colleague: Colleague, member: Member) -> None:
+    """The words name who says them; whoever is no contact of the member's gets those of an invitation."""
+    task = held.task
+    if task.channel in IN_WORDS:
+        task.channel = Channel.CHAT if colleague.is_contact else Channel.INVITE
+    series = held.session.get(Enrollment, task.enrollment_id)
+    if series is None:
+        return
+    code = _script_code(task, series, held.session)
+    script = scripts_by_code(held.session, [code]).get(code)
+    if script is None:
+        return
+    version = get_version(held.session, series.plan_version_id)
+    values = {
+        "member": member.name,
+        "associate": colleague.name,
+        "store": stores_by_id(held.session)[series.store_id].name,
+        "product": main_articles(held.session, [(member.id, series.anchor_on)]).get(
+            (member.id, series.anchor_on), version.document.product_fallback
+        ),
+        "purchased_on": format_skeleton("MMMd", series.anchor_on, locale=DATE_LOCALE),
+    }
+    task.text, task.script_code = fill(script.body, values), code
+    held.session.flush()
+
+
+def _script_code(task: FollowUpTask, series: Enrollment, session: Session) -> str:
+    step = get_version(session, series.plan_version_id).step(task.step_no)
+    if task.channel == Channel.INVITE:
+        return step.invite_script_code
+    codes = step.script_codes
+    return task.script_code if task.script_code in codes else next(iter(codes), "")

@@ -1,0 +1,158 @@
+"""A task in hand: its member is locked, and it is read again after that."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app import clock
+from app.associates.models import Role
+from app.associates.queries import Actor
+from app.errors import Conflict, Forbidden
+from app.follow_ups.acts.kinds import Act
+from app.follow_ups.models import CareAct, FollowUpTask
+from app.follow_ups.queries import get_task
+from app.follow_ups.states import Evidence
+from app.ids import new_id
+from app.members.service import lock_members
+from app.stores.queries import stores_by_id
+from app.stores.rules import StoreHours
+from app.worklist.models import WorkItem, WorkState
+
+NOTE = 1024
+JUST_NOW = timedelta(0)
+
+
+class May(StrEnum):
+    """Who may do something with a task that they see."""
+
+    ASSIGNEE = "assignee"
+    MANAGER_TOO = "manager_too"  # of its store
+    ANYONE = "anyone"  # who sees it
+
+
+@dataclass(frozen=True, slots=True)
+class Tap:
+    """A tap on a page, `age` ago by that device's clock; `key` is the same however often it comes."""
+
+    key: str
+    age: timedelta = JUST_NOW
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What is true of a task now."""
+
+    state: WorkState
+    close_reason: str
+    closed_at: datetime | None
+    postponed_until: datetime | None
+    evidence: Evidence | None
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A task whose member is locked until the transaction ends, and what is being done with it by whom."""
+
+    session: Session
+    actor: Actor
+    tap: Tap
+    task: FollowUpTask
+    item: WorkItem
+    now: datetime
+
+    @property
+    def member_id(self) -> int:
+        """Whom it is about; a follow-up is always about a member."""
+        assert self.item.member_id is not None
+        return self.item.member_id
+
+    @property
+    def acted_at(self) -> datetime:
+        """When the page was tapped, at the earliest when the task was opened, whatever the device's clock says."""
+        return min(max(self.item.opened_at, self.now - self.tap.age), self.now)
+
+    @property
+    def hours(self) -> StoreHours:
+        """Of the task's store."""
+        return stores_by_id(self.session)[self.item.store_id].hours
+
+    def must_be_open(self) -> None:
+        """Raises `Conflict` `task_done`, `task_cancelled` or `task_expired`: what it is, it stays."""
+        if self.item.state != WorkState.OPEN:
+            raise Conflict(f"task_{self.item.state}", place="task", reason=self.item.close_reason)
+
+    def keep(
+        self,
+        act: Act,
+        *,
+        reason: str = "",
+        note: str = "",
+        to: int | None = None,
+        until: datetime | None = None,
+    ) -> None:
+        """Write down what was done."""
+        row = CareAct(
+            id=new_id(self.session),
+            associate_id=self.actor.associate_id,
+            act_key=self.tap.key,
+            member_id=self.member_id,
+            task_id=self.task.id,
+            act=act,
+            reason=reason,
+            note=note[:NOTE],
+            to_id=to,
+            until=until,
+            acted_at=self.acted_at,
+            recorded_at=self.now,
+        )
+        self.session.add(row)
+        self.session.flush()
+
+    def standing(self) -> Standing:
+        """As it is after what was done."""
+        self.session.flush()
+        self.session.expire(self.item)
+        return _standing(self.task, self.item)
+
+
+def hold(session: Session, actor: Actor, task_id: int, tap: Tap, may: May) -> Held:
+    """Lock the task's member, then read it. Raises `NotFound` for a task the actor may not see, `Forbidden`."""
+    view = get_task(session, actor, task_id)
+    lock_members(session, [view.member_id])
+    query = select(FollowUpTask).where(FollowUpTask.id == task_id).with_for_update()
+    task = session.scalars(query.execution_options(populate_existing=True)).one()
+    item = session.get_one(WorkItem, task.work_item_id, populate_existing=True)
+    held = Held(session, actor, tap, task, item, clock.now(session))
+    _check_may(held, may)
+    return held
+
+
+def find_done_before(session: Session, actor: Actor, tap: Tap) -> CareAct | None:
+    """What this very tap has done, if it was delivered before."""
+    query = select(CareAct).where(CareAct.associate_id == actor.associate_id, CareAct.act_key == tap.key)
+    return session.scalar(query)
+
+
+def standing_after(session: Session, act: CareAct) -> Standing:
+    """What is true now of the task of an act; whoever did it may know, also of a task that is no longer theirs."""
+    if act.task_id is None:
+        raise Conflict("key_reused", place="key")
+    task = session.get_one(FollowUpTask, act.task_id)
+    return _standing(task, session.get_one(WorkItem, task.work_item_id))
+
+
+def _check_may(held: Held, may: May) -> None:
+    is_mine = held.item.assignee_id == held.actor.associate_id
+    manages = held.actor.role is Role.STORE_MANAGER and held.item.store_id == held.actor.store_id
+    if not (is_mine or may is May.ANYONE or (may is May.MANAGER_TOO and manages)):
+        raise Forbidden("not_your_task", place="task")
+
+
+def _standing(task: FollowUpTask, item: WorkItem) -> Standing:
+    evidence = Evidence(task.evidence) if task.evidence else None
+    return Standing(WorkState(item.state), item.close_reason, item.closed_at, item.postponed_until, evidence)

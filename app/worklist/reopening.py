@@ -1,0 +1,28 @@
+"""Opening a work item again that was closed by mistake. Callers hold the member's `member_care` row."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from app.db import table_of
+from app.timers import Lane, TimerKey, set_timers
+from app.worklist.attention import read_budget
+from app.worklist.models import WorkItem, WorkState
+from app.worklist.service import ask_anew
+
+
+def reopen_item(session: Session, item_id: int, now: datetime) -> None:
+    """Bring a closed work item back as to be done now, with the timers of its expiry and urging.
+
+    The caller has made sure that its validity has not ended and that nothing else is open in its place.
+    """
+    table = table_of(WorkItem)
+    its = table.c.id == item_id
+    opened = {"state": WorkState.OPEN, "close_reason": "", "closed_at": None, "next_urge_at": None}
+    session.connection().execute(update(table).where(its, table.c.state != WorkState.OPEN).values(**opened))
+    row = session.execute(select(table).where(its)).one()
+    set_timers(session, [(TimerKey(Lane.EXPIRY, row.valid_until, row.id), row.member_id)])
+    ask_anew(session, [dict(row._mapping)], read_budget(session), now)
