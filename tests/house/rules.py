@@ -33,7 +33,12 @@ TIME_READERS = {"app/clock.py", "app/ids.py"}
 CLOCK_CALLS = {"utcnow", "now", "today", "fromtimestamp", "utcfromtimestamp", "time", "time_ns"}
 CLOCK_OWNERS = {"datetime", "date", "time"}
 WEB_PACKAGES = {*FACES, "http", "sessions", "factory", "sandbox"}
-SOLE_IMPORTERS = {"wechatpy": "app/wecom/", "apscheduler": "tasks/", "celery": "tasks/"}
+SOLE_IMPORTERS = {
+    "wechatpy": "app/wecom/",
+    "apscheduler": "tasks/",
+    "celery": "tasks/",
+    "lunar_python": "app/almanac.py",
+}
 # Only describes values; touches neither files nor network.
 VALUE_LIBRARIES = {"msgspec"}
 

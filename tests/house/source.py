@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PRODUCT = ("app", "tasks", "config", "migrations", "scripts", "wsgi.py")
 FOUNDATIONS = {
     *("__init__", "db", "clock", "ids", "public_ids", "errors", "http", "timers", "lanes", "pages", "assets"),
-    *("factory", "failpoints"),
+    *("factory", "failpoints", "almanac", "sealing"),
 }
 FACES = {
     "h5",
