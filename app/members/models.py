@@ -53,6 +53,39 @@ class MemberCare(Base):
     opted_out_at: Mapped[datetime | None]
 
 
+class DateKind(StrEnum):
+    """Days of a member's own that come every year."""
+
+    BIRTHDAY = "birthday"
+    ANNIVERSARY = "anniversary"  # of what, the member knows; e.g. a wedding day
+
+
+class DateCalendar(StrEnum):
+    """By which calendar a day comes again."""
+
+    SOLAR = "solar"
+    LUNAR = "lunar"
+
+
+class MemberDate(Base):
+    """A day of a member's that comes every year (生日、纪念日); the newest report counts.
+
+    `sealed` is the date, readable with the installation's key alone; `day_index` finds the members of a day without
+    opening any. See `dates`.
+    """
+
+    __tablename__ = "member_dates"
+    __table_args__ = (Index(None, "kind", "day_index", "member_id"),)
+
+    member_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    kind: Mapped[str] = mapped_column(String(16), primary_key=True)
+    calendar: Mapped[str] = mapped_column(String(8))
+    sealed: Mapped[str] = mapped_column(String(128))
+    day_index: Mapped[str] = mapped_column(String(32))
+    event_id: Mapped[int]
+    reported_at: Mapped[datetime]
+
+
 class ExternalContact(Base):
     """A person as WeCom knows them (外部联系人); without a name while they are only half added.
 
@@ -136,9 +169,13 @@ class Sync(Base):
 
 
 class Heartbeat(Base):
-    """When a kind of process, "clock" or "web", was last known to run (real time): a gap is an outage."""
+    """When a kind of process, "clock" or "web", was last known to run (real time): a gap is an outage.
+
+    `back_at` is when it went on after the last gap, in business time.
+    """
 
     __tablename__ = "heartbeats"
 
     name: Mapped[str] = mapped_column(String(16), primary_key=True)
     beaten_at: Mapped[datetime]
+    back_at: Mapped[datetime | None]

@@ -99,6 +99,8 @@ def upgrade() -> None:
             sa.Column("elsewhere", sa.String(length=16), nullable=False, server_default="contact")
         )
         batch_op.create_index(batch_op.f("ix_work_items_state_due_at"), ["state", "due_at"], unique=False)
+    with op.batch_alter_table("heartbeats", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("back_at", INSTANT, nullable=True))
     with op.batch_alter_table("notices", schema=None) as batch_op:
         batch_op.add_column(sa.Column("kind", sa.String(length=16), nullable=False, server_default="opened"))
     with op.batch_alter_table("follow_up_tasks", schema=None) as batch_op:
@@ -135,6 +137,8 @@ def downgrade() -> None:
             batch_op.drop_column(column)
     with op.batch_alter_table("member_care", schema=None) as batch_op:
         batch_op.drop_column("opted_out_at")
+    with op.batch_alter_table("heartbeats", schema=None) as batch_op:
+        batch_op.drop_column("back_at")
     with op.batch_alter_table("notices", schema=None) as batch_op:
         batch_op.drop_column("kind")
     op.drop_table("shifts")

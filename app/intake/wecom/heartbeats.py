@@ -66,5 +66,6 @@ def _beat(session: Session, who: Beating) -> None:
         return
     gap, beat.beaten_at = now - beat.beaten_at, now
     if gap > GAP:
+        beat.back_at = clock.now(session)
         log.warning("outage_over", who=who, seconds=round(gap.total_seconds()))
         request_sync(session, OUTAGE)

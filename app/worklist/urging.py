@@ -1,0 +1,262 @@
+"""The urge lane: who has not done a work item in time is reminded once; later the store's manager is told, once.
+
+The level only rises. Nobody is blamed for an outage: the manager is told only once the reminder was delivered, and the
+time counts anew from where nothing was running, WeCom could not be reached, or headquarters had paused everything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from app import clock
+from app.associates.models import Associate
+from app.associates.queries import active_associates, managers_by_store
+from app.associates.roster import Roster
+from app.db import Database, table_of, upsert_rows
+from app.failpoints import failpoint
+from app.lanes import Deadline, Progress
+from app.members.models import Heartbeat, Member
+from app.messaging.models import MessageState, NoticeKind, OutboundMessage
+from app.messaging.service import NewNotice, write_notices
+from app.stores.queries import hours_of
+from app.stores.rules import StoreHours
+from app.timers import Lane, TimerKey, clear_timers, set_timers
+from app.worklist.attention import Budget, read_budget
+from app.worklist.claiming import claim_items
+from app.worklist.models import WorkItem, WorkState
+from app.worklist.service import URGE_GRID, on_grid
+
+BATCH = 200
+SQLITE_BATCH = 40
+URGED, ESCALATED = 1, 2
+# A lane that comes so much later than it was to was not running.
+OUTAGE_AFTER = timedelta(minutes=15)
+# So long a reminder usually takes to be delivered.
+DELIVERY = timedelta(minutes=10)
+UNHURRIED = timedelta(hours=1)
+
+
+def urge_due(database: Database, deadline: Deadline) -> Progress:
+    """Urge and escalate what is due, batch by batch; safe in any number of processes."""
+    size = SQLITE_BATCH if database.is_sqlite else BATCH
+    done = 0
+    while not deadline.has_passed():
+        urged = database.in_transaction(lambda session: urge_batch(session, size))
+        done += urged
+        if urged < size:
+            return Progress(done, more=False)
+    return Progress(done, more=True)
+
+
+def urge_batch(session: Session, size: int) -> int:
+    """Take at most `size` due timers of members nobody else is busy with; returns how many."""
+    now = clock.now(session)
+    due = claim_items(session, Lane.URGE, now, size)
+    if not due:
+        return 0
+    clear_timers(session, due)
+    rows = _current(session, due)
+    office = _Office.read(session, rows, now)
+    verdicts = [office.judge(row) for row in rows]
+    changed = [{**row._mapping, **verdict.columns} for row, verdict in zip(rows, verdicts, strict=True)]
+    upsert_rows(session, WorkItem, changed)
+    set_timers(
+        session,
+        (
+            (TimerKey(Lane.URGE, row["next_urge_at"], row["id"]), row["member_id"])
+            for row in changed
+            if row["next_urge_at"] is not None
+        ),
+    )
+    failpoint("urge.decided")
+    write_notices(session, [verdict.notice for verdict in verdicts if verdict.notice is not None], now)
+    return len(due)
+
+
+@dataclass(frozen=True, slots=True)
+class _Verdict:
+    """What becomes of the urging of one work item, and who is told."""
+
+    level: int
+    next_urge_at: datetime | None
+    urged_at: datetime | None
+    notice: NewNotice | None = None
+
+    @property
+    def columns(self) -> dict[str, Any]:
+        return {"urge_level": self.level, "next_urge_at": self.next_urge_at, "urged_at": self.urged_at}
+
+
+def _current(session: Session, due: Sequence[TimerKey]) -> list[Any]:
+    """The work items that still wait for exactly this timer."""
+    table, at = table_of(WorkItem), {key.subject_id: key.due_at for key in due}
+    query = select(table).where(table.c.id.in_(sorted(at)), table.c.state == WorkState.OPEN)
+    return [row for row in session.execute(query.order_by(table.c.id)) if row.next_urge_at == at[row.id]]
+
+
+@dataclass(slots=True)
+class _Office:
+    """Everything that verdicts of a batch depend on, read once."""
+
+    now: datetime
+    budget: Budget
+    hours: Mapping[int, StoreHours]
+    roster: Roster
+    people: Mapping[int, Associate]
+    managers: Mapping[int, int]
+    members: Mapping[int, str]
+    told: Mapping[int, Sequence[tuple[datetime, datetime]]]
+    outage_over: datetime | None
+    _worked: dict[tuple[Any, ...], datetime | None] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, session: Session, rows: Sequence[Any], now: datetime) -> _Office:
+        assignees, stores = {row.assignee_id for row in rows}, {row.store_id for row in rows}
+        instants = [now, *(row.valid_until for row in rows), *(_since(row) for row in rows)]
+        days = [(min(instants) - timedelta(days=1)).date(), (max(instants) + timedelta(days=1)).date()]
+        names = select(Member.id, Member.name).where(Member.id.in_({row.member_id for row in rows}))
+        return cls(
+            now=now,
+            budget=read_budget(session),
+            hours=hours_of(session, stores),
+            roster=Roster.read(session, assignees, days),
+            people=active_associates(session, assignees),
+            managers=managers_by_store(session, stores),
+            members=dict(session.execute(names).all()),
+            told=_delivered(session, [row for row in rows if row.urge_level == URGED]),
+            outage_over=_last_outage_over(session),
+        )
+
+    def judge(self, row: Any) -> _Verdict:
+        """What is to happen now."""
+        if row.urge_level == 0:
+            return self._urge(row)
+        return (
+            self._escalate(row) if row.urge_level == URGED else _Verdict(row.urge_level, None, row.urged_at)
+        )
+
+    def _urge(self, row: Any) -> _Verdict:
+        if row.assignee_id not in self.people:  # nobody there to remind: their manager hears of it in time
+            return self._urged(row, None)
+        at = self._worked_for(row)
+        if at is None or at > self.now:
+            return _Verdict(0, at, None)
+        allowed = self._allowed_from(row, self.now)
+        if allowed != self.now:
+            return _Verdict(0, _before(allowed and on_grid(allowed), row.valid_until), None)
+        name = self.members.get(row.member_id)
+        text = (f"{row.title} · {name}" if name else row.title)[:128]
+        return self._urged(
+            row, NewNotice(row.assignee_id, row.id, text, self.now + UNHURRIED, NoticeKind.URGE)
+        )
+
+    def _urged(self, row: Any, notice: NewNotice | None) -> _Verdict:
+        again_at = on_grid(self.now + DELIVERY + self.budget.escalate_after)
+        return _Verdict(URGED, _before(again_at, row.valid_until), self.now, notice)
+
+    def _escalate(self, row: Any) -> _Verdict:
+        manager_id = self.managers.get(row.store_id)
+        if manager_id is None or manager_id == row.assignee_id:
+            return _Verdict(URGED, None, row.urged_at)
+        at = self._escalated_at(row)
+        if at > self.now:
+            return _Verdict(URGED, _before(on_grid(at), row.valid_until), row.urged_at)
+        whose = self.people.get(row.assignee_id)
+        text = whose.name if whose is not None else row.title
+        notice = NewNotice(manager_id, row.id, text, self.now + UNHURRIED, NoticeKind.ESCALATION)
+        return _Verdict(ESCALATED, None, row.urged_at, notice)
+
+    def _escalated_at(self, row: Any) -> datetime:
+        """When the manager is to be told: a later instant than now where that is not yet right."""
+        told_at = self._told_at(row)
+        if told_at is None:
+            return self.now + URGE_GRID
+        if self.now - row.next_urge_at > OUTAGE_AFTER:
+            told_at = self.now
+        since = max(told_at, self.outage_over or told_at)
+        return self.budget.askable_from(
+            self.hours[row.store_id], max(since + self.budget.escalate_after, self.now), row.valid_until
+        )
+
+    def _told_at(self, row: Any) -> datetime | None:
+        """When the reminder was delivered; who has left needs none."""
+        if row.assignee_id not in self.people:
+            return _since(row)
+        later = [
+            delivered_at
+            for sent_at, delivered_at in self.told.get(row.assignee_id, ())
+            if sent_at >= _since(row)
+        ]
+        return min(later, default=None)
+
+    def _worked_for(self, row: Any) -> datetime | None:
+        """When the assignee has had it for as much working time as they are given; None for never."""
+        key = (row.assignee_id, row.store_id, on_grid(_since(row)), row.valid_until)
+        if key not in self._worked:
+            self._worked[key] = self._count_work(row)
+        return self._worked[key]
+
+    def _count_work(self, row: Any) -> datetime | None:
+        at, worked = on_grid(_since(row)), timedelta(0)
+        while worked < self.budget.urge_after:
+            begins = self._allowed_from(row, at)
+            if begins is None:
+                return None
+            at, worked = on_grid(begins) + URGE_GRID, worked + URGE_GRID
+        return _before(at, row.valid_until)
+
+    def _allowed_from(self, row: Any, instant: datetime) -> datetime | None:
+        """The first instant from then on at which the assignee may be disturbed; None where it comes too late."""
+        hours, until = self.hours[row.store_id], row.valid_until
+        while True:
+            askable = self.budget.askable_from(hours, instant, until)
+            if askable >= until:
+                return None
+            on_duty = self.roster.next_duty(row.assignee_id, hours, askable, until)
+            if on_duty is None or on_duty == askable:
+                return on_duty
+            instant = on_duty
+
+
+def _since(row: Any) -> datetime:
+    """From when on the time counts: since the reminder, or since it is this person's to do."""
+    asked_at: datetime = row.asked_at or row.opened_at
+    return asked_at if row.urge_level == 0 else max(asked_at, row.urged_at)
+
+
+def _before(at: datetime | None, valid_until: datetime) -> datetime | None:
+    return at if at is not None and at < valid_until else None
+
+
+def _delivered(session: Session, rows: Iterable[Any]) -> dict[int, list[tuple[datetime, datetime]]]:
+    """What these assignees were told since they were reminded: when it was enqueued and when delivered.
+
+    A digest takes along everything that waits, so the first one enqueued after the reminder has it.
+    """
+    since = {
+        row.assignee_id: row.urged_at for row in sorted(rows, key=lambda row: row.urged_at, reverse=True)
+    }
+    if not since:
+        return {}
+    query = select(
+        OutboundMessage.associate_id, OutboundMessage.enqueued_at, OutboundMessage.delivered_at
+    ).where(
+        OutboundMessage.associate_id.in_(sorted(since)),
+        OutboundMessage.enqueued_at >= min(since.values()),
+        OutboundMessage.state == MessageState.DELIVERED,
+    )
+    told: dict[int, list[tuple[datetime, datetime]]] = {}
+    for associate_id, enqueued_at, delivered_at in session.execute(query):
+        told.setdefault(associate_id, []).append((enqueued_at, delivered_at))
+    return told
+
+
+def _last_outage_over(session: Session) -> datetime | None:
+    """When the clock or the pages were last back after a gap."""
+    return session.scalar(select(func.max(Heartbeat.back_at)))
