@@ -91,6 +91,7 @@ class MemberPurchases(Base):
     """What a member's purchases add up to; always equal to a recount of the orders."""
 
     __tablename__ = "member_purchases"
+    __table_args__ = (Index(None, "last_purchased_at"),)
 
     member_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     orders: Mapped[int]
