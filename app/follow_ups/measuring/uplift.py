@@ -37,10 +37,10 @@ fen, where an interval was given; the standard error of such a figure is 0.7 [M]
 With few stores it errs towards too wide. The plain sandwich with stores - 1 degrees of freedom covered 90 to 94 at 5
 to 12 stores, CR2 down to 93.5 where buyers are few or amounts heavy-tailed: a promise to HQ had better err this way.
 
-**What it does not promise.** It is an interval for one look at a time fixed beforehand. Looked at every week for twelve
-weeks, it seemed to show an effect in some week in 19 % of 300 chains that had none [M]. `watched` holds at all looks
-together (asymptotic confidence sequence: Robbins 1970; Waudby-Smith et al. 2021; there 3 %): it is wider, and the one to
-act on early.
+**What it does not promise.** It is an interval for one look at a time fixed beforehand. Looked at every week for
+twelve weeks, it seemed to show an effect in some week in 19 % of 300 chains that had none [M]. `watched` holds at all
+looks together (asymptotic confidence sequence: Robbins 1970; Waudby-Smith et al. 2021; there 3 %): it is wider, and the
+one to act on early.
 """
 
 from __future__ import annotations
