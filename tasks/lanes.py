@@ -64,10 +64,11 @@ def run_lane(hands: Hands, lane: Lane, deadline: Deadline) -> Progress:
     with hands.database.reading() as session:
         if not has_due(session, lane, clock.moment(session)):
             return Progress(0, more=False)
-    return _work_on(hands, lane, deadline)
+    return work_on(hands, lane, deadline)
 
 
-def _work_on(hands: Hands, lane: Lane, deadline: Deadline) -> Progress:
+def work_on(hands: Hands, lane: Lane, deadline: Deadline) -> Progress:
+    """The same for who has just seen that something is due."""
     if lane in (Lane.MINUTES, Lane.DAYS):
         return fire_due(hands.database, lane, deadline)
     if lane is Lane.EXPIRY:

@@ -96,6 +96,8 @@ def deliver_due(database: Database, port: WeComPort, deadline: Deadline) -> Prog
         if broken:
             raise broken[0]
         done += len(claims)
+        if len(claims) < BATCH:
+            return Progress(done, more=False)
     return Progress(done, more=True)
 
 

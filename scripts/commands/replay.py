@@ -2,55 +2,42 @@
 
 Usage: scripts/replay FILE [--days-after 95] [--fresh] [--chain FOLDER]
 
-The clock is set to the file's first day and jumps from one due instant to the next; every purchase arrives at its own
-time and everything that falls due on the way is done by the same lanes that production runs, up to the messages in a
-sandbox of its own. The database is DATABASE_URL, or .local/replay.sqlite3.
+The clock is set to the file's first day and jumps from one full minute in which something happens to the next: every
+purchase arrives at its own time and everything that falls due on the way is done, never early and at most a minute
+late, by the same lanes that production runs, up to the messages in a sandbox of its own. The database is DATABASE_URL,
+or .local/replay.sqlite3.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
-import json
 import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from itertools import groupby
 from pathlib import Path
-from typing import BinaryIO
-from zoneinfo import ZoneInfo
 
-from sqlalchemy import select
-
-from app import clock
 from app.follow_ups.reconciliation import reconcile
 from app.inbound.events import Event
-from app.intake.building import Context
 from app.intake.importing import local_span
-from app.intake.reading import LocalSpan, ReadInvoice, read_purchases
+from app.intake.reading import LocalSpan
 from app.intake.refusals import UnreadableFile, reason_of
 from app.intake.report import RefusalReport
-from app.intake.service import MAX_BATCH, EventStatus, apply_events
-from app.orders.models import Order
-from app.stores.queries import stores_by_code
+from app.intake.service import EventStatus, apply_events
 from app.wecom.sandbox_control import SandboxControl
 from config.settings import ROOT, Mode, Settings
-from scripts.commands.demo_members import demo_members
 from scripts.commands.import_purchases import default_report
-from scripts.commands.load_chain import contacts_of, load_chain, load_members
+from scripts.commands.life_scene import SOURCE, LivedAlready, arrivals, set_scene
 from scripts.commands.migrate import migrate
 from scripts.commands.reconcile import describe
 from scripts.commands.sandbox_process import sandbox_process
 from tasks.lanes import Hands, hands_of
-from tasks.travel import live_until
+from tasks.travel import MINUTE, live_until
 
 DEMO = ROOT / "config" / "demo"
 LOCAL = ROOT / ".local"
-SOURCE = "pos"
 SHOWN_EVERY_S = 2.0
 
 
@@ -70,18 +57,25 @@ class Replay:
 
         Purchases arrive in the file's order; one that stands behind a later one arrives late, as it would from a till.
         """
-        zone = self._set_scene(span)
+        database = self.hands.database
+        try:
+            zone = set_scene(database, self.control, self.chain, self.file, span.first)
+        except LivedAlready:
+            sys.exit("this database has a life already: scripts/replay --fresh forgets it")
         shown = time.monotonic()
-        for instant, events in self._arrivals(span, zone):
-            live_until(self.hands, max(instant, self._now()), self.control.set_clock)
+        for instant, events in arrivals(database, self.file, span, zone, self.refusals, MINUTE):
+            self._live_until(instant)
             self._report(events)
             if time.monotonic() - shown > SHOWN_EVERY_S:
                 shown = time.monotonic()
                 self._tell(instant.astimezone(zone))
         end = span.last.replace(tzinfo=zone) + timedelta(days=days_after)
-        live_until(self.hands, end.astimezone(UTC), self.control.set_clock)
+        self._live_until(end.astimezone(UTC))
         self.refusals.close()
         self._tell(end)
+
+    def _live_until(self, instant: datetime) -> None:
+        live_until(self.hands, instant, self.control.set_clock, quantum=MINUTE)
 
     def _report(self, events: list[Event]) -> None:
         for result in apply_events(self.hands.database, SOURCE, events, enrolls=True):
@@ -100,53 +94,6 @@ class Replay:
         sys.stderr.write(
             f"{day:%Y-%m-%d}  {self.counts[EventStatus.APPLIED]:,} receipts and refunds{other}{rows}\n"
         )
-
-    def _set_scene(self, span: LocalSpan) -> ZoneInfo:
-        chain = json.loads((self.chain / "chain.json").read_text(encoding="utf-8"))
-        zone = ZoneInfo(chain["time_zone"])
-        dawn = span.first.replace(hour=0, minute=0, second=0, tzinfo=zone)
-        with self.hands.database.transaction() as session:
-            if session.scalar(select(Order.id).limit(1)) is not None:
-                sys.exit("this database has a life already: scripts/replay --fresh forgets it")
-            self.control.set_clock(clock.jump_to(session, dawn.astimezone(UTC)))
-        load_chain(self.hands.database, self.chain)
-        self.control.put_people(
-            {"userid": person["userid"], "name": person["name"]} for person in chain["associates"]
-        )
-        members = self.chain / "members.csv"
-        if members.exists():  # loaded with the chain
-            with members.open(encoding="utf-8", newline="") as file:
-                self.control.put_contacts(contacts_of(csv.DictReader(file)))
-        else:
-            made_up = list(demo_members(self.file, chain))
-            load_members(self.hands.database, made_up)
-            self.control.put_contacts(contacts_of(made_up))
-        return zone
-
-    def _arrivals(self, span: LocalSpan, zone: ZoneInfo) -> Iterator[tuple[datetime, list[Event]]]:
-        """What the tills report, by the instant they report it, at most a batch at a time."""
-        with self.hands.database.reading() as session:
-            stores = stores_by_code(session)
-        latest = span.last.replace(tzinfo=zone).astimezone(UTC) + timedelta(days=1)
-        context = Context(stores, tuple(sorted(stores)), latest)
-        with self.file.open("rb") as file:
-            for instant, events in groupby(
-                self._readable(file, context), key=lambda event: event.occurred_at
-            ):
-                together = list(events)
-                for start in range(0, len(together), MAX_BATCH):
-                    yield instant, together[start : start + MAX_BATCH]
-
-    def _readable(self, file: BinaryIO, context: Context) -> Iterator[Event]:
-        for one in read_purchases(file, context):
-            if isinstance(one, ReadInvoice):
-                yield one.event
-            else:
-                self.refusals.write(one.ref, one.rows)
-
-    def _now(self) -> datetime:
-        with self.hands.database.reading() as session:
-            return clock.now(session)
 
 
 def main() -> None:
