@@ -14,10 +14,14 @@ from datetime import datetime
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
+from app.associates.models import Associate
 from app.db import insert_rows, table_of
-from app.messaging.models import CardPress, CardUpdate
+from app.messaging.models import CardPress, CardUpdate, Notice, OutboundMessage
 
 REASON = 255
+# A digest's card is called by the digest's key after this; its one button that comes back to us has this key.
+DIGEST_CARD = "digest-"
+LATER = "later"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +45,35 @@ class UpdateOutcome:
     reason: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A digest as its card was pressed: whose it is, and what it told of."""
+
+    associate_id: int
+    work_item_ids: tuple[int, ...]
+
+
+def find_digest(session: Session, press: Press) -> Told | None:
+    """The digest whose card was pressed by who got it; None for any other card, and for anybody else."""
+    if not press.task_id.startswith(DIGEST_CARD):
+        return None
+    query = (
+        select(OutboundMessage.id, OutboundMessage.associate_id)
+        .join(Associate, Associate.id == OutboundMessage.associate_id)
+        .where(
+            OutboundMessage.dedupe_key == press.task_id.removeprefix(DIGEST_CARD),
+            Associate.wecom_userid == press.wecom_userid,
+        )
+    )
+    message = session.execute(query).first()
+    if message is None:
+        return None
+    items = select(Notice.work_item_id).where(Notice.message_id == message.id).order_by(Notice.work_item_id)
+    return Told(message.associate_id, tuple(dict.fromkeys(session.scalars(items))))
+
+
 def claim_press(session: Session, press: Press, *, needs_update: bool) -> bool:
-    """Keep a press; True where the caller, and nobody else ever, is to update its card. A repeat is False."""
+    """Keep a press; True where the caller, and nobody else ever, is to do what it means. A repeat is False."""
     its = select(CardPress.event_key).where(CardPress.event_key == press.event_key)
     if session.scalar(its) is not None:
         return False
@@ -58,7 +89,7 @@ def claim_press(session: Session, press: Press, *, needs_update: bool) -> bool:
         "reason": "",
     }
     insert_rows(session, CardPress, [row])
-    return needs_update
+    return True
 
 
 def release_press(session: Session, event_key: str) -> None:

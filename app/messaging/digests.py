@@ -19,6 +19,7 @@ from app.failpoints import failpoint
 from app.ids import new_ids
 from app.lanes import Deadline, Progress
 from app.messaging import words
+from app.messaging.card_presses import DIGEST_CARD, LATER
 from app.messaging.claiming import claim_due
 from app.messaging.models import (
     DigestSchedule,
@@ -29,13 +30,15 @@ from app.messaging.models import (
     OutboundMessage,
 )
 from app.timers import Lane, TimerKey, set_timers
-from app.wecom.bodies import TextCard, render
+from app.wecom.bodies import render
+from app.wecom.cards import Button, ButtonCard
 
 BATCH = 200
 SQLITE_BATCH = 25
 CHUNK = 500
+QUIET = 2  # a button's style: grey
 LINES = 6
-LINE = 40  # six of them and the rest's count stay within a card's 512 characters
+LINE = 23  # six of them and the rest's count stay within the 160 characters that WeCom recommends
 
 
 class OpenItem(NamedTuple):
@@ -65,7 +68,7 @@ def gather_due(database: Database, sender: DigestSender, deadline: Deadline) -> 
     while not deadline.has_passed():
         gathered = database.in_transaction(lambda session: gather_batch(session, sender, size))
         done += gathered
-        if not gathered:
+        if gathered < size:
             return Progress(done, more=False)
     return Progress(done, more=True)
 
@@ -168,13 +171,14 @@ def _lines(notices: Sequence[Any]) -> list[str]:
     return lines + [notice.text for notice in notices if notice.kind == NoticeKind.OPENED]
 
 
-def _card(sender: DigestSender, key: str, title: str, texts: Sequence[str]) -> TextCard:
-    """The key in the link makes two digests that say the same two messages for WeCom's duplicate check."""
+def _card(sender: DigestSender, key: str, title: str, texts: Sequence[str]) -> ButtonCard:
+    """Opening is a link, putting off comes back to us. The key makes each card one of its own, also for WeCom."""
     lines = [text if len(text) <= LINE else f"{text[: LINE - 1]}…" for text in texts[:LINES]]
     if len(texts) > LINES:
         lines.append(words.more(len(texts) - LINES))
     url = f"{sender.worklist_url}#d{key[:16]}"
-    return TextCard(title, tuple(lines), url, words.button())
+    buttons = (Button(words.open_button(), url=url), Button(words.later_button(), key=LATER, style=QUIET))
+    return ButtonCard(title, "\n".join(lines), (), buttons, f"{DIGEST_CARD}{key}", url=url)
 
 
 def _message_row(

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from functools import cache
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
+from babel.dates import format_datetime
 from babel.support import NullTranslations, Translations
 
 LOCALE = "zh_Hans_CN"
@@ -40,9 +43,32 @@ def late_of(name: str, tasks: int) -> str:
     return line % {"name": name, "num": tasks}
 
 
-def button() -> str:
-    """What the link of the card is called: four characters at most."""
-    return _catalogue().gettext("Get in touch")
+def open_button() -> str:
+    """What the button is called that opens the worklist."""
+    return _catalogue().gettext("Open")
+
+
+def later_button() -> str:
+    """What the button is called that puts everything off for two hours."""
+    return _catalogue().gettext("Later")
+
+
+def put_off(until: datetime, zone: ZoneInfo, now: datetime) -> str:
+    """What stands on a card whose tasks were put off; the day only where it is not today."""
+    local = until.astimezone(zone)
+    pattern = "HH:mm" if local.date() == now.astimezone(zone).date() else _catalogue().gettext("d MMM HH:mm")
+    at = format_datetime(local, pattern, tzinfo=zone, locale=LOCALE)
+    return _catalogue().gettext("Put off until %(time)s") % {"time": at}
+
+
+def do_now() -> str:
+    """What stands on a card of which nothing can wait any longer."""
+    return _catalogue().gettext("Cannot wait: please do it now")
+
+
+def all_done() -> str:
+    """What stands on a card of which nothing is left to do."""
+    return _catalogue().gettext("All of this is done")
 
 
 def taken() -> str:

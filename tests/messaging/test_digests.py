@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Sequence
 from datetime import timedelta
@@ -16,6 +17,7 @@ from sqlalchemy.orm import Session
 from app import clock
 from app.associates.models import Associate
 from app.messaging import words
+from app.messaging.card_presses import DIGEST_CARD, LATER
 from app.messaging.digests import OpenItem
 from app.messaging.models import NoticeKind, NoticeState
 from app.messaging.service import NewNotice, write_notices
@@ -24,7 +26,7 @@ from tests.messaging.conftest import SOON, Office
 
 
 def card_of(body: str) -> dict[str, Any]:
-    card: dict[str, Any] = json.loads(body)["textcard"]
+    card: dict[str, Any] = json.loads(body)["template_card"]
     return card
 
 
@@ -82,19 +84,30 @@ def test_everybody_gets_a_message_of_their_own(office: Office):
 def test_a_digest_says_how_many_members_wait_and_for_what(office: Office):
     office.write((1, 11), (1, 12), text="30 分钟回访 · 林晓雯")
     card = card_of(office.digest((1, 21), text="生日问候 · <陈先生>").body)
-    assert card["title"] == words.title(2)
-    assert card["description"].count("30 分钟回访 · 林晓雯") == 2
-    assert "生日问候 · ＜陈先生＞" in card["description"]
-    assert card["url"].startswith("http://localhost:8000/h5/worklist#d")
-    assert 0 < len(card["btntxt"]) <= 4
+    assert card["main_title"]["title"] == words.title(2)
+    lines = card["sub_title_text"].split("\n")
+    assert sorted(lines) == sorted(["30 分钟回访 · 林晓雯"] * 2 + ["生日问候 · <陈先生>"])
+
+
+def test_a_digest_opens_by_a_link_and_is_put_off_by_a_press(office: Office):
+    message = office.digest((1, 11))
+    card = card_of(message.body)
+    opening, later = card["button_list"]
+    assert opening["url"] == card["card_action"]["url"]
+    assert opening["url"].startswith("http://localhost:8000/h5/worklist#d")
+    assert (later["type"], later["key"]) == (0, LATER)
+    assert card["task_id"] == f"{DIGEST_CARD}{message.dedupe_key}"
+    assert re.fullmatch(r"[0-9A-Za-z_\-@]{1,128}", card["task_id"])
+    assert all(len(button["text"]) <= 10 for button in card["button_list"])
 
 
 def test_a_digest_of_many_counts_what_it_does_not_show(office: Office):
     card = card_of(office.digest(*((1, 10 * n) for n in range(1, 41)), text="很长的标题" * 20).body)
-    assert card["title"] == words.title(40)
-    assert card["description"].count("<div") == 7
-    assert words.more(34) in card["description"]
-    assert len(card["description"]) <= 512
+    assert card["main_title"]["title"] == words.title(40)
+    lines = card["sub_title_text"].split("\n")
+    assert len(lines) == 7
+    assert lines[-1] == words.more(34)
+    assert len(card["sub_title_text"]) <= 160
 
 
 def test_work_closed_meanwhile_is_not_told(office: Office):
@@ -218,7 +231,7 @@ def test_what_is_late_is_one_line_above_what_is_new(office: Office):
     office.write((1, 21), (1, 31), (1, 41), (1, 21), kind=NoticeKind.URGE)
     office.travel(120)
     office.gather()
-    lines = card_of(office.message().body)["description"]
+    lines = card_of(office.message().body)["sub_title_text"]
     assert lines.index("3 项任务已超时") < lines.index("搭配推荐 · 陈国强")
     assert "林晓雯" not in lines
 
@@ -227,7 +240,7 @@ def test_one_that_is_late_is_named(office: Office):
     office.write((1, 21), kind=NoticeKind.URGE)
     office.travel(120)
     office.gather()
-    assert "已超时：30 分钟回访 · 林晓雯" in card_of(office.message().body)["description"]
+    assert "已超时：30 分钟回访 · 林晓雯" in card_of(office.message().body)["sub_title_text"]
 
 
 def test_a_manager_reads_whose_tasks_are_late_and_how_many(office: Office):
@@ -237,9 +250,9 @@ def test_a_manager_reads_whose_tasks_are_late_and_how_many(office: Office):
     office.travel(120)
     office.gather()
     card = card_of(office.message().body)
-    assert card["title"] == "3 项任务已超时"
-    assert "李娜：2 项任务已超时" in card["description"]
-    assert "赵闲：1 项任务已超时" in card["description"]
+    assert card["main_title"]["title"] == "3 项任务已超时"
+    assert "李娜：2 项任务已超时" in card["sub_title_text"]
+    assert "赵闲：1 项任务已超时" in card["sub_title_text"]
 
 
 def test_what_was_given_to_somebody_else_is_nothing_to_tell_of(office: Office):
@@ -249,4 +262,4 @@ def test_what_was_given_to_somebody_else_is_nothing_to_tell_of(office: Office):
     office.travel(120)
     office.gather()
     assert states(office) == [NoticeState.GATHERED, NoticeState.DROPPED, NoticeState.DROPPED]
-    assert card_of(office.message().body)["title"] == "有 1 位会员等你联系"
+    assert card_of(office.message().body)["main_title"]["title"] == "有 1 位会员等你联系"

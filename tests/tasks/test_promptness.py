@@ -93,7 +93,7 @@ def test_day_steps_come_in_one_digest_at_opening(hands: Hands, world: World, por
     before = len(port.bodies)
     live(hands, "2026-03-04 10:05")
     (digest,) = port.bodies[before:]
-    assert "20" in str(digest["textcard"])
+    assert "20" in str(digest["template_card"])
     assert digest["touser"] == "owner"
 
 

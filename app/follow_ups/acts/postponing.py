@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -14,12 +12,9 @@ from app.db import table_of
 from app.errors import Invalid
 from app.follow_ups.acts.holding import May, Standing, Tap, find_done_before, hold, standing_after
 from app.follow_ups.acts.kinds import Act, Until
-from app.follow_ups.acts.waiting import instant_of, later, may_wait
-from app.follow_ups.models import FollowUpTask
-from app.members.service import lock_members
-from app.stores.queries import stores_by_id
+from app.follow_ups.acts.waiting import instant_of, may_wait
 from app.worklist.attention import read_budget
-from app.worklist.models import WorkItem, WorkState
+from app.worklist.models import WorkItem
 from app.worklist.service import ask_anew, postpone_items
 
 
@@ -52,44 +47,3 @@ def recall_task(session: Session, actor: Actor, task_id: int, tap: Tap) -> Stand
         ask_anew(session, [dict(row._mapping)], read_budget(session), held.now)
         held.keep(Act.RECALLED)
     return held.standing()
-
-
-@dataclass(frozen=True, slots=True)
-class PutOff:
-    """What became of several tasks at once: `until` is the first to come back; None where none was put off."""
-
-    postponed: int
-    left: int  # still open, but their validity ends before
-    until: datetime | None
-
-
-def postpone_told(
-    session: Session, associate_id: int, item_ids: Sequence[int], pressed_at: datetime
-) -> PutOff:
-    """Put off, by two hours from then, those of the work items that are still this person's open follow-ups.
-
-    Where the store is closed then, until it opens; nothing is put off beyond its validity. Doing so again with the same
-    instant changes nothing. Locks the members in ascending order.
-    """
-    mine = _mine(session, associate_id, item_ids)
-    lock_members(session, [item.member_id for item in mine if item.member_id is not None])
-    still_mine, stores = _mine(session, associate_id, [item.id for item in mine]), stores_by_id(session)
-    instants = {
-        item.id: later(stores[item.store_id].hours, pressed_at, item.valid_until) for item in still_mine
-    }
-    until = {item_id: instant for item_id, instant in instants.items() if instant is not None}
-    postpone_items(session, until)
-    session.expire_all()
-    return PutOff(len(until), len(instants) - len(until), min(until.values(), default=None))
-
-
-def _mine(session: Session, associate_id: int, item_ids: Sequence[int]) -> Sequence[WorkItem]:
-    query = (
-        select(WorkItem)
-        .join(FollowUpTask, FollowUpTask.work_item_id == WorkItem.id)
-        .where(
-            WorkItem.id.in_(item_ids), WorkItem.assignee_id == associate_id, WorkItem.state == WorkState.OPEN
-        )
-        .order_by(WorkItem.id)
-    )
-    return session.scalars(query.execution_options(populate_existing=True)).all()

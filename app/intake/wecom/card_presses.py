@@ -1,6 +1,7 @@
 """template_card_event and template_card_menu_event: somebody pressed a button of a card we sent.
 
-The press is kept, then the card is told once that it was taken: its code serves no second call.
+What a press means is done in the transaction that keeps it, once; then the card is told, once, what became of it: its
+code serves no second call. "Later" on a digest puts off for two hours what of it is still to be done.
 """
 
 from __future__ import annotations
@@ -13,7 +14,15 @@ from app.db import Database
 from app.failpoints import failpoint
 from app.intake.handlers import Handler
 from app.messaging import words
-from app.messaging.card_presses import Press, UpdateOutcome, claim_press, record_update, release_press
+from app.messaging.card_presses import (
+    LATER,
+    Press,
+    UpdateOutcome,
+    claim_press,
+    find_digest,
+    record_update,
+    release_press,
+)
 from app.messaging.models import CardUpdate
 from app.wecom.callbacks import WeComEvent, members_of
 from app.wecom.errors import WeComRejected, WeComRetryable
@@ -33,13 +42,12 @@ def card_handler(database: Database) -> Handler:
         press = press_of(event)
         code = event.text("ResponseCode")
         needs_update = bool(code) and press.card_type in INTERACTIVE and event.name != MENU
-        if not database.in_transaction(
-            lambda session: claim_press(session, press, needs_update=needs_update)
-        ):
+        said = database.in_transaction(lambda session: _take(session, press, needs_update=needs_update))
+        if said is None or not needs_update:
             return None
         failpoint("card.claimed")
         try:
-            outcome = _show_taken(wecom, press, code)
+            outcome = _show(wecom, press, code, said)
         except WeComRetryable:
             database.in_transaction(lambda session: release_press(session, press.event_key))
             raise
@@ -47,6 +55,21 @@ def card_handler(database: Database) -> Handler:
         return outcome
 
     return Handler(look, _apply)
+
+
+def _take(session: Session, press: Press, *, needs_update: bool) -> str | None:
+    """Keep a press and do what it means; what is to stand on its card, None for a repeat."""
+    if not claim_press(session, press, needs_update=needs_update):
+        return None
+    digest = find_digest(session, press) if press.button == LATER else None
+    if digest is None:
+        return words.taken()
+    became = put_off_told(
+        session, digest.associate_id, digest.work_item_ids, press.event_key, press.pressed_at
+    )
+    if became.until is not None and became.zone is not None:
+        return words.put_off(became.until, became.zone, press.pressed_at)
+    return words.do_now() if became.left else words.all_done()
 
 
 def press_of(event: WeComEvent) -> Press:
@@ -67,10 +90,10 @@ def press_of(event: WeComEvent) -> Press:
     )
 
 
-def _show_taken(wecom: WeComPort, press: Press, code: str) -> UpdateOutcome:
+def _show(wecom: WeComPort, press: Press, code: str, said: str) -> UpdateOutcome:
     """Raises `WeComRetryable` only where WeCom was not reached: then the code is still good."""
     try:
-        unknown = wecom.messages.update_card(code, [press.wecom_userid], words.taken())
+        unknown = wecom.messages.update_card(code, [press.wecom_userid], said)
     except WeComRetryable as error:
         if not error.sent:
             raise
