@@ -95,7 +95,8 @@ def choose(
 
     The same for the same arguments. The order of the list counts only where learning is off: the first is taken. A
     script that is added or withdrawn, or new results, change the choice of as few enrollments as the chances do
-    (weighted rendezvous hashing: Schindelhauer & Schomaker 2005). Raises ValueError where a script is listed twice.
+    (weighted rendezvous hashing: Schindelhauer & Schomaker 2005). Raises ValueError where a script is listed twice and
+    for a salt of more than 64 bytes.
     """
     if not results:
         return None
