@@ -226,6 +226,18 @@ BY_HAND = {
         "UPDATE timers SET lane = 'welcome' WHERE lane = 'expiry'",
         "timers of nobody: welcome",
     ),
+    "an owner of a sweep": (
+        "UPDATE timers SET lane = 'sweep' WHERE lane = 'expiry'",
+        "timers of nobody: sweep",
+    ),
+    "an owner of a balance": (
+        "UPDATE timers SET lane = 'balance' WHERE lane = 'expiry'",
+        "timers of nobody: balance",
+    ),
+    "an owner of an urge": (
+        "UPDATE timers SET due_at = '2026-01-01', lane = 'urge' WHERE lane = 'expiry'",
+        "timers of nobody: urge",
+    ),
     "an owner of a sync": ("UPDATE timers SET lane = 'sync' WHERE lane = 'expiry'", "timers of nobody: sync"),
     "an owner of a comparison of the organisation": (
         "UPDATE timers SET lane = 'organisation' WHERE lane = 'expiry'",
