@@ -1,19 +1,22 @@
-"""What ends follow-ups from outside: a refund of everything bought, a newer purchase.
+"""What ends follow-ups from outside: a refund, a newer purchase, a reply, opting out… Each plan says which of these do.
 
-Callers hold the members' `member_care` rows.
+Callers hold the members' `member_care` rows, so a series that is ended here is not firing at the same time: whichever
+took the row first has decided, and the records say which.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
+from typing import Any
 
 from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 
 from app.db import insert_rows, table_of, upsert_rows
-from app.follow_ups.models import Enrollment, FollowUpTask, StepRecord
+from app.follow_ups.models import Enrollment, FollowUpTask, PlanVersion, StepRecord
+from app.follow_ups.plans.documents import OnRefund, Stops
 from app.follow_ups.plans.versions import Version, versions
 from app.follow_ups.records import Waiting, anchor_of, step_record
 from app.follow_ups.rules import Anchor, Verdict, due_at, restarts
@@ -24,44 +27,136 @@ from app.timers import TimerKey, clear_timers
 from app.worklist.models import WorkItem, WorkState
 from app.worklist.service import close_items
 
+OF_PURCHASES = "purchase:"
+# Which plans a happening ends. Opting out ends all of them.
+STOPPED_BY: Mapping[StepReason, Callable[[Stops], bool]] = {
+    StepReason.BOUGHT: lambda stops: stops.purchase,
+    StepReason.REPLIED: lambda stops: stops.reply,
+    StepReason.UNFRIENDED: lambda stops: stops.unfriend,
+    StepReason.HANDED_OVER: lambda stops: stops.hand_over,
+    StepReason.OPTED_OUT: lambda stops: True,
+}
 
-def cancel_refunded(session: Session, days: Collection[tuple[int, date]], now: datetime) -> None:
-    """End the series of members' days (member, local date) of which nothing bought is left.
 
-    Steps not yet due are recorded as cancelled, tasks still open are closed; what was done stays done.
+def stop_series(session: Session, rows: Sequence[Any], reason: StepReason, now: datetime) -> None:
+    """End these series (rows of `enrollments`): the one way to do so.
+
+    Steps not yet due are recorded as cancelled and timers cleared; tasks that are open are closed, those of series that
+    have run out too. What was done stays done; what ended before stays as it ended. Everything carries the reason.
     """
-    gone = sorted(set(days) - _days_with_purchases(session, days))
-    if not gone:
-        return
-    table = table_of(Enrollment)
-    rows = session.execute(
-        select(table).where(
-            or_(*(and_(table.c.member_id == member_id, table.c.anchor_on == on) for member_id, on in gone)),
-            table.c.state != EnrollmentState.CANCELLED,
-        )
-    ).all()
-    known, stores = versions(session, {row.plan_version_id for row in rows}), stores_by_id(session)
     active = [row for row in rows if row.state == EnrollmentState.ACTIVE]
+    known, stores = versions(session, {row.plan_version_id for row in active}), stores_by_id(session)
     clear_timers(session, [TimerKey(row.next_lane, row.next_due_at, row.id) for row in active])
-    refunded = Verdict(StepOutcome.CANCELLED, StepReason.REFUNDED)
+    verdict = Verdict(StepOutcome.CANCELLED, reason)
     records = [
-        step_record(row.id, step, refunded, due_at(step, anchor_of(row), stores[row.store_id].hours), now)
+        step_record(row.id, step, verdict, due_at(step, anchor_of(row), stores[row.store_id].hours), now)
         for row in active
         for step in known[row.plan_version_id].following(row.next_step_no - 1)
     ]
     insert_rows(session, StepRecord, records)
     ended = Waiting(None, None, None).columns() | {
         "state": EnrollmentState.CANCELLED,
-        "ended_reason": StepReason.REFUNDED,
+        "ended_reason": reason,
+        "waiting_for": "",
     }
     upsert_rows(session, Enrollment, [{**row._mapping, **ended} for row in active])
-    _close_tasks(session, [row.id for row in rows], StepReason.REFUNDED, now)
+    _close_tasks(session, [row.id for row in rows if row.state != EnrollmentState.CANCELLED], reason, now)
+
+
+def stop_for(session: Session, happened: Mapping[int, datetime], reason: StepReason, now: datetime) -> None:
+    """End the members' series that began before this happened to them (member → when), of plans that it ends.
+
+    `reason` is one of `STOPPED_BY`.
+    """
+    ending = _versions_ended_by(session, reason)
+    if not ending or not happened:
+        return
+    table = table_of(Enrollment)
+    query = select(table).where(
+        table.c.member_id.in_(sorted(happened)),
+        table.c.plan_version_id.in_(sorted(ending)),
+        table.c.state != EnrollmentState.CANCELLED,
+    )
+    rows = session.execute(query).all()
+    stop_series(session, [row for row in rows if row.anchor_at < happened[row.member_id]], reason, now)
+
+
+def stop_refunded(
+    session: Session,
+    days: Collection[tuple[int, date]],
+    now: datetime,
+    *,
+    in_part: Collection[tuple[int, date]] = (),
+) -> None:
+    """End the series of members' days (member, local date) of purchases that came back, as their plans ask.
+
+    `days`: on which a purchase came back wholly; a series that ends with the whole day ends where nothing bought that
+    day is left. `in_part`: on which anything came back at all.
+    """
+    concerned = sorted({*days, *in_part})
+    if not concerned:
+        return
+    left = _days_with_purchases(session, concerned)
+    table = table_of(Enrollment)
+    its_day = (and_(table.c.member_id == member_id, table.c.anchor_on == on) for member_id, on in concerned)
+    query = select(table).where(
+        or_(*its_day),
+        table.c.anchor_event.startswith(OF_PURCHASES, autoescape=True),
+        table.c.state != EnrollmentState.CANCELLED,
+    )
+    rows = session.execute(query).all()
+    known = versions(session, {row.plan_version_id for row in rows})
+    gone = [
+        row
+        for row in rows
+        if known[row.plan_version_id].stops.refund is OnRefund.PART
+        or (
+            known[row.plan_version_id].stops.refund is OnRefund.WHOLE
+            and (row.member_id, row.anchor_on) not in left
+        )
+    ]
+    stop_series(session, gone, StepReason.REFUNDED, now)
+
+
+def cancel_refunded(session: Session, days: Collection[tuple[int, date]], now: datetime) -> None:
+    """End the series of members' days of purchases of which nothing is left."""
+    stop_refunded(session, set(days), now)
+
+
+def stop_plan(session: Session, plan_id: int, members: Iterable[int], now: datetime) -> int:
+    """End these members' series of a plan that headquarters withdrew; returns how many were under way."""
+    table = table_of(Enrollment)
+    query = select(table).where(
+        table.c.member_id.in_(sorted(members)),
+        table.c.plan_id == plan_id,
+        table.c.state != EnrollmentState.CANCELLED,
+    )
+    rows = session.execute(query).all()
+    stop_series(session, rows, StepReason.PLAN_ENDED, now)
+    return sum(row.state == EnrollmentState.ACTIVE for row in rows)
+
+
+def members_under_way(session: Session, plan_id: int, *, after: int, limit: int) -> list[int]:
+    """Some members with a series of the plan that waits for a step, by id from behind `after`."""
+    ours = select(PlanVersion.id).where(PlanVersion.plan_id == plan_id)
+    query = (
+        select(Enrollment.member_id)
+        .where(
+            Enrollment.plan_version_id.in_(list(session.scalars(ours))),
+            Enrollment.state == EnrollmentState.ACTIVE,
+            Enrollment.member_id > after,
+        )
+        .distinct()
+        .order_by(Enrollment.member_id)
+        .limit(limit)
+    )
+    return list(session.scalars(query))
 
 
 def close_restarted_tasks(
     session: Session, version: Version, newer: Sequence[tuple[int, Anchor]], now: datetime
 ) -> None:
-    """Close open tasks of restarting steps whose member has bought again on a later day: the new series asks anew."""
+    """Close open tasks of restarting steps whose member has a newer anchor of a later day: that series asks anew."""
     bought: dict[int, list[Anchor]] = defaultdict(list)
     for member_id, anchor in newer:
         bought[member_id].append(anchor)
@@ -85,6 +180,11 @@ def close_restarted_tasks(
         if any(restarts(restarting[step_no], anchor_of(row), anchor) for anchor in bought[row.member_id])
     ]
     close_items(session, stopped, WorkState.CANCELLED, StepReason.NEW_PURCHASE, now)
+
+
+def _versions_ended_by(session: Session, reason: StepReason) -> set[int]:
+    known = versions(session, session.scalars(select(PlanVersion.id)))
+    return {version.id for version in known.values() if STOPPED_BY[reason](version.stops)}
 
 
 def _close_tasks(session: Session, enrollment_ids: Sequence[int], reason: StepReason, now: datetime) -> None:
