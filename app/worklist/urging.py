@@ -253,7 +253,8 @@ def _delivered(session: Session, rows: Iterable[Any]) -> dict[int, list[tuple[da
     )
     told: dict[int, list[tuple[datetime, datetime]]] = {}
     for associate_id, enqueued_at, delivered_at in session.execute(query):
-        told.setdefault(associate_id, []).append((enqueued_at, delivered_at))
+        if delivered_at is not None:
+            told.setdefault(associate_id, []).append((enqueued_at, delivered_at))
     return told
 
 

@@ -1,0 +1,267 @@
+"""What of a worklist is more than its owner can do on a day, and where it goes. Decided here, written elsewhere."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from app.associates.models import Associate
+from app.associates.roster import Roster
+from app.db import table_of
+from app.members.models import ContactBinding, ExternalContact
+from app.members.queries import is_live
+from app.stores.queries import hours_of
+from app.stores.rules import StoreHours
+from app.worklist.attention import Budget, read_budget
+from app.worklist.loads import LocalDay, is_done_on, is_open_on, read_loads
+from app.worklist.models import Elsewhere, OverflowKind, WorkItem, WorkState
+
+# Less time than this on another day is not worth waiting for.
+WORTH_POSTPONING = timedelta(hours=2)
+A_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What somebody has to do on their store's local day, and how much they did already."""
+
+    associate_id: int
+    hours: StoreHours
+    day: LocalDay
+    items: Sequence[Any]
+    done: int
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """`load` is all they have to do and did; `overflow`, best first, is too much; `returned` is back and stays."""
+
+    associate_id: int
+    load: int
+    overflow: Sequence[Any]
+    returned: Sequence[Any]
+
+    @property
+    def overflow_ids(self) -> set[int]:
+        """The work items that are too much."""
+        return {item.id for item in self.overflow}
+
+
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """What becomes of one work item that is too much: it goes `to_id`, waits `until`, or is dropped."""
+
+    item: Any
+    kind: OverflowKind
+    to_id: int | None = None
+    until: datetime | None = None
+
+
+def share_out(desk: Desk, capacity: int, now: datetime) -> Share:
+    """What stays and what is too much. Pure; depends on what there is, not on the order in which it came.
+
+    Promises stay, however many: service items, and those about people who are no members yet.
+    """
+    marketing = [item for item in desk.items if not _is_promise(item)]
+    marketing.sort(key=lambda item: (-item.rank, item.due_at, item.id))
+    room = max(0, capacity - desk.done - (len(desk.items) - len(marketing)))
+    overflow = marketing[room:]
+    gone = {item.id for item in overflow}
+    returned = [item for item in desk.items if item.id not in gone and _is_back(item, now)]
+    return Share(desk.associate_id, desk.done + len(desk.items), overflow, returned)
+
+
+def _is_promise(item: Any) -> bool:
+    return bool(item.is_service) or item.member_id is None
+
+
+def _is_back(item: Any, now: datetime) -> bool:
+    return item.member_id is not None and item.postponed_until is not None and item.postponed_until <= now
+
+
+def read_desks(session: Session, people: Sequence[int], now: datetime) -> dict[int, Desk]:
+    """The desks of those of these people who work here and have anything to do, by ascending id."""
+    homes = _homes(session, people)
+    hours = hours_of(session, homes.values())
+    days = {person: LocalDay.of(hours[store_id], now) for person, store_id in homes.items()}
+    items, done = _items(session, days), _done(session, days)
+    return {
+        person: Desk(person, hours[homes[person]], days[person], items[person], done.get(person, 0))
+        for person in sorted(days)
+    }
+
+
+def _homes(session: Session, people: Sequence[int]) -> dict[int, int]:
+    """Whose opening hours each keeps: their own store's; of somebody without one that of what they have to do."""
+    query = select(Associate.id, Associate.store_id).where(
+        Associate.id.in_(people), Associate.ended_at.is_(None)
+    )
+    homes: dict[int, int | None] = dict(session.execute(query).all())
+    homeless = [person for person, store_id in homes.items() if store_id is None]
+    if homeless:
+        lent = select(WorkItem.assignee_id, func.min(WorkItem.store_id)).where(
+            WorkItem.assignee_id.in_(homeless), WorkItem.state == WorkState.OPEN
+        )
+        homes |= dict(session.execute(lent.group_by(WorkItem.assignee_id)).all())
+    return {person: store_id for person, store_id in homes.items() if store_id is not None}
+
+
+def _by_day(days: Mapping[int, LocalDay]) -> dict[LocalDay, list[int]]:
+    people: dict[LocalDay, list[int]] = defaultdict(list)
+    for person, day in days.items():
+        people[day].append(person)
+    return people
+
+
+def _items(session: Session, days: Mapping[int, LocalDay]) -> dict[int, list[Any]]:
+    found: dict[int, list[Any]] = defaultdict(list)
+    table = table_of(WorkItem)
+    for day, people in _by_day(days).items():
+        query = select(table).where(table.c.assignee_id.in_(people), is_open_on(day)).order_by(table.c.id)
+        for row in session.execute(query):
+            found[row.assignee_id].append(row)
+    return found
+
+
+def _done(session: Session, days: Mapping[int, LocalDay]) -> dict[int, int]:
+    found: dict[int, int] = {}
+    for day, people in _by_day(days).items():
+        query = select(WorkItem.assignee_id, func.count()).where(
+            WorkItem.assignee_id.in_(people), is_done_on(day)
+        )
+        found |= dict(session.execute(query.group_by(WorkItem.assignee_id)).all())
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Colleagues:
+    """Who else might do the work items that were found to be too much, before anything was locked."""
+
+    contacts: Mapping[int, Sequence[tuple[int, int]]]  # member id → (associate, their store)
+    staff: Mapping[int, Sequence[int]]  # store id → associates
+    foreseen: Collection[int]  # work items
+    roster: Roster
+    budget: Budget
+
+    @property
+    def ids(self) -> set[int]:
+        """Everybody who might be given anything."""
+        known = {person for pairs in self.contacts.values() for person, _ in pairs}
+        return known.union(*self.staff.values())
+
+    def of(self, item: Any) -> set[int]:
+        """Who may be given it: colleagues of its store, who can chat with the member where it is to be a chat."""
+        if item.elsewhere == Elsewhere.ANYBODY:
+            return set(self.staff.get(item.store_id, ())) - {item.assignee_id}
+        if item.elsewhere != Elsewhere.CONTACT:
+            return set()
+        pairs = self.contacts.get(item.member_id, ())
+        return {person for person, store_id in pairs if store_id == item.store_id} - {item.assignee_id}
+
+    def decide(
+        self,
+        session: Session,
+        desks: Mapping[int, Desk],
+        shares: Sequence[Share],
+        members: Collection[int],
+        now: datetime,
+    ) -> list[Fate]:
+        """What becomes of everything that is too much and that we hold, the most valuable of each person's first."""
+        ours = [
+            item
+            for share in shares
+            for item in share.overflow
+            if item.id in self.foreseen and item.member_id in members
+        ]
+        days = {person: desks[item.assignee_id].day for item in ours for person in self.of(item)}
+        loads = read_loads(session, days)
+        fates = []
+        for item in ours:
+            fate = self._fate(item, desks[item.assignee_id], loads, now)
+            if fate.to_id is not None:
+                loads[fate.to_id] += 1
+            fates.append(fate)
+        return fates
+
+    def _fate(self, item: Any, desk: Desk, loads: Mapping[int, int], now: datetime) -> Fate:
+        free = [
+            person
+            for person in self.of(item)
+            if loads[person] < self.budget.daily_capacity and self._works_today(person, item, desk, now)
+        ]
+        if free:
+            return Fate(item, OverflowKind.MOVED, to_id=min(free, key=lambda person: (loads[person], person)))
+        until = self._next_working_day(item, desk)
+        if until is not None:
+            return Fate(item, OverflowKind.POSTPONED, until=until)
+        return Fate(item, OverflowKind.DROPPED)
+
+    def _works_today(self, person: int, item: Any, desk: Desk, now: datetime) -> bool:
+        until = min(desk.day.ends_at, item.valid_until)
+        return self.roster.next_duty(person, desk.hours, now, until) is not None
+
+    def _next_working_day(self, item: Any, desk: Desk) -> datetime | None:
+        """When the assignee works next on a later day and may write to people, with time enough left for it."""
+        last = item.valid_until - WORTH_POSTPONING
+        begins = self.roster.next_duty(item.assignee_id, desk.hours, desk.day.ends_at, last)
+        if begins is None:
+            return None
+        askable = self.budget.askable_from(desk.hours, begins, last)
+        return askable if askable < last else None
+
+
+def read_colleagues(
+    session: Session, items: Sequence[Any], members: Collection[int], now: datetime
+) -> Colleagues:
+    """Who else might do these, of members that we hold."""
+    ours = [item for item in items if item.member_id in members]
+    contacts = _contacts(session, {item.member_id for item in ours if item.elsewhere == Elsewhere.CONTACT})
+    staff = _staff(session, {item.store_id for item in ours if item.elsewhere == Elsewhere.ANYBODY})
+    known = {person for pairs in contacts.values() for person, _ in pairs}
+    people = known.union({item.assignee_id for item in ours}, *staff.values())
+    days = _days(now, (item.valid_until for item in ours))
+    return Colleagues(
+        contacts, staff, {item.id for item in ours}, Roster.read(session, people, days), read_budget(session)
+    )
+
+
+def _days(now: datetime, until: Iterable[datetime]) -> list[date]:
+    """Local days of any zone from now to the last of these instants."""
+    return [(now - A_DAY).date(), (max((now, *until)) + A_DAY).date()]
+
+
+def _contacts(session: Session, member_ids: Collection[int]) -> dict[int, list[tuple[int, int]]]:
+    found: dict[int, list[tuple[int, int]]] = defaultdict(list)
+    if not member_ids:
+        return found
+    query = (
+        select(ExternalContact.member_id, Associate.id, Associate.store_id)
+        .join(ContactBinding, ContactBinding.external_contact_id == ExternalContact.id)
+        .join(Associate, Associate.id == ContactBinding.associate_id)
+        .where(
+            ExternalContact.member_id.in_(sorted(member_ids)),
+            is_live(),
+            Associate.ended_at.is_(None),
+        )
+    )
+    for member_id, associate_id, store_id in session.execute(query):
+        if member_id is not None and store_id is not None:
+            found[member_id].append((associate_id, store_id))
+    return found
+
+
+def _staff(session: Session, store_ids: Collection[int]) -> dict[int, list[int]]:
+    found: dict[int, list[int]] = defaultdict(list)
+    query = select(Associate.store_id, Associate.id).where(
+        Associate.store_id.in_(sorted(store_ids)), Associate.ended_at.is_(None)
+    )
+    for store_id, associate_id in session.execute(query) if store_ids else ():
+        if store_id is not None:
+            found[store_id].append(associate_id)
+    return found
