@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from app import clock
 from app.db import Database
 from app.follow_ups.firing import fire_due
+from app.follow_ups.rewording import reword_moved
 from app.intake.handlers import Handlers
 from app.intake.inbox import apply_received
 from app.intake.wecom.greetings import WelcomeWords
@@ -23,8 +24,11 @@ from app.organisation.running import run_syncs
 from app.timers import Lane, has_due
 from app.wecom.app import open_app
 from app.wecom.port import Credentials, WeComPort
+from app.worklist.attention import lanes_at_work
+from app.worklist.balancing import balance_due
 from app.worklist.expiry import expire_due
 from app.worklist.queries import open_items
+from app.worklist.urging import urge_due
 from config.settings import Settings
 from config.welcome import read_welcome
 
@@ -60,9 +64,12 @@ def hands_of(settings: Settings) -> Hands:
 
 
 def run_lane(hands: Hands, lane: Lane, deadline: Deadline) -> Progress:
-    """Do what is due in a lane until nothing is, or until the deadline. An idle lane costs one read."""
+    """Do what is due in a lane until nothing is, or until the deadline; nothing while headquarters has paused it.
+
+    An idle lane costs one read.
+    """
     with hands.database.reading() as session:
-        if not has_due(session, lane, clock.moment(session)):
+        if not has_due(session, lane, clock.moment(session)) or not lanes_at_work(session, [lane]):
             return Progress(0, more=False)
     return work_on(hands, lane, deadline)
 
@@ -71,6 +78,10 @@ def work_on(hands: Hands, lane: Lane, deadline: Deadline) -> Progress:
     """The same for who has just seen that something is due."""
     if lane in (Lane.MINUTES, Lane.DAYS):
         return fire_due(hands.database, lane, deadline)
+    if lane is Lane.BALANCE:
+        return balance_due(hands.database, reword_moved, deadline)
+    if lane is Lane.URGE:
+        return urge_due(hands.database, deadline)
     if lane is Lane.EXPIRY:
         return expire_due(hands.database, deadline)
     if lane is Lane.DIGEST:

@@ -15,9 +15,10 @@ from datetime import UTC, datetime, timedelta
 from app import clock
 from app.lanes import Deadline
 from app.timers import REAL_TIME_LANES, Lane, first_dues
+from app.worklist.attention import lanes_at_work
 from tasks.lanes import Hands, work_on
 
-BUSINESS_LANES = (Lane.MINUTES, Lane.DAYS, Lane.EXPIRY, Lane.DIGEST)
+BUSINESS_LANES = (Lane.MINUTES, Lane.DAYS, Lane.EXPIRY, Lane.BALANCE, Lane.URGE, Lane.DIGEST)
 # In the order of their consequences.
 LANES = (*BUSINESS_LANES, Lane.PUSH)
 SPEAKING_LANES = {Lane.DIGEST, Lane.PUSH}
@@ -81,7 +82,8 @@ class _Journey:
     def look_and_jump(self) -> list[Lane]:
         """The lanes in which something is due now; where nothing is, time jumps on first, unless it has arrived."""
         with self.hands.database.transaction() as session:
-            dues, moment = first_dues(session, LANES), clock.moment(session)
+            # What headquarters has paused does not hold time up.
+            dues, moment = first_dues(session, lanes_at_work(session, LANES)), clock.moment(session)
             self.offset = moment.offset
             waiting = _due_at(dues, moment.business, moment.real)
             if waiting and not self._gave_up(waiting):

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app.db import table_of
 from app.stores.models import Store
 from app.stores.rules import StoreHours
 
@@ -30,7 +32,7 @@ def _hours(zone: str, opens_at: object, closes_at: object) -> StoreHours:
     return StoreHours(ZoneInfo(zone), opens_at, closes_at)  # type: ignore[arg-type]
 
 
-def _facts(store: Store) -> StoreFacts:
+def _facts(store: Any) -> StoreFacts:
     return StoreFacts(
         store.id,
         store.code,
@@ -47,9 +49,11 @@ def stores_by_code(session: Session) -> dict[str, StoreFacts]:
     }
 
 
-def stores_by_id(session: Session) -> dict[int, StoreFacts]:
-    """Every store, ended ones too (their follow-ups still run out), by id."""
-    return {store.id: _facts(store) for store in session.scalars(select(Store))}
+def stores_by_id(session: Session, ids: Collection[int] | None = None) -> dict[int, StoreFacts]:
+    """Every store or the given ones, ended ones too (their follow-ups still run out), by id."""
+    table = table_of(Store)
+    query = select(table) if ids is None else select(table).where(table.c.id.in_(sorted(ids)))
+    return {row.id: _facts(row) for row in session.connection().execute(query)}
 
 
 def hours_of(session: Session, store_ids: Iterable[int]) -> dict[int, StoreHours]:

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from app import clock
 from app.associates.models import Associate
-from app.associates.queries import active_associates, managers_by_store
+from app.associates.queries import managers_by_store
 from app.associates.roster import Roster
 from app.db import Database, table_of, upsert_rows
 from app.failpoints import failpoint
@@ -126,7 +126,9 @@ class _Office:
             budget=read_budget(session),
             hours=hours_of(session, stores),
             roster=Roster.read(session, assignees, days),
-            people=active_associates(session, assignees),
+            people={
+                one.id: one for one in session.scalars(select(Associate).where(Associate.id.in_(assignees)))
+            },
             managers=managers_by_store(session, stores),
             members=dict(session.execute(names).all()),
             told=_delivered(session, [row for row in rows if row.urge_level == URGED]),
@@ -142,7 +144,9 @@ class _Office:
         )
 
     def _urge(self, row: Any) -> _Verdict:
-        if row.assignee_id not in self.people:  # nobody there to remind: their manager hears of it in time
+        if (
+            self.people[row.assignee_id].ended_at is not None
+        ):  # nobody there to remind: their manager hears of it in time
             return self._urged(row, None)
         at = self._worked_for(row)
         if at is None or at > self.now:
@@ -167,9 +171,8 @@ class _Office:
         at = self._escalated_at(row)
         if at > self.now:
             return _Verdict(URGED, _before(on_grid(at), row.valid_until), row.urged_at)
-        whose = self.people.get(row.assignee_id)
-        text = whose.name if whose is not None else row.title
-        notice = NewNotice(manager_id, row.id, text, self.now + UNHURRIED, NoticeKind.ESCALATION)
+        whose = self.people[row.assignee_id].name
+        notice = NewNotice(manager_id, row.id, whose, self.now + UNHURRIED, NoticeKind.ESCALATION)
         return _Verdict(ESCALATED, None, row.urged_at, notice)
 
     def _escalated_at(self, row: Any) -> datetime:
@@ -186,7 +189,7 @@ class _Office:
 
     def _told_at(self, row: Any) -> datetime | None:
         """When the reminder was delivered; who has left needs none."""
-        if row.assignee_id not in self.people:
+        if self.people[row.assignee_id].ended_at is not None:
             return _since(row)
         later = [
             delivered_at

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-from babel.dates import format_skeleton
 from sqlalchemy import ColumnElement, exists, or_, select
 from sqlalchemy.orm import Session
 
@@ -13,26 +12,18 @@ from app import clock
 from app.associates.models import Associate, Role
 from app.associates.queries import Actor
 from app.errors import Conflict, Invalid
-from app.follow_ups.acts.holding import Held, May, Standing, Tap, find_done_before, hold, standing_after
+from app.follow_ups.acts.holding import May, Standing, Tap, find_done_before, hold, standing_after
 from app.follow_ups.acts.kinds import Act
-from app.follow_ups.models import Enrollment, FollowUpTask
-from app.follow_ups.plans.versions import get_version
 from app.follow_ups.queries import get_task
-from app.follow_ups.states import Channel
+from app.follow_ups.rewording import reword
 from app.members.models import ContactBinding, ExternalContact, Member
 from app.members.queries import is_live
 from app.messaging.service import NewNotice, write_notices
-from app.orders.queries import main_articles
-from app.sales_scripts.queries import scripts_by_code
-from app.sales_scripts.rules import fill
-from app.stores.queries import stores_by_id
 from app.worklist.models import WorkState
 from app.worklist.service import move_items
 
 TOLD_WITHIN = timedelta(hours=1)
 NOTICE = 128
-DATE_LOCALE = "zh_Hans_CN"
-IN_WORDS = frozenset({Channel.CHAT, Channel.INVITE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +63,7 @@ def hand_task(session: Session, actor: Actor, task_id: int, tap: Tap, to: int) -
     if colleague is None:
         raise Invalid("cannot_take", place="to")
     member = session.get_one(Member, held.member_id)
-    _reword(held, colleague, member)
+    reword(session, held.task, member, colleague.name, is_contact=colleague.is_contact)
     held.keep(Act.HANDED, to=to)
     move_items(session, {held.item.id: to}, held.now)
     text = f"{held.item.title} · {member.name}"[:NOTICE]
@@ -101,37 +92,3 @@ def _is_contact(member_id: int) -> ColumnElement[bool]:
         .where(ContactBinding.associate_id == Associate.id, ExternalContact.member_id == member_id, is_live())
     )
     return exists(query.correlate(Associate))
-
-
-def _reword(held: Held, colleague: Colleague, member: Member) -> None:
-    """The words name who says them; whoever is no contact of the member's gets those of an invitation."""
-    task = held.task
-    if task.channel in IN_WORDS:
-        task.channel = Channel.CHAT if colleague.is_contact else Channel.INVITE
-    series = held.session.get(Enrollment, task.enrollment_id)
-    if series is None:
-        return
-    code = _script_code(task, series, held.session)
-    script = scripts_by_code(held.session, [code]).get(code)
-    if script is None:
-        return
-    version = get_version(held.session, series.plan_version_id)
-    values = {
-        "member": member.name,
-        "associate": colleague.name,
-        "store": stores_by_id(held.session)[series.store_id].name,
-        "product": main_articles(held.session, [(member.id, series.anchor_on)]).get(
-            (member.id, series.anchor_on), version.document.product_fallback
-        ),
-        "purchased_on": format_skeleton("MMMd", series.anchor_on, locale=DATE_LOCALE),
-    }
-    task.text, task.script_code = fill(script.body, values), code
-    held.session.flush()
-
-
-def _script_code(task: FollowUpTask, series: Enrollment, session: Session) -> str:
-    step = get_version(session, series.plan_version_id).step(task.step_no)
-    if task.channel == Channel.INVITE:
-        return step.invite_script_code
-    codes = step.script_codes
-    return task.script_code if task.script_code in codes else next(iter(codes), "")
