@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select, true
 from sqlalchemy.orm import Session
 
+from app import clock
 from app.associates.models import Role
 from app.associates.queries import Actor
 from app.errors import NotFound
@@ -17,9 +18,10 @@ from app.follow_ups.states import Channel, Evidence
 from app.members.models import ContactBinding, ExternalContact, Member
 from app.members.queries import is_live
 from app.worklist.models import WorkItem, WorkState
+from app.worklist.queries import is_at_hand
 
 PAGE_TASKS = 100
-_URGENT_FIRST = (WorkItem.priority.desc(), WorkItem.due_at, WorkItem.id)
+_FIRST_THINGS_FIRST = (WorkItem.rank.desc(), WorkItem.due_at, WorkItem.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,7 @@ class TaskView:
     external_userid: str | None
     assignee_id: int
     priority: int
+    rank: int
     store_id: int
 
 
@@ -56,13 +59,14 @@ class WorklistCounts:
 
 @dataclass(frozen=True, slots=True)
 class PersonDay:
-    """A person's tasks in a store that fell due from `start` to before `end`, in one state or in any."""
+    """A person's tasks in a store that fell due from `start` to before `end`, in one state or any."""
 
     store_id: int
     associate_id: int
     start: datetime
     end: datetime
     state: WorkState | None = None
+    evidence: Evidence | None = None
 
 
 def get_task(session: Session, actor: Actor, task_id: int) -> TaskView:
@@ -77,19 +81,30 @@ def tasks_of_member(session: Session, actor: Actor, member_id: int, since: datet
     """The member's open tasks, most important first, then those closed since then."""
     is_recent = (WorkItem.state == WorkState.OPEN) | (WorkItem.closed_at >= since)
     query = _tasks(actor).where(WorkItem.member_id == member_id, is_recent)
-    views = [_view(row) for row in session.execute(query.order_by(*_URGENT_FIRST))]
+    views = [_view(row) for row in session.execute(query.order_by(*_FIRST_THINGS_FIRST))]
     return sorted(views, key=lambda view: view.state is not WorkState.OPEN)
 
 
 def worklist(
-    session: Session, actor: Actor, *, after: int | None = None, limit: int = PAGE_TASKS
+    session: Session,
+    actor: Actor,
+    *,
+    after: int | None = None,
+    limit: int = PAGE_TASKS,
+    show: Show = Show.ALL,
 ) -> list[TaskView]:
-    """The actor's own open tasks by priority and due instant; `after` is the task at which the last page ended.
+    """What the actor is to do now, highest rank first; `after` is the task at which the last page ended.
 
     Raises `NotFound` for an `after` the actor may not see.
     """
-    query = _tasks(actor).where(*_own_open(actor), _behind(session, actor, after))
-    return [_view(row) for row in session.execute(query.order_by(*_URGENT_FIRST).limit(limit))]
+    query = _tasks(actor).where(*_own_now(session, actor), *_kind(show), _behind(session, actor, after))
+    return [_view(row) for row in session.execute(query.order_by(*_FIRST_THINGS_FIRST).limit(limit))]
+
+
+def put_off_tasks(session: Session, actor: Actor, limit: int = PAGE_TASKS) -> list[TaskView]:
+    """What the actor has put off, the next to come back first."""
+    query = _tasks(actor).where(*_own_later(session, actor)).order_by(WorkItem.postponed_until, WorkItem.id)
+    return [_view(row) for row in session.execute(query.limit(limit))]
 
 
 def done_tasks(session: Session, actor: Actor, since: datetime, limit: int = PAGE_TASKS) -> list[TaskView]:
@@ -99,18 +114,35 @@ def done_tasks(session: Session, actor: Actor, since: datetime, limit: int = PAG
 
 
 def count_worklist(
-    session: Session, actor: Actor, since: datetime, after: int | None = None
+    session: Session, actor: Actor, since: datetime, after: int | None = None, show: Show = Show.ALL
 ) -> WorklistCounts:
     """Everything of the actor's, whatever fits on a page. Raises as `worklist` does."""
-    rest = _count(session, *_own_open(actor), _behind(session, actor, after))
-    total = rest if after is None else _count(session, *_own_open(actor))
-    return WorklistCounts(total, total - rest, _count(session, *_own_done(actor, since)))
+    kinds = _count_kinds(session, actor)
+    rest = kinds[show]
+    if after is not None:
+        rest = _count(session, *_own_now(session, actor), *_kind(show), _behind(session, actor, after))
+    return WorklistCounts(
+        shown=kinds[show],
+        ahead=kinds[show] - rest,
+        open=kinds[Show.ALL],
+        later=_count(session, *_own_later(session, actor)),
+        done=_count(session, *_own_done(actor, since)),
+        kinds=kinds,
+    )
+
+
+def _count_kinds(session: Session, actor: Actor) -> dict[Show, int]:
+    sums = [func.coalesce(func.sum(case((condition, 1), else_=0)), 0) for condition in _SHOWN.values()]
+    query = select(func.count(), *sums).select_from(WorkItem)
+    query = query.join(FollowUpTask, FollowUpTask.work_item_id == WorkItem.id)
+    row = session.execute(query.where(*_own_now(session, actor))).one()
+    return dict(zip([Show.ALL, *_SHOWN], map(int, row), strict=True))
 
 
 def tasks_of_person(session: Session, actor: Actor, of: PersonDay, page: int = 1) -> list[TaskView]:
     """A page of them, what is open first, then by priority and due instant; pages count from 1."""
     is_closed = case((WorkItem.state == WorkState.OPEN, 0), else_=1)
-    query = _tasks(actor).where(*_of_person(of)).order_by(is_closed, *_URGENT_FIRST)
+    query = _tasks(actor).where(*_of_person(of)).order_by(is_closed, *_FIRST_THINGS_FIRST)
     return [_view(row) for row in session.execute(query.limit(PAGE_TASKS).offset((page - 1) * PAGE_TASKS))]
 
 
@@ -119,8 +151,20 @@ def count_tasks_of_person(session: Session, actor: Actor, of: PersonDay) -> int:
     return _count(session, _visible_to(actor), *_of_person(of))
 
 
+def _own_now(session: Session, actor: Actor) -> list[ColumnElement[bool]]:
+    return [*_own_open(actor), is_at_hand(clock.now(session))]
+
+
+def _own_later(session: Session, actor: Actor) -> list[ColumnElement[bool]]:
+    return [*_own_open(actor), WorkItem.postponed_until > clock.now(session)]
+
+
 def _own_open(actor: Actor) -> list[ColumnElement[bool]]:
     return [WorkItem.assignee_id == actor.associate_id, WorkItem.state == WorkState.OPEN]
+
+
+def _kind(show: Show) -> list[ColumnElement[bool]]:
+    return [] if show is Show.ALL else [_SHOWN[show]]
 
 
 def _own_done(actor: Actor, since: datetime) -> list[ColumnElement[bool]]:
@@ -139,19 +183,20 @@ def _of_person(of: PersonDay) -> list[ColumnElement[bool]]:
         WorkItem.state.in_(states),  # named, so that the index of assignee, state and due time can be used
         WorkItem.due_at >= of.start,
         WorkItem.due_at < of.end,
+        *([FollowUpTask.evidence == of.evidence] if of.evidence is not None else []),
     ]
 
 
 def _behind(session: Session, actor: Actor, after: int | None) -> ColumnElement[bool]:
-    """What comes after this task in the order of `_URGENT_FIRST`, whether or not it is still open itself."""
+    """What comes after this task in the order of `_FIRST_THINGS_FIRST`, whether or not it is still open itself."""
     if after is None:
         return true()
     last = get_task(session, actor, after)
     item_id = session.scalars(select(FollowUpTask.work_item_id).where(FollowUpTask.id == after)).one()
     return or_(
-        WorkItem.priority < last.priority,
-        and_(WorkItem.priority == last.priority, WorkItem.due_at > last.due_at),
-        and_(WorkItem.priority == last.priority, WorkItem.due_at == last.due_at, WorkItem.id > item_id),
+        WorkItem.rank < last.rank,
+        and_(WorkItem.rank == last.rank, WorkItem.due_at > last.due_at),
+        and_(WorkItem.rank == last.rank, WorkItem.due_at == last.due_at, WorkItem.id > item_id),
     )
 
 
@@ -209,5 +254,6 @@ def _view(row: Any) -> TaskView:
         external_userid=external_userid,
         assignee_id=item.assignee_id,
         priority=item.priority,
+        rank=item.rank,
         store_id=item.store_id,
     )
