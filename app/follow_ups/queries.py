@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select, true
@@ -22,6 +24,24 @@ from app.worklist.queries import is_at_hand
 
 PAGE_TASKS = 100
 _FIRST_THINGS_FIRST = (WorkItem.rank.desc(), WorkItem.due_at, WorkItem.id)
+
+
+class Show(StrEnum):
+    """Which of a worklist's tasks are looked at."""
+
+    ALL = "all"
+    PROMISES = "promises"  # service: what the member was promised
+    CHAT = "chat"
+    INVITE = "invite"
+    OTHER = "other"  # calls, and what is done in the store or confirmed in WeCom
+
+
+_SHOWN: dict[Show, ColumnElement[bool]] = {
+    Show.PROMISES: WorkItem.is_service.is_(True),
+    Show.CHAT: FollowUpTask.channel == Channel.CHAT,
+    Show.INVITE: FollowUpTask.channel == Channel.INVITE,
+    Show.OTHER: FollowUpTask.channel.not_in([Channel.CHAT, Channel.INVITE]),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,23 +63,33 @@ class TaskView:
     member_name: str
     external_userid: str | None
     assignee_id: int
-    priority: int
     rank: int
     store_id: int
+    opened_at: datetime
+    postponed_until: datetime | None
+    note: str
+    completed_by: int | None
 
 
 @dataclass(frozen=True, slots=True)
 class WorklistCounts:
-    """How much a worklist holds: `open` in all, `ahead` of those before the page looked at, `done` since a time."""
+    """How much a worklist holds: `shown` are what is to be done now of one kind, `ahead` of them before the page.
 
-    open: int
+    `open` is all that is to be done now, `later` what was put off, `done` what was done since a time; `kinds` how many
+    of those to be done now are of each kind.
+    """
+
+    shown: int
     ahead: int
+    open: int
+    later: int
     done: int
+    kinds: Mapping[Show, int]
 
 
 @dataclass(frozen=True, slots=True)
 class PersonDay:
-    """A person's tasks in a store that fell due from `start` to before `end`, in one state or any."""
+    """A person's tasks in a store that fell due from `start` to before `end`, in any state and however proven, or one."""
 
     store_id: int
     associate_id: int
@@ -253,7 +283,10 @@ def _view(row: Any) -> TaskView:
         member_name=member_name,
         external_userid=external_userid,
         assignee_id=item.assignee_id,
-        priority=item.priority,
         rank=item.rank,
         store_id=item.store_id,
+        opened_at=item.opened_at,
+        postponed_until=item.postponed_until,
+        note=task.note,
+        completed_by=task.completed_by,
     )
