@@ -1,45 +1,38 @@
 """Firing: a due timer becomes a step record and, where the step still makes sense, a task; exactly once.
 
 One transaction takes a batch of due timers together with the `member_care` rows of their members, skipping members
-somebody else is busy with, looks at everything as it is *now*, and writes what follows, including the next timer.
+somebody else is busy with, looks at everything as it is *now* (`deciding` says in which order), and writes what
+follows, including the next timer.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import partial
-from typing import Any
 
 import structlog
-from sqlalchemy import select, update
+from sqlalchemy import update
 from sqlalchemy.exc import DataError, IntegrityError, NoResultFound
 from sqlalchemy.orm import Session
 
 from app import clock
 from app.db import Database, insert_rows, table_of, upsert_rows
 from app.failpoints import failpoint
+from app.follow_ups.asking import Answers, ask
+from app.follow_ups.deciding import Wait, before_asking, why_opened
+from app.follow_ups.falling_due import DueTimer, Fallen, Family, read_fallen, take_due
 from app.follow_ups.models import Enrollment, StepRecord
-from app.follow_ups.opening import Opening, open_tasks
-from app.follow_ups.plans.versions import Version, versions
-from app.follow_ups.records import Waiting, anchor_of, next_waiting, step_record
-from app.follow_ups.rules import (
-    Anchor,
-    Relative,
-    Step,
-    Verdict,
-    due_at,
-    on_firing,
-    opening_reason,
-    valid_until,
-)
-from app.follow_ups.states import EnrollmentState, StepOutcome, StepReason
+from app.follow_ups.opening import open_tasks
+from app.follow_ups.records import Waiting, next_waiting, step_record
+from app.follow_ups.rules import Verdict, due_at
+from app.follow_ups.states import EnrollmentState, StepReason
 from app.lanes import Deadline, Progress
-from app.members.models import MemberCare
-from app.stores.queries import StoreFacts, stores_by_id
-from app.timers import Lane, Timer, TimerKey, clear_timers, set_timers
+from app.orders.value import Tiers, tiers_of_today
+from app.timers import Lane, TimerKey, clear_timers, set_timers
+from app.worklist.attention import Budget, Pauses, read_budget, read_pauses
+from app.worklist.models import WorkState
+from app.worklist.service import close_items
 
 BATCH = 200
 # SQLite's other writers wait for the whole transaction: keep it near 20 ms.
@@ -56,12 +49,12 @@ def fire_due(database: Database, lane: Lane, deadline: Deadline) -> Progress:
     A batch that fails is taken in smaller bites down to the one enrollment that cannot be fired, which is
     quarantined with its reason; the others go on. Raises `DBAPIError` where the database is the trouble.
     """
+    # Counting takes seconds where members are millions: steps due in minutes do not wait for it.
+    tiers = tiers_of_today(database, may_count=lane is Lane.DAYS)
     full = size = SQLITE_BATCH if database.is_sqlite else BATCH
     done = 0
     while not deadline.has_passed():
-        work = (
-            partial(fire_batch, lane=lane, size=size) if size > 1 else partial(fire_or_quarantine, lane=lane)
-        )
+        work = partial(fire_batch if size > 1 else fire_or_quarantine, lane=lane, size=size, tiers=tiers)
         try:
             fired = database.in_transaction(work)
         except UNFIRABLE:
@@ -74,31 +67,28 @@ def fire_due(database: Database, lane: Lane, deadline: Deadline) -> Progress:
     return Progress(done, more=True)
 
 
-def fire_batch(session: Session, lane: Lane, size: int) -> int:
-    """Fire at most `size` due timers; returns how many were taken."""
-    now = clock.now(session)
-    due = _take_due(session, lane, size, now)
-    if not due:
-        return 0
-    clear_timers(session, due)
-    fired = _current(session, due)
-    if fired:
-        _fire(session, fired, now)
+def fire_batch(session: Session, lane: Lane, size: int, tiers: Tiers) -> int:
+    """Fire at most `size` due timers; returns how many were taken: none while headquarters has paused everything."""
+    now, budget = clock.now(session), read_budget(session)
+    due = [] if budget.paused_at else take_due(session, lane, size, now)
+    if due:
+        clear_timers(session, [timer.key for timer in due])
+        _fire(session, due, budget, tiers, now)
     return len(due)
 
 
-def fire_or_quarantine(session: Session, lane: Lane) -> int:
+def fire_or_quarantine(session: Session, lane: Lane, size: int, tiers: Tiers) -> int:
     """Fire the first due timer, or set its enrollment aside: state and reason say so, no timer is left."""
-    now = clock.now(session)
-    due = _take_due(session, lane, 1, now)
+    now, budget = clock.now(session), read_budget(session)
+    due = [] if budget.paused_at else take_due(session, lane, size, now)
     if not due:
         return 0
-    clear_timers(session, due)
+    clear_timers(session, [timer.key for timer in due])
     try:
         with session.begin_nested():
-            _fire(session, _current(session, due), now)
+            _fire(session, due, budget, tiers, now)
     except UNFIRABLE as error:
-        (key,) = due
+        ((key, _),) = due
         aside = Waiting(None, None, None).columns() | {
             "state": EnrollmentState.QUARANTINED,
             "ended_reason": type(error).__name__[:32],
@@ -109,140 +99,69 @@ def fire_or_quarantine(session: Session, lane: Lane) -> int:
     return 1
 
 
-def _take_due(session: Session, lane: Lane, size: int, now: datetime) -> list[TimerKey]:
-    query = (
-        select(Timer.lane, Timer.due_at, Timer.subject_id)
-        .join(MemberCare, MemberCare.member_id == Timer.member_id)
-        .where(Timer.lane == str(lane), Timer.due_at <= now)
-        .order_by(Timer.due_at, Timer.subject_id)
-        .limit(size)
-        .with_for_update(skip_locked=True)
-    )
-    return [TimerKey(*row) for row in session.execute(query)]
-
-
-@dataclass(slots=True)
-class _Fired:
-    """An enrollment whose timer went off, with everything its verdict depends on."""
-
-    row: Any
-    version: Version
-    store: StoreFacts
-
-    @property
-    def anchor(self) -> Anchor:
-        return anchor_of(self.row)
-
-    @property
-    def step(self) -> Step:
-        return self.version.step(self.row.next_step_no)
-
-
-def _current(session: Session, due: Sequence[TimerKey]) -> list[_Fired]:
-    """The enrollments that still wait for exactly this timer, oldest due and oldest anchor first."""
-    table = table_of(Enrollment)
-    wanted = {key.subject_id: key for key in due}
-    rows = session.execute(select(table).where(table.c.id.in_(sorted(wanted)))).all()
-    known, stores = versions(session, {row.plan_version_id for row in rows}), stores_by_id(session)
-    current = [
-        _Fired(row, known[row.plan_version_id], stores[row.store_id])
-        for row in rows
-        if row.state == EnrollmentState.ACTIVE
-        and (row.next_lane, row.next_due_at) == (wanted[row.id].lane, wanted[row.id].due_at)
-    ]
-    return sorted(current, key=lambda fired: (fired.row.next_due_at, fired.row.anchor_on, fired.row.id))
-
-
-def _fire(session: Session, fired: Sequence[_Fired], now: datetime) -> None:
-    family = _Family(session, fired)
-    records: list[dict[str, Any]] = []
-    openings: list[Opening] = []
-    for item in fired:
-        step, anchor, hours = item.step, item.anchor, item.store.hours
-        due = due_at(step, anchor, hours)
-        verdict = on_firing(step, anchor, hours, family.relatives(item), now)
-        if verdict is None:
-            verdict = Verdict(StepOutcome.OPENED, opening_reason(due, now))
-            openings.append(
-                Opening(item.row, step, item.version, item.store, due, valid_until(step, anchor, hours))
-            )
-        family.remember(item, verdict)
-        records.append(step_record(item.row.id, step, verdict, due, now))
-    _link_tasks(records, open_tasks(session, openings, now))
+def _fire(session: Session, due: Sequence[DueTimer], budget: Budget, tiers: Tiers, now: datetime) -> None:
+    fallen, conditions = read_fallen(session, due, now)
+    if not fallen:
+        return
+    held = _hold(session, fallen, budget, now)
+    answers = ask(session, [item for item in fallen if item.id not in held], budget, tiers, now)
+    _write(session, fallen, held | answers.held, answers, budget, now)
+    close_items(session, answers.replaced, WorkState.CANCELLED, StepReason.SAME_DAY, now)
+    open_tasks(session, answers.openings, conditions, now)
     failpoint("fire.opened")
-    insert_rows(session, StepRecord, records)
-    _advance(session, fired, now)
 
 
-def _link_tasks(records: Sequence[dict[str, Any]], opened: dict[int, int | None]) -> None:
-    """Name the task each opened step got; where nobody could be asked the step is skipped instead."""
-    for record in records:
-        if record["outcome"] is not StepOutcome.OPENED:
-            continue
-        record["task_id"] = opened[record["enrollment_id"]]
-        if record["task_id"] is None:
-            record["outcome"], record["reason"] = StepOutcome.SKIPPED, StepReason.NOBODY_TO_ASK
+def _hold(
+    session: Session, fallen: Sequence[Fallen], budget: Budget, now: datetime
+) -> dict[int, Verdict | Wait]:
+    """What becomes of steps whoever could be asked, by enrollment; the others open as soon as somebody can be."""
+    family = Family(session, fallen)
+    over = [item.case.until for item in fallen if item.case.until <= now]
+    pauses = read_pauses(session, min(over), now) if over else Pauses()
+    held: dict[int, Verdict | Wait] = {}
+    for item in fallen:
+        found = before_asking(item.case, family.relatives(item), budget, pauses, now)
+        if found is not None:
+            held[item.id] = found
+        if isinstance(found, Verdict):
+            family.remember(item, found)
+    return held
 
 
-def _advance(session: Session, fired: Sequence[_Fired], now: datetime) -> None:
+def _write(
+    session: Session,
+    fallen: Sequence[Fallen],
+    held: Mapping[int, Verdict | Wait],
+    answers: Answers,
+    budget: Budget,
+    now: datetime,
+) -> None:
+    """The step records, and what each enrollment waits for now."""
+    tasks = answers.task_ids(session)
     rows, records, timers = [], [], []
-    for item in fired:
-        row, hours = item.row, item.store.hours
-        rest = item.version.following(row.next_step_no)
-        waits, passed = next_waiting(rest, item.anchor, hours, enrolled_at=row.enrolled_at, now=now)
-        records += [
-            step_record(row.id, step, verdict, due_at(step, item.anchor, hours), now)
-            for step, verdict in passed
-        ]
-        rows.append({**row._mapping, **waits.columns()})
+    for item in fallen:
+        verdict = held.get(item.id) or why_opened(item.case, budget, now)
+        if isinstance(verdict, Wait):
+            waits = Waiting(item.step.step_no, Lane(item.row.next_lane), verdict.until, verdict.reason)
+        else:
+            record = step_record(item.id, item.step, verdict, item.case.due, now)
+            records.append(record | {"task_id": tasks.get(item.id)})
+            waits, passed = _next(item, now)
+            records += passed
+        rows.append({**item.row._mapping, **waits.columns()})
         if waits.lane and waits.due_at:
-            timers.append((TimerKey(waits.lane, waits.due_at, row.id), row.member_id))
+            timers.append((TimerKey(waits.lane, waits.due_at, item.id), item.member_id))
     insert_rows(session, StepRecord, records)
     upsert_rows(session, Enrollment, rows)
     set_timers(session, timers)
 
 
-class _Family:
-    """All live series of the members at hand, so that a step can see what other purchases ask of the same member."""
-
-    def __init__(self, session: Session, fired: Sequence[_Fired]) -> None:
-        table = table_of(Enrollment)
-        members = sorted({item.row.member_id for item in fired})
-        query = select(table).where(
-            table.c.member_id.in_(members), table.c.state != EnrollmentState.CANCELLED
-        )
-        self._series: dict[tuple[int, int], list[Any]] = defaultdict(list)
-        for row in session.execute(query):
-            self._series[row.member_id, row.plan_id].append(row)
-        rows = [row for series in self._series.values() if len(series) > 1 for row in series]
-        self._versions = versions(session, {row.plan_version_id for row in rows})
-        self._stores = stores_by_id(session)
-        self._verdicts = _verdicts(session, [row.id for row in rows])
-
-    def relatives(self, item: _Fired) -> list[Relative]:
-        """The same kind of step of the member's other series."""
-        found = []
-        for row in self._series[item.row.member_id, item.row.plan_id]:
-            if row.id == item.row.id:
-                continue
-            anchor = anchor_of(row)
-            for step in self._versions[row.plan_version_id].steps:
-                if step.kind == item.step.kind:
-                    due = due_at(step, anchor, self._stores[row.store_id].hours)
-                    found.append(Relative(anchor, due, self._verdicts.get((row.id, step.step_no))))
-        return found
-
-    def remember(self, item: _Fired, verdict: Verdict) -> None:
-        """Let later steps of this batch see what was just decided."""
-        self._verdicts[item.row.id, item.step.step_no] = verdict
-
-
-def _verdicts(session: Session, enrollment_ids: Sequence[int]) -> dict[tuple[int, int], Verdict]:
-    if not enrollment_ids:
-        return {}
-    table = table_of(StepRecord)
-    rows = session.execute(select(table).where(table.c.enrollment_id.in_(sorted(enrollment_ids))))
-    return {
-        (row.enrollment_id, row.step_no): Verdict(StepOutcome(row.outcome), StepReason(row.reason))
-        for row in rows
-    }
+def _next(item: Fallen, now: datetime) -> tuple[Waiting, list[dict[str, object]]]:
+    """The next step that can open, and the records of those before it."""
+    anchor, hours = item.case.anchor, item.case.hours
+    rest = item.version.following(item.row.next_step_no)
+    waits, passed = next_waiting(rest, anchor, hours, enrolled_at=item.row.enrolled_at, now=now)
+    records = [
+        step_record(item.id, step, verdict, due_at(step, anchor, hours), now) for step, verdict in passed
+    ]
+    return waits, records

@@ -13,7 +13,7 @@ from app.db import table_of
 from app.follow_ups.models import Enrollment, StepRecord
 from app.follow_ups.plans.versions import versions
 from app.follow_ups.records import anchor_of
-from app.follow_ups.rules import Relative, Step, Verdict, before_firing, due_at, on_firing
+from app.follow_ups.rules import Relative, Step, Verdict, before_firing, due_at, on_repurchase
 from app.follow_ups.states import EnrollmentState, StepOutcome, StepReason
 from app.stores.queries import stores_by_id
 from app.stores.rules import StoreHours
@@ -86,4 +86,4 @@ def _foresee(slot: _Slot, slots: list[_Slot]) -> Verdict:
         and other.row.plan_id == slot.row.plan_id
         and other.step.kind == slot.step.kind
     ]
-    return never or on_firing(slot.step, anchor, slot.hours, relatives, slot.due) or OPENS
+    return never or on_repurchase(slot.step, anchor, relatives) or OPENS

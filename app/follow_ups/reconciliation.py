@@ -32,8 +32,34 @@ from app.timers import Lane, Timer
 from app.worklist.models import WorkItem, WorkState
 
 MEMBERS_AT_ONCE = 1000
-# What purchases cannot tell: nobody was there to ask, or the service was down too long.
-CIRCUMSTANCES = frozenset({StepReason.NOBODY_TO_ASK, StepReason.TOO_LATE})
+# What purchases cannot tell: whether somebody could be asked, and how much the member was to hear that day.
+CIRCUMSTANCES = frozenset(
+    {
+        StepReason.NOBODY_TO_ASK,
+        StepReason.TOO_LATE,
+        StepReason.OPTED_OUT,
+        StepReason.CONDITION,
+        StepReason.PLAN_HOLD_OUT,
+        StepReason.GLOBAL_HOLD_OUT,
+        StepReason.NO_CHANNEL,
+        StepReason.QUIET_HOURS,
+        StepReason.OFF_DUTY,
+        StepReason.MEMBER_CAP,
+        StepReason.SAME_DAY,
+        StepReason.PAUSED,
+    }
+)
+# Asked before other purchases are: these may stand where the plan says that another purchase took the step's place.
+ASKED_FIRST = frozenset(
+    {
+        StepReason.TOO_LATE,
+        StepReason.OPTED_OUT,
+        StepReason.QUIET_HOURS,
+        StepReason.OFF_DUTY,
+        StepReason.MEMBER_CAP,
+        StepReason.PAUSED,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +199,8 @@ class _Written:
         ):
             return
         if owed.expected in (Expected.OPENED, Expected.OPENED_OR_RESTARTED) and found in CIRCUMSTANCES:
+            return
+        if owed.expected in (Expected.NEW_PURCHASE, Expected.KEPT_EARLIER) and found in ASKED_FIRST:
             return
         if owed.expected not in (found, Expected.REFUNDED):
             what = f"expected {owed.expected}, found {found}"

@@ -20,6 +20,7 @@ class Waiting:
     step_no: int | None
     lane: Lane | None
     due_at: datetime | None
+    waiting_for: str = ""  # why a step that was due already waits (`WaitingFor`)
 
     def columns(self) -> dict[str, Any]:
         """The columns of an enrollment that say so."""
@@ -28,6 +29,7 @@ class Waiting:
             "next_step_no": self.step_no,
             "next_lane": self.lane,
             "next_due_at": self.due_at,
+            "waiting_for": self.waiting_for,
         }
 
 

@@ -18,8 +18,6 @@ from app.stores.rules import StoreHours
 NOON = time(12)
 # A shop that opens late still gets this long for a step valid until noon.
 SHORTEST_VALIDITY = timedelta(hours=2)
-# Later than this after its due instant, a step is opened with the reason "late".
-LATE_AFTER = timedelta(minutes=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +59,11 @@ class Step:
     def script_codes(self) -> tuple[str, ...]:
         """Every script the step may use."""
         return tuple(code for rule in self.scripts for code in rule.codes)
+
+    @property
+    def conditions(self) -> tuple[str, ...]:
+        """Every rule that is asked of the member when the step falls due: its own, and those that choose a script."""
+        return tuple(text for text in (self.condition, *(rule.condition for rule in self.scripts)) if text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,12 +121,8 @@ class Relative:
     verdict: Verdict | None
 
 
-def on_firing(
-    step: Step, anchor: Anchor, hours: StoreHours, relatives: Sequence[Relative], now: datetime
-) -> Verdict | None:
-    """Why a due step is not to be opened, or None where it is."""
-    if now >= valid_until(step, anchor, hours):
-        return Verdict(StepOutcome.EXPIRED, StepReason.TOO_LATE)
+def on_repurchase(step: Step, anchor: Anchor, relatives: Sequence[Relative]) -> Verdict | None:
+    """What the member's other purchases do to a due step, or None where they leave it alone."""
     if step.on_repurchase is OnRepurchase.RESTART:
         if any(restarts(step, anchor, other.anchor) for other in relatives):
             return Verdict(StepOutcome.CANCELLED, StepReason.NEW_PURCHASE)
@@ -135,11 +134,6 @@ def on_firing(
 def restarts(step: Step, anchor: Anchor, other: Anchor) -> bool:
     """True where the other purchase is of a later day and its series has this step too."""
     return other.on > anchor.on and (step.offset_minutes is None or other.time_known)
-
-
-def opening_reason(due: datetime, now: datetime) -> StepReason:
-    """A step opened long after it fell due says so: that the service was down is no fault of the associate's."""
-    return StepReason.LATE if now - due > LATE_AFTER else StepReason.DUE
 
 
 def validate_steps(steps: Iterable[Step], *, may_begin_at_once: bool = False) -> list[str]:
@@ -166,11 +160,9 @@ def validate_steps(steps: Iterable[Step], *, may_begin_at_once: bool = False) ->
 def _was_kept(earlier: Relative, anchor: Anchor) -> bool:
     """True for an earlier anchor's step that was still to come when this purchase was made, and was the one kept.
 
-    One that itself merged into another, or had expired before we knew of its purchase, keeps nothing waiting.
+    One that itself merged into an earlier one, or had expired before we knew of its purchase, keeps nothing waiting.
     """
     if earlier.anchor.on >= anchor.on or earlier.due <= anchor.at:
         return False
     verdict = earlier.verdict
-    return verdict is None or not (
-        verdict.outcome is StepOutcome.MERGED or verdict.reason is StepReason.BEFORE_START
-    )
+    return verdict is None or verdict.reason not in (StepReason.KEPT_EARLIER, StepReason.BEFORE_START)

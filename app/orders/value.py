@@ -1,8 +1,8 @@
 """What a member is worth to the shop: three tiers by net spend, the 6-3-1 rule.
 
 Of all who have bought, the tenth that spent most is the top tier (3), the next three tenths are the high one (2), the
-others the lowest (1); who has bought nothing, or returned everything, is of none (0). The limits are counted once a day,
-not when somebody asks.
+others the lowest (1); who has bought nothing, or returned everything, is of none (0). The limits are counted once a
+day, not when somebody asks.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app import clock
-from app.db import Database, table_of, upsert_rows
+from app.db import Database, upsert_rows
 from app.orders.models import MemberPurchases, ValueTiers
 
 ROW = 1
@@ -63,27 +63,20 @@ def _limit(ordered: list[tuple[int, int]], wanted: float) -> int:
     return 1
 
 
-def read_tiers(session: Session) -> Tiers:
-    """The limits as they were last counted."""
-    table = table_of(ValueTiers)
-    row = session.connection().execute(select(table).where(table.c.id == ROW)).one_or_none()
-    return Tiers(row.top_fen, row.high_fen) if row else Tiers()
+def tiers_of_today(database: Database, *, may_count: bool) -> Tiers:
+    """The limits as last counted; counted anew where that was a day ago and the caller has the time for it.
 
-
-def recount(database: Database) -> bool:
-    """Count the limits anew where that was not done for a day; returns whether it was.
-
-    Reads every member's total once, in a transaction that locks nothing.
+    Counting reads every member's total once, in a transaction that locks nothing.
     """
     with database.reading() as session:
-        now = clock.now(session)
-        counted_at = session.scalar(select(ValueTiers.counted_at).where(ValueTiers.id == ROW))
-        if counted_at is not None and now - counted_at < EVERY:
-            return False
-        tiers = limits(_spans(session))
-    with database.transaction() as session:
-        _keep(session, tiers, now)
-    return True
+        now, row = clock.now(session), session.get(ValueTiers, ROW)
+        if row is not None and (now - row.counted_at < EVERY or not may_count):
+            return Tiers(row.top_fen, row.high_fen)
+        counted = limits(_spans(session)) if may_count else Tiers()
+    if counted != Tiers():
+        with database.transaction() as session:
+            _keep(session, counted, now)
+    return counted
 
 
 def _spans(session: Session) -> list[tuple[int, int]]:
@@ -94,6 +87,5 @@ def _spans(session: Session) -> list[tuple[int, int]]:
 
 
 def _keep(session: Session, tiers: Tiers, now: datetime) -> None:
-    if tiers.top_fen is not None:
-        row = {"id": ROW, "top_fen": tiers.top_fen, "high_fen": tiers.high_fen, "counted_at": now}
-        upsert_rows(session, ValueTiers, [row])
+    row = {"id": ROW, "top_fen": tiers.top_fen, "high_fen": tiers.high_fen, "counted_at": now}
+    upsert_rows(session, ValueTiers, [row])

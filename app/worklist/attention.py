@@ -83,11 +83,30 @@ class Budget:
         return counted[-self.cap_touches] + timedelta(days=self.cap_days)
 
 
+@dataclass(frozen=True, slots=True)
+class Touch:
+    """A task about a member that is open or was done: what its associate wrote, or is asked to write."""
+
+    work_item_id: int
+    is_service: bool
+    priority: int
+    opened_at: datetime
+    is_open: bool
+
+    @property
+    def importance(self) -> tuple[bool, int]:
+        """What orders the tasks of one member: promises above marketing, then priority."""
+        return self.is_service, self.priority
+
+
 def read_budget(session: Session) -> Budget:
-    """The budget in force."""
+    """The budget in force, read once per transaction."""
+    known = session.info.get("budget")
+    if isinstance(known, Budget):
+        return known
     table = table_of(AttentionBudget)
     row = session.connection().execute(select(table).where(table.c.id == ROW)).one()
-    return Budget(
+    budget = session.info["budget"] = Budget(
         quiet_from=row.quiet_from,
         quiet_until=row.quiet_until,
         cap_days=row.cap_days,
@@ -98,12 +117,13 @@ def read_budget(session: Session) -> Budget:
         escalate_after=timedelta(minutes=row.escalate_after_minutes),
         paused_at=row.paused_at,
     )
+    return budget
 
 
-def is_paused(session: Session) -> bool:
-    """True while headquarters has paused everything."""
-    query = select(AttentionBudget.paused_at).where(AttentionBudget.id == ROW)
-    return session.scalar(query) is not None
+def lanes_at_work(session: Session, lanes: Iterable[Lane]) -> tuple[Lane, ...]:
+    """Those of the lanes that are worked now: all, unless headquarters has paused everything."""
+    stopped = PAUSED_LANES if read_budget(session).paused_at else frozenset()
+    return tuple(lane for lane in lanes if lane not in stopped)
 
 
 def pause(session: Session, by: int | None) -> None:
@@ -112,6 +132,7 @@ def pause(session: Session, by: int | None) -> None:
     if budget.paused_at is not None:
         return
     budget.paused_at, budget.paused_by = clock.now(session), by
+    session.info.pop("budget", None)
     session.add(
         AttentionPause(
             id=new_id(session), began_at=budget.paused_at, began_by=by, ended_at=None, ended_by=None
@@ -126,6 +147,7 @@ def resume(session: Session, by: int | None) -> None:
     if budget.paused_at is None:
         return
     budget.paused_at = budget.paused_by = None
+    session.info.pop("budget", None)
     for row in session.scalars(select(AttentionPause).where(AttentionPause.ended_at.is_(None))):
         row.ended_at, row.ended_by = clock.now(session), by
     session.flush()

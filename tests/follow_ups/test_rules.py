@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.follow_ups.plans.reading import read_document
-from app.follow_ups.rules import Anchor, Relative, Verdict, before_firing, due_at, on_firing, valid_until
+from app.follow_ups.rules import Anchor, Relative, Verdict, before_firing, due_at, on_repurchase, valid_until
 from app.follow_ups.states import StepOutcome, StepReason
 from app.stores.rules import StoreHours
 from tests.world import PLAN, at
@@ -78,45 +78,44 @@ STOPPED = Verdict(StepOutcome.CANCELLED, StepReason.NEW_PURCHASE)
 
 @pytest.mark.parametrize("newer", ["2026-03-03 11:00", "2026-03-04 09:00"])
 def test_a_newer_purchase_restarts_day_three(newer: str) -> None:
-    anchor, now = bought("2026-03-01 14:00"), at("2026-03-04 12:00")
-    assert on_firing(FIT, anchor, HOURS, [relative(FIT, newer)], now) == STOPPED
-    assert on_firing(FIT, anchor, HOURS, [relative(FIT, "2026-03-01 18:00")], now) is None
+    anchor = bought("2026-03-01 14:00")
+    assert on_repurchase(FIT, anchor, [relative(FIT, newer)]) == STOPPED
+    assert on_repurchase(FIT, anchor, [relative(FIT, "2026-03-01 18:00")]) is None
 
 
 def test_a_newer_purchase_of_which_only_the_day_is_known_leaves_the_thirty_minutes_alone() -> None:
     """Its own series has none: nobody would say thank you."""
-    anchor, now = bought("2026-03-01 21:50"), at("2026-03-02 10:00")
+    anchor = bought("2026-03-01 21:50")
     by_day = Anchor(at("2026-03-02 12:00"), at("2026-03-02 12:00").date(), time_known=False)
-    assert on_firing(THANKS, anchor, HOURS, [Relative(by_day, by_day.at, None)], now) is None
-    assert (
-        on_firing(FIT, anchor, HOURS, [Relative(by_day, by_day.at, None)], at("2026-03-04 10:00")) == STOPPED
-    )
+    assert on_repurchase(THANKS, anchor, [Relative(by_day, by_day.at, None)]) is None
+    assert on_repurchase(FIT, anchor, [Relative(by_day, by_day.at, None)]) == STOPPED
 
 
 def test_day_thirty_of_the_newer_purchase_merges_into_the_one_still_to_come() -> None:
-    newer, now = bought("2026-03-20 14:00"), at("2026-04-19 10:00")
-    assert on_firing(MATCHING, newer, HOURS, [relative(MATCHING, "2026-03-01 14:00", OPENED)], now) == MERGED
+    newer = bought("2026-03-20 14:00")
+    assert on_repurchase(MATCHING, newer, [relative(MATCHING, "2026-03-01 14:00", OPENED)]) == MERGED
 
 
 @pytest.mark.parametrize("verdict", [MERGED, EXPIRED_BEFORE])
 def test_a_step_that_kept_nothing_waiting_does_not_hold_back_the_next(verdict: Verdict) -> None:
-    newer, now = bought("2026-03-20 14:00"), at("2026-04-19 10:00")
-    assert on_firing(MATCHING, newer, HOURS, [relative(MATCHING, "2026-03-01 14:00", verdict)], now) is None
+    newer = bought("2026-03-20 14:00")
+    assert on_repurchase(MATCHING, newer, [relative(MATCHING, "2026-03-01 14:00", verdict)]) is None
 
 
 def test_a_step_served_before_the_newer_purchase_does_not_hold_it_back() -> None:
-    newer, now = bought("2026-04-05 14:00"), at("2026-05-05 10:00")
-    assert on_firing(MATCHING, newer, HOURS, [relative(MATCHING, "2026-03-01 14:00", OPENED)], now) is None
+    newer = bought("2026-04-05 14:00")
+    assert on_repurchase(MATCHING, newer, [relative(MATCHING, "2026-03-01 14:00", OPENED)]) is None
 
 
 def test_a_late_older_anchor_never_restarts_a_newer_one() -> None:
     newer = bought("2026-03-03 11:00")
-    assert on_firing(FIT, newer, HOURS, [relative(FIT, "2026-03-01 14:00")], at("2026-03-06 10:00")) is None
+    assert on_repurchase(FIT, newer, [relative(FIT, "2026-03-01 14:00")]) is None
 
 
-def test_a_step_whose_validity_ended_during_an_outage_is_too_late() -> None:
-    verdict = on_firing(FIT, bought("2026-03-01 14:00"), HOURS, [], at("2026-03-07 10:00"))
-    assert verdict == Verdict(StepOutcome.EXPIRED, StepReason.TOO_LATE)
+def test_what_was_served_by_another_task_of_the_day_was_kept_all_the_same() -> None:
+    """The member heard from us when the earlier step fell due; the newer one has nothing to add."""
+    newer, served = bought("2026-03-20 14:00"), Verdict(StepOutcome.MERGED, StepReason.SAME_DAY)
+    assert on_repurchase(MATCHING, newer, [relative(MATCHING, "2026-03-01 14:00", served)]) == MERGED
 
 
 ZONES = [

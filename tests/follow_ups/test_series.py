@@ -248,6 +248,10 @@ def test_a_day_down_opens_late_what_is_still_worth_it(world: World) -> None:
     world.sleep_until("2026-03-05 09:00")
     world.run_lanes()
     day = days("2026-03-01", 0)
+    assert world.steps("c1") == {(day, 1): "expired too_late"}, (
+        "the store is closed: nobody is there to be asked"
+    )
+    world.live_until("2026-03-05 10:00")
     assert world.steps("c1") == {(day, 1): "expired too_late", (day, 2): "opened late"}
     world.assert_timers_are_their_owners()
 

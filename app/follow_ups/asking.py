@@ -1,0 +1,113 @@
+"""Who does a step, whether the member is left in peace, what becomes one with it (7 to 10 of `deciding`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.db import table_of
+from app.follow_ups.assigning import MemberFacts, People, Person, read_people
+from app.follow_ups.deciding import Wait, importance, on_same_day, within_cap
+from app.follow_ups.falling_due import Fallen
+from app.follow_ups.models import FollowUpTask
+from app.follow_ups.rules import Verdict
+from app.follow_ups.states import Channel, StepOutcome, StepReason
+from app.ids import new_ids
+from app.orders.value import Tiers
+from app.worklist.attention import Budget, Touch
+from app.worklist.touches import recent_touches
+
+MERGED = Verdict(StepOutcome.MERGED, StepReason.SAME_DAY)
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """A step that becomes a task of `assignee`, with the ids it will have."""
+
+    fallen: Fallen
+    member: MemberFacts
+    assignee: Person
+    channel: Channel
+    rank: int
+    task_id: int
+    item_id: int
+
+
+@dataclass(slots=True)
+class Answers:
+    """What became of the steps somebody could be asked about, by enrollment.
+
+    `held` are not opened; of these `merged` are served by another work item. Work items of `replaced` are open and
+    close, because something more important takes their place.
+    """
+
+    openings: list[Opening] = field(default_factory=list)
+    held: dict[int, Verdict | Wait] = field(default_factory=dict)
+    merged: dict[int, int] = field(default_factory=dict)
+    replaced: list[int] = field(default_factory=list)
+
+    def task_ids(self, session: Session) -> dict[int, int]:
+        """The tasks that serve the opened and the merged, by enrollment; a query only where an older task serves."""
+        by_item = {opening.item_id: opening.task_id for opening in self.openings}
+        older = sorted(set(self.merged.values()) - by_item.keys())
+        if older:
+            table = table_of(FollowUpTask)
+            query = select(table.c.work_item_id, table.c.id).where(table.c.work_item_id.in_(older))
+            by_item |= dict(session.execute(query).all())
+        serving = {opening.fallen.id: opening.task_id for opening in self.openings}
+        return serving | {enrollment_id: by_item[item_id] for enrollment_id, item_id in self.merged.items()}
+
+
+def ask(session: Session, fallen: Sequence[Fallen], budget: Budget, tiers: Tiers, now: datetime) -> Answers:
+    """Decide 7 to 10 of `deciding` for steps that passed 1 to 6, the most important first; nothing is written."""
+    answers = Answers()
+    if not fallen:
+        return answers
+    people = read_people(session, [(item.member_id, item.case) for item in fallen], now)
+    touches = recent_touches(session, people.members.keys(), budget, now)
+    ids = iter(new_ids(session, 2 * len(fallen)))
+    for item in sorted(fallen, key=_most_important_first):
+        mine = touches[item.member_id]
+        found = people.ask(item.case, item.member_id, now)
+        if not isinstance(found, Person):
+            answers.held[item.id] = found
+            continue
+        held = within_cap(item.case, mine, budget, now)
+        if held is not None:
+            answers.held[item.id] = held
+            continue
+        together = on_same_day(item.case, mine, now)
+        if together.into is not None:
+            answers.held[item.id], answers.merged[item.id] = MERGED, together.into.work_item_id
+            continue
+        for other in together.others:
+            answers.replaced.append(other.work_item_id)
+            mine.remove(other)
+        opening = _opening(item, people, found, tiers, ids)
+        answers.openings.append(opening)
+        mine.append(Touch(opening.item_id, item.step.is_service, item.step.priority, now, is_open=True))
+    return answers
+
+
+def _most_important_first(item: Fallen) -> tuple[bool, int, datetime, int]:
+    """So that of what falls due together nothing is opened only to give way, and the cap goes to what is worth it."""
+    is_service, priority = importance(item.step)
+    return not is_service, -priority, item.case.due, item.id
+
+
+def _opening(item: Fallen, people: People, assignee: Person, tiers: Tiers, ids: Iterator[int]) -> Opening:
+    member = people.members[item.member_id]
+    channel = item.step.channel
+    if channel in (Channel.CHAT, Channel.INVITE):
+        channel = Channel.CHAT if people.can_chat(member.id, assignee.id) else Channel.INVITE
+    rank = rank_of(item.step.is_service, tiers.of(member.net_fen), item.step.priority)
+    return Opening(item, member, assignee, channel, rank, next(ids), next(ids))
+
+
+def rank_of(is_service: bool, tier: int, priority: int) -> int:
+    """The order of a worklist, highest first: promises, then the member's value (0 to 3), then priority (to 100)."""
+    return is_service * 1_000_000 + tier * 100_000 + priority * 100

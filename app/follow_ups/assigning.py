@@ -1,0 +1,218 @@
+"""Who is asked to do a step: of those who may see the member somebody on duty, in the order the step says."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.associates.models import Associate, Role
+from app.associates.roster import Roster
+from app.db import table_of
+from app.follow_ups.deciding import Case, Wait
+from app.follow_ups.rules import Verdict
+from app.follow_ups.states import StepOutcome, StepReason, WaitingFor, Who
+from app.members.models import ContactBinding, ExternalContact, Member
+from app.members.queries import is_live
+from app.orders.models import MemberPurchases
+
+A_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """An associate who works here."""
+
+    id: int
+    name: str
+    store_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Entitled:
+    """Who may be asked about one member, by id; nobody who has left is among them.
+
+    `contacts` are colleagues in the member's store who can chat with them, `staff` everybody in that store; both in
+    the order in which they are preferred.
+    """
+
+    owner: int | None
+    manager: int | None
+    contacts: Sequence[int] = ()
+    staff: Sequence[int] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Duty:
+    """Who works now, or will, while a step is valid."""
+
+    roster: Roster
+    case: Case
+    now: datetime
+
+    def first_of(self, people: Iterable[int | None]) -> int | None:
+        """The first who is on duty now."""
+        hours = self.case.hours
+        return next(
+            (who for who in people if who is not None and self.roster.is_on_duty(who, hours, self.now)), None
+        )
+
+    def next_of(self, people: Iterable[int | None]) -> datetime | None:
+        """When the first of them comes on duty, within the step's validity."""
+        case = self.case
+        begins = (
+            self.roster.next_duty(who, case.hours, self.now, case.until) for who in people if who is not None
+        )
+        return min((at for at in begins if at is not None), default=None)
+
+
+def whom_to_ask(case: Case, entitled: Entitled, duty: Duty) -> int | Wait | Verdict:
+    """The associate to ask, or why nobody is asked now. Pure.
+
+    An owner who is off duty is stood in for by a colleague whom the member knows from WeCom; where there is none the
+    member is better off waiting for the owner than hearing from somebody else. The manager comes last.
+    """
+    owner, manager = (entitled.owner,), (entitled.manager,)
+    found: int | datetime | None
+    match case.step.who:
+        case Who.OWNER:
+            found = duty.first_of((*owner, *entitled.contacts)) or duty.next_of(owner)
+            found = found or duty.first_of(manager) or duty.next_of(manager)
+        case Who.MANAGER:
+            found = duty.first_of(manager) or duty.next_of(manager)
+        case Who.ON_SHIFT:
+            anybody = (*entitled.contacts, *owner, *entitled.staff)
+            found = duty.first_of(anybody) or duty.next_of(anybody)
+    if isinstance(found, int):
+        return found
+    if found is not None:
+        return Wait(found, WaitingFor.OFF_DUTY)
+    there_are = any((entitled.owner, entitled.manager, entitled.contacts, entitled.staff))
+    return Verdict(StepOutcome.SKIPPED, StepReason.OFF_DUTY if there_are else StepReason.NOBODY_TO_ASK)
+
+
+@dataclass(frozen=True, slots=True)
+class MemberFacts:
+    """What asking somebody about a member takes."""
+
+    id: int
+    name: str
+    store_id: int
+    owner_id: int | None
+    net_fen: int
+
+
+@dataclass(slots=True)
+class People:
+    """Members, who looks after them, who can chat with whom, and who is on duty."""
+
+    members: dict[int, MemberFacts]
+    people: dict[int, Person]
+    roster: Roster
+    managers: dict[int, int] = field(default_factory=dict)
+    staff: dict[int, list[int]] = field(default_factory=dict)
+    bound: Mapping[int, set[int]] = field(default_factory=dict)
+
+    def entitled(self, member_id: int) -> Entitled:
+        """Who may be asked about this member."""
+        member = self.members[member_id]
+        bound = self.bound.get(member_id, ())
+        contacts = sorted(
+            who for who in bound if who in self.people and self.people[who].store_id == member.store_id
+        )
+        return Entitled(
+            owner=member.owner_id if member.owner_id in self.people else None,
+            manager=self.managers.get(member.store_id),
+            contacts=contacts,
+            staff=_from(self.staff.get(member.store_id, ()), member_id),
+        )
+
+    def ask(self, case: Case, member_id: int, now: datetime) -> Person | Wait | Verdict:
+        """The person to ask about this member, or why nobody is asked now."""
+        found = whom_to_ask(case, self.entitled(member_id), Duty(self.roster, case, now))
+        return self.people[found] if isinstance(found, int) else found
+
+    def can_chat(self, member_id: int, associate_id: int) -> bool:
+        """True where the two are WeCom contacts."""
+        return associate_id in self.bound.get(member_id, ())
+
+
+def read_people(session: Session, cases: Sequence[tuple[int, Case]], now: datetime) -> People:
+    """Everything about the members (given with their cases) that decides who is asked; a handful of queries."""
+    members = _members(session, {member_id for member_id, _ in cases})
+    bound = _live_bindings(session, members)
+    stores = {member.store_id for member in members.values()}
+    in_stores = _in_stores(session, stores, any(case.step.who is Who.ON_SHIFT for _, case in cases))
+    known = {row.id: Person(row.id, row.name, row.store_id) for row in in_stores}
+    wanted = {member.owner_id for member in members.values() if member.owner_id is not None}
+    known |= _active(session, wanted.union(*bound.values()) - known.keys())
+    days = {case.hours.local_date(at) for _, case in cases for at in (now, case.until)}
+    people = People(members, known, Roster.read(session, known, days), bound=bound)
+    for row in in_stores:
+        people.staff.setdefault(row.store_id, []).append(row.id)
+        if row.role == Role.STORE_MANAGER:
+            people.managers.setdefault(row.store_id, row.id)  # the longest-serving one
+    return people
+
+
+def _members(session: Session, ids: Iterable[int]) -> dict[int, MemberFacts]:
+    members, totals = table_of(Member), table_of(MemberPurchases)
+    query = (
+        select(
+            members.c.id,
+            members.c.name,
+            members.c.store_id,
+            members.c.owner_id,
+            totals.c.amount_fen,
+            totals.c.refunded_fen,
+        )
+        .outerjoin_from(members, totals, totals.c.member_id == members.c.id)
+        .where(members.c.id.in_(sorted(ids)))
+    )
+    return {
+        row[0]: MemberFacts(row[0], row[1], row[2], row[3], (row[4] or 0) - (row[5] or 0))
+        for row in session.connection().execute(query)
+    }
+
+
+def _in_stores(session: Session, store_ids: Iterable[int], whole_staff: bool) -> Sequence[Any]:
+    """The active managers of the stores, or all who work there."""
+    table = table_of(Associate)
+    query = select(table.c.id, table.c.name, table.c.store_id, table.c.role).where(
+        table.c.store_id.in_(sorted(store_ids)), table.c.ended_at.is_(None)
+    )
+    if not whole_staff:
+        query = query.where(table.c.role == Role.STORE_MANAGER)
+    return session.connection().execute(query.order_by(table.c.id)).all()
+
+
+def _active(session: Session, ids: Iterable[int]) -> dict[int, Person]:
+    table = table_of(Associate)
+    query = select(table.c.id, table.c.name, table.c.store_id).where(
+        table.c.id.in_(sorted(ids)), table.c.ended_at.is_(None)
+    )
+    return {row.id: Person(*row) for row in session.connection().execute(query)}
+
+
+def _live_bindings(session: Session, member_ids: Iterable[int]) -> dict[int, set[int]]:
+    query = (
+        select(ExternalContact.member_id, ContactBinding.associate_id)
+        .join(ContactBinding, ContactBinding.external_contact_id == ExternalContact.id)
+        .where(ExternalContact.member_id.in_(sorted(member_ids)), is_live())
+    )
+    bound: dict[int, set[int]] = defaultdict(set)
+    for member_id, associate_id in session.execute(query):
+        if member_id is not None:
+            bound[member_id].add(associate_id)
+    return bound
+
+
+def _from(people: Sequence[int], member_id: int) -> Sequence[int]:
+    """The same people beginning with another for every member, so that work is spread over them."""
+    at = member_id % len(people) if people else 0
+    return (*people[at:], *people[:at])

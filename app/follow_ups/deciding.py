@@ -1,0 +1,148 @@
+"""What becomes of a step that is due: the one order in which everything that may speak against it is asked. Pure.
+
+    1  its validity is over: expired, for the reason it waited for, headquarters' pause, or because nobody was there
+    2  the member wants none: skipped
+    3  what other purchases of the member do to it: cancelled or merged
+    4  its own condition does not hold: skipped
+    5  the member is in a hold-out: withheld
+    6  quiet hours, or the store is closed: it waits
+    7  nobody who may be asked is on duty: it waits, or is skipped (`assigning`)
+    8  marketing, and the member was written to often enough: it waits, or is skipped
+    9  another task of the member opened today: the two become one
+   10  it opens
+
+Firing fetches the facts, asks in two goes (1 to 6 need few, 7 to 9 more) and writes what was decided.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from app.follow_ups.rules import Anchor, Relative, Step, Verdict, on_repurchase
+from app.follow_ups.states import Arm, Channel, StepOutcome, StepReason, WaitingFor
+from app.stores.rules import StoreHours
+from app.worklist.attention import Budget, Pauses, Touch
+
+# Later than this after it was to be opened, a step is opened with the reason "late".
+LATE_AFTER = timedelta(minutes=30)
+# Channels on which a person is asked to do something.
+BY_HAND = frozenset({Channel.CHAT, Channel.INVITE, Channel.PHONE, Channel.IN_STORE})
+HOLD_OUT = {
+    Arm.PLAN_HOLD_OUT: StepReason.PLAN_HOLD_OUT,
+    Arm.GLOBAL_HOLD_OUT: StepReason.GLOBAL_HOLD_OUT,
+}
+RAN_OUT = {
+    WaitingFor.QUIET_HOURS: StepReason.QUIET_HOURS,
+    WaitingFor.MEMBER_CAP: StepReason.MEMBER_CAP,
+    WaitingFor.OFF_DUTY: StepReason.OFF_DUTY,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """The step is asked about again at `until`, which is later than now and within its validity or its end."""
+
+    until: datetime
+    reason: WaitingFor
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A due step and what is known of it.
+
+    `due` is its nominal instant, `asked_at` that of its timer, which is later where it had to wait; `until` is when its
+    validity ends. `meets`: its condition holds.
+    """
+
+    step: Step
+    anchor: Anchor
+    hours: StoreHours
+    due: datetime
+    asked_at: datetime
+    until: datetime
+    waited_for: WaitingFor | None
+    arm: Arm
+    has_opted_out: bool
+    meets: bool
+
+
+def before_asking(
+    case: Case, relatives: Sequence[Relative], budget: Budget, pauses: Pauses, now: datetime
+) -> Verdict | Wait | None:
+    """What becomes of a step whoever could be asked; None where it is to open as soon as somebody can be."""
+    if now >= case.until:
+        return Verdict(StepOutcome.EXPIRED, _why_over(case, pauses))
+    if case.has_opted_out:
+        return Verdict(StepOutcome.SKIPPED, StepReason.OPTED_OUT)
+    held = on_repurchase(case.step, case.anchor, relatives)
+    if held is not None:
+        return held
+    if not case.meets:
+        return Verdict(StepOutcome.SKIPPED, StepReason.CONDITION)
+    if case.arm is not Arm.TREATED:
+        return Verdict(StepOutcome.WITHHELD, HOLD_OUT[case.arm])
+    if case.step.channel not in BY_HAND:
+        return Verdict(StepOutcome.SKIPPED, StepReason.NO_CHANNEL)
+    opens = budget.askable_from(case.hours, now, case.until)
+    return Wait(opens, WaitingFor.QUIET_HOURS) if opens > now else None
+
+
+def _why_over(case: Case, pauses: Pauses) -> StepReason:
+    if pauses.cover(case.until):
+        return StepReason.PAUSED
+    return RAN_OUT[case.waited_for] if case.waited_for else StepReason.TOO_LATE
+
+
+def within_cap(case: Case, touches: Iterable[Touch], budget: Budget, now: datetime) -> Verdict | Wait | None:
+    """Whether marketing waits or is left out, because the member was written to often enough; None where it may go on.
+
+    `touches` are the member's tasks, over all plans and assignments. A service step is a promise: never held back, and
+    counted for nothing.
+    """
+    if case.step.is_service:
+        return None
+    marketing = (touch.opened_at for touch in touches if not touch.is_service)
+    allowed = budget.may_touch_from(marketing, now)
+    if allowed == now:
+        return None
+    again = case.until if allowed is None else budget.askable_from(case.hours, allowed, case.until)
+    if again >= case.until:
+        return Verdict(StepOutcome.SKIPPED, StepReason.MEMBER_CAP)
+    return Wait(again, WaitingFor.MEMBER_CAP)
+
+
+@dataclass(frozen=True, slots=True)
+class SameDay:
+    """The member's open tasks of today: the step is served by `into`, or else it is opened instead of the others."""
+
+    into: Touch | None
+    others: tuple[Touch, ...]
+
+
+def on_same_day(case: Case, touches: Iterable[Touch], now: datetime) -> SameDay:
+    """What falls on one local day for one member becomes one task: the most important one, of equals the first."""
+    today = case.hours.local_date(now)
+    others = tuple(
+        touch for touch in touches if touch.is_open and case.hours.local_date(touch.opened_at) == today
+    )
+    best = max(others, key=lambda touch: touch.importance, default=None)
+    if best is not None and best.importance >= importance(case.step):
+        return SameDay(best, ())
+    return SameDay(None, others)
+
+
+def why_opened(case: Case, budget: Budget, now: datetime) -> Verdict:
+    """A step opened long after it was to be says so: that the service was down is no fault of the associate's."""
+    if case.waited_for in (None, WaitingFor.QUIET_HOURS):
+        expected = budget.askable_from(case.hours, case.due, case.until)
+    else:
+        expected = case.asked_at
+    is_late = now - expected > LATE_AFTER
+    return Verdict(StepOutcome.OPENED, StepReason.LATE if is_late else StepReason.DUE)
+
+
+def importance(step: Step) -> tuple[bool, int]:
+    """What orders the tasks of one member: promises above marketing, then priority."""
+    return step.is_service, step.priority

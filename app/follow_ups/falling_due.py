@@ -1,0 +1,159 @@
+"""What has fallen due: timers with their enrollments, and everything known of them before anybody is asked."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.db import table_of
+from app.follow_ups.conditions import Conditions
+from app.follow_ups.deciding import Case
+from app.follow_ups.models import Enrollment, StepRecord
+from app.follow_ups.plans.versions import Version, versions
+from app.follow_ups.records import anchor_of
+from app.follow_ups.rules import Relative, Step, Verdict, due_at, valid_until
+from app.follow_ups.states import Arm, EnrollmentState, StepOutcome, StepReason, WaitingFor
+from app.members.models import MemberCare
+from app.stores.queries import StoreFacts, stores_by_id
+from app.timers import Lane, Timer, TimerKey
+
+
+class DueTimer(NamedTuple):
+    """A timer that went off, taken with the `member_care` row of its member."""
+
+    key: TimerKey
+    has_opted_out: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Fallen:
+    """A step that has fallen due; `row` is its enrollment."""
+
+    row: Any
+    version: Version
+    store: StoreFacts
+    case: Case
+
+    @property
+    def id(self) -> int:
+        """The enrollment's."""
+        return int(self.row.id)
+
+    @property
+    def member_id(self) -> int:
+        """Whom it is about."""
+        return int(self.row.member_id)
+
+    @property
+    def step(self) -> Step:
+        """The step."""
+        return self.case.step
+
+
+def take_due(session: Session, lane: Lane, size: int, now: datetime) -> list[DueTimer]:
+    """The first due timers of a lane whose members nobody else is busy with; these stay locked."""
+    query = (
+        select(Timer.lane, Timer.due_at, Timer.subject_id, MemberCare.opted_out_at)
+        .join(MemberCare, MemberCare.member_id == Timer.member_id)
+        .where(Timer.lane == str(lane), Timer.due_at <= now)
+        .order_by(Timer.due_at, Timer.subject_id)
+        .limit(size)
+        .with_for_update(skip_locked=True)
+    )
+    return [DueTimer(TimerKey(*row[:3]), row[3] is not None) for row in session.execute(query)]
+
+
+def read_fallen(session: Session, due: Sequence[DueTimer], now: datetime) -> tuple[list[Fallen], Conditions]:
+    """The enrollments that still wait for exactly this timer, oldest due and anchor first; and what their rules say."""
+    table = table_of(Enrollment)
+    wanted = {timer.key.subject_id: timer for timer in due}
+    rows = [
+        row
+        for row in session.connection().execute(select(table).where(table.c.id.in_(sorted(wanted))))
+        if row.state == EnrollmentState.ACTIVE
+        and (row.next_lane, row.next_due_at) == (wanted[row.id].key.lane, wanted[row.id].key.due_at)
+    ]
+    rows.sort(key=lambda row: (row.next_due_at, row.anchor_on, row.id))
+    known = versions(session, {row.plan_version_id for row in rows})
+    stores = stores_by_id(session, {row.store_id for row in rows})
+    steps = [known[row.plan_version_id].step(row.next_step_no) for row in rows]
+    conditions = Conditions(
+        session, [(row.member_id, step) for row, step in zip(rows, steps, strict=True)], now
+    )
+    fallen = []
+    for row, step in zip(rows, steps, strict=True):
+        store, timer = stores[row.store_id], wanted[row.id]
+        case = _case(row, step, store, timer, conditions.hold(row.member_id, step.condition))
+        fallen.append(Fallen(row, known[row.plan_version_id], store, case))
+    return fallen, conditions
+
+
+def _case(row: Any, step: Step, store: StoreFacts, timer: DueTimer, meets: bool) -> Case:
+    anchor, hours = anchor_of(row), store.hours
+    return Case(
+        step=step,
+        anchor=anchor,
+        hours=hours,
+        due=due_at(step, anchor, hours),
+        asked_at=timer.key.due_at,
+        until=valid_until(step, anchor, hours),
+        waited_for=WaitingFor(row.waiting_for) if row.waiting_for else None,
+        arm=Arm(row.arm),
+        has_opted_out=timer.has_opted_out,
+        meets=meets,
+    )
+
+
+class Family:
+    """All live series of the members at hand, so that a step can see what other purchases ask of the same member."""
+
+    def __init__(self, session: Session, fallen: Sequence[Fallen]) -> None:
+        table = table_of(Enrollment)
+        members = sorted({item.member_id for item in fallen})
+        query = select(table).where(
+            table.c.member_id.in_(members), table.c.state != EnrollmentState.CANCELLED
+        )
+        self._series: dict[tuple[int, int], list[Any]] = defaultdict(list)
+        for row in session.connection().execute(query):
+            self._series[row.member_id, row.plan_id].append(row)
+        rows = [row for series in self._series.values() if len(series) > 1 for row in series]
+        self._versions = versions(session, {row.plan_version_id for row in rows})
+        self._stores: Mapping[int, StoreFacts] = {item.store.id: item.store for item in fallen}
+        elsewhere = {row.store_id for row in rows} - self._stores.keys()
+        if elsewhere:
+            self._stores = {**self._stores, **stores_by_id(session, elsewhere)}
+        self._verdicts = _verdicts(session, [row.id for row in rows])
+
+    def relatives(self, item: Fallen) -> list[Relative]:
+        """The same kind of step of the member's other series."""
+        found = []
+        for row in self._series[item.member_id, item.row.plan_id]:
+            if row.id == item.id:
+                continue
+            anchor = anchor_of(row)
+            for step in self._versions[row.plan_version_id].steps:
+                if step.kind == item.step.kind:
+                    due = due_at(step, anchor, self._stores[row.store_id].hours)
+                    found.append(Relative(anchor, due, self._verdicts.get((row.id, step.step_no))))
+        return found
+
+    def remember(self, item: Fallen, verdict: Verdict) -> None:
+        """Let later steps of this batch see what was just decided."""
+        self._verdicts[item.id, item.step.step_no] = verdict
+
+
+def _verdicts(session: Session, enrollment_ids: Sequence[int]) -> dict[tuple[int, int], Verdict]:
+    if not enrollment_ids:
+        return {}
+    table = table_of(StepRecord)
+    query = select(table).where(table.c.enrollment_id.in_(sorted(enrollment_ids)))
+    return {
+        (row.enrollment_id, row.step_no): Verdict(StepOutcome(row.outcome), StepReason(row.reason))
+        for row in session.connection().execute(query)
+    }
