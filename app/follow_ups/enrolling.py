@@ -1,27 +1,36 @@
-"""Putting members into plans when they buy. Callers hold the members' `member_care` rows."""
+"""Putting members into plans when they buy. Callers hold the members' `member_care` rows.
+
+A local day of purchases is one anchor event, `purchase:DAY`. A plan's rule is asked with every purchase, over all of
+that day's purchases and the member as they are then: a second one of the day that makes it hold brings them in.
+"""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 
-from app.db import insert_rows, table_of, upsert_rows
-from app.follow_ups.models import Enrollment, StepRecord
+from app.db import table_of, upsert_rows
+from app.follow_ups.entering import Entry, enter, whose_rule_holds
+from app.follow_ups.fact_sources import DAY_TERMS, facts_of_days
+from app.follow_ups.facts import criterion_of
+from app.follow_ups.models import Enrollment
 from app.follow_ups.plans.documents import TriggerKind
-from app.follow_ups.plans.versions import Version, get_version, open_plans
-from app.follow_ups.records import Waiting, next_waiting, step_record
-from app.follow_ups.rules import Anchor, due_at
-from app.follow_ups.states import Arm, EnrollmentState
-from app.follow_ups.stopping import close_restarted_tasks
-from app.ids import new_ids
+from app.follow_ups.plans.versions import OpenPlan, Version, get_version, open_plans
+from app.follow_ups.records import next_waiting
+from app.follow_ups.rules import Anchor
+from app.follow_ups.states import EnrollmentState, StepReason
+from app.follow_ups.stopping import OF_PURCHASES, stop_for
+from app.orders.models import Order
 from app.stores.queries import StoreFacts
 from app.timers import Lane, TimerKey, clear_timers, set_timers
+from app.worklist.attention import Budget, read_budget
+
+Day = tuple[int, date]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,104 +41,124 @@ class AnchorPurchase:
     store: StoreFacts
     anchor: Anchor
 
+    @property
+    def day(self) -> Day:
+        """The day of purchases it belongs to."""
+        return self.member_id, self.anchor.on
+
 
 def enroll(session: Session, purchases: Sequence[AnchorPurchase], now: datetime) -> None:
-    """Enroll each member once per local day of purchase; steps that can never open are recorded with their reason.
+    """Enroll each member once per plan and local day of purchase, and end what a purchase ends.
 
     A purchase of a day that is enrolled already changes nothing, but for an earlier one of the same day: minutes
     then count from it, as they would had the two arrived in order.
     """
-    days = _first_of_day(purchases)
-    known = _live_enrollments(session, days)
+    if not purchases:
+        return
+    last = {one.member_id: one.anchor.at for one in sorted(purchases, key=lambda one: one.anchor.at)}
+    stop_for(session, last, StepReason.BOUGHT, now)
+    days, budget = _first_of_day(purchases), read_budget(session)
+    series = _series_of(session, days)
     for plan in open_plans(session, {TriggerKind.PURCHASE}):
-        entering: dict[Version, list[AnchorPurchase]] = defaultdict(list)
-        for key, day in days.items():
-            version = plan.version_for(day.store.id)
-            if version is not None and (plan.plan_id, *key) not in known:
-                entering[version].append(day)
-        for version, fresh in entering.items():
-            _add(session, version, fresh, known, now)
-            close_restarted_tasks(session, version, [(day.member_id, day.anchor) for day in fresh], now)
-        _count_from_earlier(session, plan.plan_id, days, known, now)
+        _enroll_in(session, plan, days, series.get(plan.plan_id, {}), budget, now)
 
 
-def _first_of_day(purchases: Sequence[AnchorPurchase]) -> dict[tuple[int, date], AnchorPurchase]:
-    days: dict[tuple[int, date], AnchorPurchase] = {}
+def _enroll_in(
+    session: Session,
+    plan: OpenPlan,
+    days: Mapping[Day, AnchorPurchase],
+    known: Mapping[Day, Sequence[Any]],
+    budget: Budget,
+    now: datetime,
+) -> None:
+    fresh: dict[Version, list[AnchorPurchase]] = {}
+    for day, purchase in days.items():
+        version = plan.version_for(purchase.store.id)
+        if version is not None and not any(map(_counts, known.get(day, ()))):
+            fresh.setdefault(version, []).append(purchase)
+    for version, its in fresh.items():
+        entries = [_entry(purchase, len(known.get(purchase.day, ()))) for purchase in its]
+        if version.trigger.condition:
+            entries = _whose_rule_holds(session, version, entries, now)
+        enter(session, version, entries, budget, now)
+    live = {day: row for day, rows in known.items() for row in rows if row.state != EnrollmentState.CANCELLED}
+    _count_from_earlier(session, live, days, now)
+
+
+def _first_of_day(purchases: Sequence[AnchorPurchase]) -> dict[Day, AnchorPurchase]:
+    days: dict[Day, AnchorPurchase] = {}
     for purchase in purchases:
-        key = (purchase.member_id, purchase.anchor.on)
+        key = purchase.day
         if key not in days or purchase.anchor.at < days[key].anchor.at:
             days[key] = purchase
     return dict(sorted(days.items()))
 
 
-def _live_enrollments(
-    session: Session, days: Mapping[tuple[int, date], AnchorPurchase]
-) -> dict[tuple[int, int, date], Any]:
-    """The newest enrollment of each of these days that was not cancelled, by (plan, member, day)."""
+def _counts(row: Any) -> bool:
+    """A day that was brought back is a new one when the member buys again; one that ended otherwise stays ended."""
+    return bool(row.state != EnrollmentState.CANCELLED or row.ended_reason != StepReason.REFUNDED)
+
+
+def _series_of(session: Session, days: Mapping[Day, AnchorPurchase]) -> dict[int, dict[Day, list[Any]]]:
+    """The series these days of purchases have brought about so far, oldest first, by plan."""
     table = table_of(Enrollment)
     query = select(table).where(
         table.c.member_id.in_(sorted({member_id for member_id, _ in days})),
         table.c.anchor_on.in_(sorted({on for _, on in days})),
-        table.c.state != EnrollmentState.CANCELLED,
+        table.c.anchor_event.startswith(OF_PURCHASES, autoescape=True),
+    )
+    found: dict[int, dict[Day, list[Any]]] = {}
+    for row in session.execute(query.order_by(table.c.id)):
+        found.setdefault(row.plan_id, {}).setdefault((row.member_id, row.anchor_on), []).append(row)
+    return found
+
+
+def _entry(purchase: AnchorPurchase, earlier: int) -> Entry:
+    """`purchase:DAY`; the second series of a day whose first was refunded is `purchase:DAY:2`, and so on."""
+    event = f"{OF_PURCHASES}{purchase.anchor.on.isoformat()}" + (f":{earlier + 1}" if earlier else "")
+    return Entry(purchase.member_id, purchase.store, purchase.anchor, event, {})
+
+
+def _whose_rule_holds(
+    session: Session, version: Version, entries: Sequence[Entry], now: datetime
+) -> list[Entry]:
+    """Minutes count from the day's first purchase, whichever of them made the rule hold."""
+    days = [(entry.member_id, entry.anchor.on) for entry in entries]
+    needs = criterion_of(version.trigger.condition).terms & DAY_TERMS
+    told = facts_of_days(session, days) if needs else {}
+    first = _first_purchases(session, days)
+    nothing = dict.fromkeys(DAY_TERMS)
+    return whose_rule_holds(
+        session,
+        version,
+        [
+            replace(entry, anchor=first.get(day, entry.anchor), told=told.get(day, nothing) if needs else {})
+            for entry, day in zip(entries, days, strict=True)
+        ],
+        now,
+    )
+
+
+def _first_purchases(session: Session, days: Collection[Day]) -> dict[Day, Anchor]:
+    its = or_(*(and_(Order.member_id == member_id, Order.purchased_on == on) for member_id, on in days))
+    query = (
+        select(Order.member_id, Order.purchased_on, Order.purchased_at, Order.time_known)
+        .where(its, Order.goods_fen > 0, Order.enrolls.is_(True), Order.wholly_refunded.is_(False))
+        .order_by(Order.purchased_at.desc(), Order.id.desc())
     )
     return {
-        (row.plan_id, row.member_id, row.anchor_on): row
-        for row in session.execute(query.order_by(table.c.id))
+        (member_id, on): Anchor(at, on, time_known)
+        for member_id, on, at, time_known in session.execute(query)
+        if member_id is not None
     }
 
 
-def _add(
-    session: Session,
-    version: Version,
-    days: Sequence[AnchorPurchase],
-    known: Mapping[tuple[int, int, date], Any],
-    now: datetime,
-) -> None:
-    rows, records, timers = [], [], []
-    events = _anchor_events(session, version.plan_id, days)
-    for enrollment_id, day, event in zip(new_ids(session, len(days)), days, events, strict=True):
-        hours = day.store.hours
-        waits, passed = next_waiting(version.steps, day.anchor, hours, enrolled_at=now, now=now)
-        rows.append(_enrollment_row(enrollment_id, version, day, event, waits, now))
-        records += [
-            step_record(enrollment_id, step, verdict, due_at(step, day.anchor, hours), now)
-            for step, verdict in passed
-        ]
-        if waits.lane and waits.due_at:
-            timers.append((TimerKey(waits.lane, waits.due_at, enrollment_id), day.member_id))
-    insert_rows(session, Enrollment, rows)
-    insert_rows(session, StepRecord, records)
-    set_timers(session, timers)
-
-
-def _anchor_events(session: Session, plan_id: int, days: Sequence[AnchorPurchase]) -> list[str]:
-    """`purchase:DAY`; the second series of a day whose first was refunded is `purchase:DAY:2`, and so on."""
-    table = table_of(Enrollment)
-    query = select(table.c.member_id, table.c.anchor_on).where(
-        table.c.plan_id == plan_id,
-        table.c.member_id.in_(sorted({day.member_id for day in days})),
-        table.c.anchor_on.in_(sorted({day.anchor.on for day in days})),
-    )
-    taken: dict[tuple[int, date], int] = defaultdict(int)
-    for member_id, on in session.execute(query) if days else ():
-        taken[member_id, on] += 1
-    counts = [taken[day.member_id, day.anchor.on] for day in days]
-    return [
-        f"purchase:{day.anchor.on.isoformat()}" + (f":{count + 1}" if count else "")
-        for day, count in zip(days, counts, strict=True)
-    ]
-
-
 def _count_from_earlier(
-    session: Session,
-    plan_id: int,
-    days: Mapping[tuple[int, date], AnchorPurchase],
-    known: Mapping[tuple[int, int, date], Any],
-    now: datetime,
+    session: Session, live: Mapping[Day, Any], days: Mapping[Day, AnchorPurchase], now: datetime
 ) -> None:
     changed, old_timers, new_timers = [], [], []
     for key, day in days.items():
-        row = known.get((plan_id, *key))
+        row = live.get(key)
         if row is None or day.anchor.at >= row.anchor_at or row.next_lane != Lane.MINUTES:
             continue
         anchor = replace(day.anchor, time_known=row.time_known)
@@ -143,24 +172,3 @@ def _count_from_earlier(
     clear_timers(session, old_timers)
     upsert_rows(session, Enrollment, changed)
     set_timers(session, new_timers)
-
-
-def _enrollment_row(
-    enrollment_id: int, version: Version, day: AnchorPurchase, event: str, waits: Waiting, now: datetime
-) -> dict[str, Any]:
-    return {
-        "id": enrollment_id,
-        "plan_id": version.plan_id,
-        "plan_version_id": version.id,
-        "member_id": day.member_id,
-        "store_id": day.store.id,
-        "anchor_event": event,
-        "anchor_at": day.anchor.at,
-        "anchor_on": day.anchor.on,
-        "time_known": day.anchor.time_known,
-        "ended_reason": "",
-        "enrolled_at": now,
-        "arm": Arm.TREATED,
-        "waiting_for": "",
-        **waits.columns(),
-    }

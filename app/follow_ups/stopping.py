@@ -77,8 +77,27 @@ def stop_for(session: Session, happened: Mapping[int, datetime], reason: StepRea
         table.c.plan_version_id.in_(sorted(ending)),
         table.c.state != EnrollmentState.CANCELLED,
     )
-    rows = session.execute(query).all()
-    stop_series(session, [row for row in rows if row.anchor_at < happened[row.member_id]], reason, now)
+    stop_begun_before(session, session.execute(query).all(), happened, reason, now)
+
+
+def stop_begun_before(
+    session: Session, rows: Sequence[Any], happened: Mapping[int, datetime], reason: StepReason, now: datetime
+) -> list[Any]:
+    """End those of the series that began before this happened to their member; returns the others.
+
+    What was bought on one day is one anchor: a purchase ends no series of its own day's purchases.
+    """
+    stores = stores_by_id(session)
+
+    def is_before(row: Any) -> bool:
+        at = happened.get(row.member_id)
+        if at is None or reason is not StepReason.BOUGHT or not row.anchor_event.startswith(OF_PURCHASES):
+            return at is not None and row.anchor_at < at
+        on: date = row.anchor_on
+        return on < stores[row.store_id].hours.local_date(at)
+
+    stop_series(session, [row for row in rows if is_before(row)], reason, now)
+    return [row for row in rows if not is_before(row)]
 
 
 def stop_refunded(
