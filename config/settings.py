@@ -37,6 +37,7 @@ class Settings:
     database_url: str = field(repr=False)
     redis_url: str = field(repr=False)
     secret_key: str = field(repr=False)
+    former_secret_keys: str = field(repr=False)
     public_url: str
     wecom_corp_id: str
     wecom_agent_id: int
@@ -51,6 +52,11 @@ class Settings:
     travel_key: str = field(repr=False)
     failpoints: str
     log_level: str
+
+    @property
+    def secret_keys(self) -> list[str]:
+        """The secret that seals now, then those that sealed before it."""
+        return [self.secret_key, *filter(None, self.former_secret_keys.split(","))]
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -79,6 +85,7 @@ def _sandbox_defaults() -> dict[str, str | None]:
         "DATABASE_URL": f"sqlite:///{ROOT / '.local' / 'dianban.sqlite3'}",
         "REDIS_URL": "",
         "SECRET_KEY": SANDBOX_SECRET_KEY,
+        "FORMER_SECRET_KEYS": "",
         "PUBLIC_URL": "http://localhost:8000",
         "WECOM_CORP_ID": "ww0000sandbox0000",
         "WECOM_AGENT_ID": "1000002",
@@ -101,6 +108,7 @@ def _production_defaults() -> dict[str, str | None]:
         "DATABASE_URL": None,
         "REDIS_URL": "",
         "SECRET_KEY": None,
+        "FORMER_SECRET_KEYS": "",
         "PUBLIC_URL": None,
         "WECOM_CORP_ID": None,
         "WECOM_AGENT_ID": None,

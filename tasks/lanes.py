@@ -11,6 +11,7 @@ from app import clock
 from app.db import Database
 from app.follow_ups.firing import fire_due
 from app.follow_ups.rewording import reword_moved
+from app.follow_ups.sweeping import sweep_due
 from app.intake.handlers import Handlers
 from app.intake.inbox import apply_received
 from app.intake.wecom.greetings import WelcomeWords
@@ -18,9 +19,11 @@ from app.intake.wecom.syncing import sync_due
 from app.intake.wecom.welcoming import welcome_due
 from app.intake.wecom_events import wecom_handlers
 from app.lanes import Deadline, Progress
+from app.members.dates import PURPOSE
 from app.messaging.delivery import deliver_due
 from app.messaging.digests import DigestSender, gather_due
 from app.organisation.running import run_syncs
+from app.sealing import Keyring
 from app.timers import Lane, has_due
 from app.wecom.app import open_app
 from app.wecom.port import Credentials, WeComPort
@@ -42,6 +45,7 @@ class Hands:
     digests: DigestSender
     handlers: Handlers
     words: WelcomeWords
+    keys: Keyring
 
 
 def hands_of(settings: Settings) -> Hands:
@@ -60,6 +64,7 @@ def hands_of(settings: Settings) -> Hands:
         DigestSender(settings.wecom_agent_id, f"{settings.public_url}/h5/worklist", open_items),
         wecom_handlers(database),
         WelcomeWords.of(read_welcome()),
+        Keyring(settings.secret_keys, PURPOSE),
     )
 
 
@@ -78,6 +83,8 @@ def work_on(hands: Hands, lane: Lane, deadline: Deadline) -> Progress:
     """The same for who has just seen that something is due."""
     if lane in (Lane.MINUTES, Lane.DAYS):
         return fire_due(hands.database, lane, deadline)
+    if lane is Lane.SWEEP:
+        return sweep_due(hands.database, hands.keys, deadline)
     if lane is Lane.BALANCE:
         return balance_due(hands.database, reword_moved, deadline)
     if lane is Lane.URGE:

@@ -18,6 +18,7 @@ class Bell(NamedTuple):
 TIMETABLE = (
     Bell(Lane.MINUTES, 1.0),
     Bell(Lane.DAYS, 1.0),
+    Bell(Lane.SWEEP, 5.0),
     Bell(Lane.BALANCE, 1.0),
     Bell(Lane.URGE, 5.0),
     Bell(Lane.EXPIRY, 5.0),

@@ -6,7 +6,6 @@ calendar). Callers hold the members' `member_care` rows.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,7 +19,8 @@ from app.db import insert_rows, table_of
 from app.follow_ups.facts import Facts, criterion_of, facts_of
 from app.follow_ups.measuring.holding_out import arm_of
 from app.follow_ups.models import Enrollment, StepRecord
-from app.follow_ups.plans.versions import OpenPlan, Version
+from app.follow_ups.plans.checking import GLOBAL_SALT
+from app.follow_ups.plans.versions import Version
 from app.follow_ups.records import Waiting, next_waiting, step_record
 from app.follow_ups.rules import Anchor, due_at
 from app.follow_ups.states import StepReason
@@ -32,8 +32,6 @@ from app.stores.queries import StoreFacts
 from app.timers import TimerKey, set_timers
 from app.worklist.attention import Budget
 
-# Of everybody who is held out of everything; a plan's own salt is its code, which is never this.
-GLOBAL_SALT = "global"
 LONGEST_EVENT = 48
 
 
@@ -178,13 +176,3 @@ def _last_events(session: Session, members: Iterable[int], kind: MemberEventKind
         .group_by(MemberEvent.member_id)
     )
     return dict(session.execute(query).all())
-
-
-def by_version(entries: Iterable[Entry], plan: OpenPlan) -> dict[Version, list[Entry]]:
-    """The entries by the version that their stores enter; those of stores where none is in force are left out."""
-    grouped: dict[Version, list[Entry]] = defaultdict(list)
-    for entry in entries:
-        version = plan.version_for(entry.store.id)
-        if version is not None:
-            grouped[version].append(entry)
-    return grouped

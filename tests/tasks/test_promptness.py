@@ -12,8 +12,10 @@ from sqlalchemy import select
 from app import clock
 from app.db import Database
 from app.intake.wecom.greetings import WelcomeWords
+from app.members.dates import PURPOSE
 from app.messaging.digests import DigestSender
 from app.messaging.models import OutboundMessage
+from app.sealing import Keyring
 from app.wecom.port import SentMessage
 from app.worklist.models import WorkItem
 from app.worklist.queries import open_items
@@ -48,7 +50,8 @@ def port() -> WritesDown:
 def hands(world: World, port: WritesDown) -> Hands:
     sender = DigestSender(1000002, "http://localhost:8000/h5/worklist", open_items)
     words = WelcomeWords.of(read_welcome())
-    return Hands(world.database, port, sender, {}, words)  # type: ignore[arg-type]  # the one call the lanes make
+    keys = Keyring(["secret"], PURPOSE)
+    return Hands(world.database, port, sender, {}, words, keys)  # type: ignore[arg-type]  # the one call the lanes make
 
 
 def live(hands: Hands, when: str) -> None:

@@ -99,7 +99,9 @@ def _read_stops(raw: Mapping[str, Any]) -> Stops:
 def _read_credit(raw: Mapping[str, Any]) -> Credit:
     _refuse_unknown(raw, frozenset({"days", "touch"}), "credit.")
     with _place("credit"):
-        return Credit(_whole(raw.get("days", 14), 1, LONGEST_CREDIT_DAYS), Touch(raw.get("touch", Touch.LAST)))
+        return Credit(
+            _whole(raw.get("days", 14), 1, LONGEST_CREDIT_DAYS), Touch(raw.get("touch", Touch.LAST))
+        )
 
 
 def _read_step(number: int, raw: Mapping[str, Any]) -> Step:

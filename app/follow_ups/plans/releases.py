@@ -6,7 +6,7 @@ roll-back one of an older version, a withdrawal one of no version at all.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import select
@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from app import clock
 from app.follow_ups.models import PlanRelease, PlanReleaseStore
+from app.follow_ups.plans.sweeps import settle_sweeps
 from app.ids import new_id
 
 
@@ -43,6 +44,7 @@ def release(
     session.flush()
     session.add_all(PlanReleaseStore(release_id=row.id, store_id=store_id) for store_id in store_ids or ())
     session.flush()
+    settle_sweeps(session, plan_id, in_force(session).version_ids(plan_id), row.released_at)
     return row.id
 
 
@@ -57,10 +59,15 @@ class InForce:
         """The version of the plan that a member of this store enters now."""
         return self.in_stores.get((plan_id, store_id), self.everywhere.get(plan_id))
 
-    def version_ids(self) -> set[int]:
-        """All versions that are in force anywhere."""
-        found: Iterable[int | None] = {*self.everywhere.values(), *self.in_stores.values()}
-        return {version_id for version_id in found if version_id is not None}
+    def version_ids(self, of_plan: int | None = None) -> set[int]:
+        """All versions that are in force anywhere, of one plan or of all."""
+        found = [(plan_id, version_id) for plan_id, version_id in self.everywhere.items()]
+        found += [(plan_id, version_id) for (plan_id, _), version_id in self.in_stores.items()]
+        return {
+            version_id
+            for plan_id, version_id in found
+            if version_id is not None and of_plan in (None, plan_id)
+        }
 
 
 def in_force(session: Session) -> InForce:

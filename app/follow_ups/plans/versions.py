@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from app import clock
 from app.follow_ups.models import FollowUpPlan, PlanVersion
+from app.follow_ups.plans.checking import check
 from app.follow_ups.plans.documents import Credit, Document, Stops, Trigger, TriggerKind, canonical
 from app.follow_ups.plans.reading import read_document
 from app.follow_ups.plans.releases import in_force, release
@@ -75,6 +76,7 @@ def add_version(session: Session, raw: Mapping[str, Any], by: int | None = None)
     Raises as `publish` does.
     """
     document, text = read_document(raw), canonical(raw)
+    check(document)
     plan = _plan(session, document.code, document.name)
     digest = hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
     latest = session.scalar(

@@ -1,0 +1,1 @@
+"""Days on which plans of the calendar look for members, and whom they find."""
