@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,6 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.associates.models import Associate, Role
+from app.db import table_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +63,13 @@ def managers_by_store(session: Session, store_ids: Iterable[int]) -> dict[int, i
     return {store_id: person_id for store_id, person_id in session.execute(query) if store_id is not None}
 
 
-def ids_by_userid(session: Session) -> dict[str, int]:
-    """Ids of all active people by their WeCom account."""
-    query = select(Associate.wecom_userid, Associate.id).where(Associate.ended_at.is_(None))
-    return dict(session.execute(query).all())
+def ids_by_userid(session: Session, userids: Collection[str] | None = None) -> dict[str, int]:
+    """Ids of all active people, or of the given ones, by their WeCom account (lower case)."""
+    table = table_of(Associate)
+    query = select(table.c.wecom_userid, table.c.id).where(table.c.ended_at.is_(None))
+    if userids is not None:
+        query = query.where(table.c.wecom_userid.in_(sorted(userids)))
+    return dict(session.connection().execute(query).all())
 
 
 def _actor(person: Associate) -> Actor:

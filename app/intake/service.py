@@ -7,7 +7,7 @@ stands alone; that one is quarantined with its reason, everything else is applie
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -126,7 +126,7 @@ def _sift(
     What was quarantined is judged anew: the cause may be gone, or the report may have been corrected.
     """
     seen, quarantined = _seen(session, source, [_key(item) for item in batch])
-    stores = stores_by_code(session)
+    stores = stores_by_code(session, _storable(item.event.store for item in batch))
     results: dict[int, EventResult] = {}
     fresh = []
     for item in batch:
@@ -184,7 +184,8 @@ def _judge(event: Event, stores: Mapping[str, StoreFacts], now: datetime) -> Eve
 
 
 def _store(session: Session, source: str, fresh: Sequence[_Fresh], enrolls: bool, now: datetime) -> None:
-    stores, people = stores_by_code(session), ids_by_userid(session)
+    stores = stores_by_code(session, _storable(item.event.store for item in fresh))
+    people = ids_by_userid(session, _storable(item.event.seller.lower() for item in fresh))
     ordered = sorted(fresh, key=lambda item: item.event.event_key)
     ids = new_ids(session, len(ordered))
     insert_rows(
@@ -240,6 +241,11 @@ def _members_of(
         for code, event in first.items()
     ]
     return register_members(session, newcomers)
+
+
+def _storable(texts: Iterable[str]) -> set[str]:
+    """Those a database may be asked for: half a character is in none."""
+    return {text for text in texts if not SURROGATES.search(text)}
 
 
 def _key(item: _Fresh) -> str:

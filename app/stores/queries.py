@@ -42,11 +42,13 @@ def _facts(store: Any) -> StoreFacts:
     )
 
 
-def stores_by_code(session: Session) -> dict[str, StoreFacts]:
-    """Every store that has not ended, by its code."""
-    return {
-        store.code: _facts(store) for store in session.scalars(select(Store).where(Store.ended_at.is_(None)))
-    }
+def stores_by_code(session: Session, codes: Collection[str] | None = None) -> dict[str, StoreFacts]:
+    """Every store or the given ones, by code; without those that have ended."""
+    table = table_of(Store)
+    query = select(table).where(table.c.ended_at.is_(None))
+    if codes is not None:
+        query = query.where(table.c.code.in_(sorted(codes)))
+    return {row.code: _facts(row) for row in session.connection().execute(query)}
 
 
 def stores_by_id(session: Session, ids: Collection[int] | None = None) -> dict[int, StoreFacts]:
