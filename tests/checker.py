@@ -9,15 +9,16 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.db import Base, Database, table_of
-from app.follow_ups.models import Enrollment, FollowUpTask, PlanVersion, StepRecord
+from app.follow_ups.models import Enrollment, FollowUpTask, PlanSweep, PlanVersion, StepRecord
 from app.follow_ups.reconciliation import Report, reconcile
-from app.follow_ups.states import EnrollmentState
+from app.follow_ups.states import Arm, EnrollmentState
 from app.inbound.models import WECOM, Inbound, InboundState, ReceivedEvent
 from app.members.models import Sync
 from app.messaging.models import (
@@ -30,10 +31,16 @@ from app.messaging.models import (
 )
 from app.orders.models import MemberPurchases, Order, OrderLine, Refund, RefundLine
 from app.timers import Lane, Timer
-from app.worklist.models import WorkItem, WorkState
+from app.worklist.models import BalanceSchedule, WorkItem, WorkState
 
+# A local day on which clocks are put back.
+A_LONG_DAY = timedelta(hours=26)
 # What is decided on firing, so never before the step is due.
-DECIDED_WHEN_DUE = {"due", "late", "too_late", "new_purchase", "kept_earlier", "nobody_to_ask"}
+DECIDED_WHEN_DUE = {
+    *("due", "late", "too_late", "new_purchase", "kept_earlier", "nobody_to_ask", "off_duty", "condition"),
+    *("same_day", "member_cap", "quiet_hours", "paused", "no_channel", "plan_hold_out", "global_hold_out"),
+}
+HELD_OUT = {"plan_hold_out", "global_hold_out"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +106,7 @@ class Tables:
         )
         self.tasks, self.items = rows(FollowUpTask), rows(WorkItem)
         self.timers = rows(Timer)
+        self.balances, self.sweeps = rows(BalanceSchedule), rows(PlanSweep)
         self.notices, self.schedules = rows(Notice), rows(DigestSchedule)
         self.messages = rows(OutboundMessage)
         self.orders, self.order_lines = rows(Order), rows(OrderLine)
@@ -121,6 +129,8 @@ def _series(tables: Tables) -> Iterator[str]:
         waits = [value is not None for value in (row.next_step_no, row.next_lane, row.next_due_at)]
         if waits != [row.state == EnrollmentState.ACTIVE] * 3:
             yield f"enrollment {row.id} is {row.state} and waits for {row.next_step_no}"
+        if row.waiting_for and row.state != EnrollmentState.ACTIVE:
+            yield f"enrollment {row.id} is {row.state} and yet waiting for {row.waiting_for}"
     yield from (f"records of no enrollment: {enrollment_id}" for enrollment_id in recorded)
     live = [
         (row.plan_id, row.member_id, row.anchor_on)
@@ -131,18 +141,27 @@ def _series(tables: Tables) -> Iterator[str]:
 
 
 def _records(tables: Tables) -> Iterator[str]:
-    """Each with a reason, none before it was due, opened ones with the task that serves them."""
+    """Each with a reason, none before it was due; opened ones with a task of their own, merged ones with another's."""
     served = {task.id: (task.enrollment_id, task.step_no) for task in tables.tasks}
+    whose = {row.id: row.member_id for row in tables.enrollments}
+    opened = {(record.enrollment_id, record.step_no): record for record in tables.records if record.task_id}
     for record in tables.records:
         its = (record.enrollment_id, record.step_no)
         if not record.reason:
             yield f"record {its} has no reason"
         if record.reason in DECIDED_WHEN_DUE and record.recorded_at < record.due_at:
             yield f"record {its} was decided before it was due"
-        if (record.outcome == "opened") != (record.task_id is not None):
+        is_shared = (record.outcome, record.reason) == ("merged", "same_day")
+        if (record.outcome == "opened" or is_shared) != (record.task_id is not None):
             yield f"record {its} is {record.outcome} with task {record.task_id}"
-        if record.task_id is not None and served.get(record.task_id) != its:
+        if record.outcome == "opened" and served.get(record.task_id) != its:
             yield f"record {its} names a task that is not its own"
+        if is_shared:
+            server = served.get(record.task_id, (0, 0))
+            if server == its or whose.get(server[0]) != whose.get(record.enrollment_id):
+                yield f"record {its} is served by a task of somebody else"
+            elif not timedelta(0) <= record.recorded_at - opened[server].recorded_at < A_LONG_DAY:
+                yield f"record {its} is served by a task of another day"
     named = {record.task_id for record in tables.records}
     yield from (f"task {task.id} is in no record" for task in tables.tasks if task.id not in named)
     yield from _doubled("tasks of (enrollment, step)", served.values())
@@ -167,6 +186,19 @@ def _work(tables: Tables) -> Iterator[str]:
             yield f"work item {item.id} was opened before it was due"
         if item.state == WorkState.EXPIRED and item.closed_at < item.valid_until:
             yield f"work item {item.id} expired before its validity ended"
+
+
+def _held_out(tables: Tables) -> Iterator[str]:
+    """Guarantee A.18: who is held out is given no task, and only who is held out has steps withheld."""
+    arms = {row.id: row.arm for row in tables.enrollments}
+    for record in tables.records:
+        is_withheld = record.outcome == "withheld"
+        if is_withheld != (record.reason in HELD_OUT) or (
+            is_withheld and record.reason != arms[record.enrollment_id]
+        ):
+            yield f"record {record.enrollment_id}/{record.step_no}: {record.outcome} {record.reason}"
+        if record.task_id is not None and arms[record.enrollment_id] != Arm.TREATED:
+            yield f"record {record.enrollment_id}/{record.step_no} of a held-out member has a task"
 
 
 def _refunded(tables: Tables) -> Iterator[str]:
@@ -200,6 +232,11 @@ def _timers(tables: Tables) -> Iterator[str]:
         if item.state == WorkState.OPEN
     ]
     owners += [
+        (str(Lane.URGE), item.next_urge_at, item.id, item.member_id)
+        for item in tables.items
+        if item.state == WorkState.OPEN and item.next_urge_at is not None
+    ]
+    owners += [
         (str(Lane.DIGEST), row.next_due_at, row.associate_id, None)
         for row in tables.schedules
         if row.next_due_at is not None
@@ -214,6 +251,8 @@ def _timers(tables: Tables) -> Iterator[str]:
         (Lane.WELCOME, [(row.welcome_due_at, row.inbound_id) for row in tables.received]),
         (Lane.WELCOME, [(row.next_due_at, row.inbound_id) for row in tables.welcomes]),
         (Lane.SYNC, [(row.next_due_at, row.id) for row in tables.syncs]),
+        (Lane.BALANCE, [(row.next_due_at, row.associate_id) for row in tables.balances]),
+        (Lane.SWEEP, [(row.next_due_at, row.id) for row in tables.sweeps]),
     ):
         owners += [(str(lane), due_at, row_id, None) for due_at, row_id in owned if due_at is not None]
     yield from _differs("timers and their owners", timers, owners)
@@ -293,7 +332,7 @@ def _inbox(tables: Tables) -> Iterator[str]:
     yield from _differs("applied events and facts", applied, facts)
 
 
-CHECKS = (_series, _records, _work, _refunded, _timers, _messages, _orders, _totals, _inbox)
+CHECKS = (_series, _records, _held_out, _work, _refunded, _timers, _messages, _orders, _totals, _inbox)
 
 
 def _work_item_ids(rows: Iterable[Any]) -> Iterator[int]:

@@ -28,6 +28,7 @@ class DueTimer(NamedTuple):
     """A timer that went off, taken with the `member_care` row of its member."""
 
     key: TimerKey
+    member_id: int
     has_opted_out: bool
 
 
@@ -59,39 +60,50 @@ class Fallen:
 def take_due(session: Session, lane: Lane, size: int, now: datetime) -> list[DueTimer]:
     """The first due timers of a lane whose members nobody else is busy with; these stay locked."""
     query = (
-        select(Timer.lane, Timer.due_at, Timer.subject_id, MemberCare.opted_out_at)
+        select(Timer.lane, Timer.due_at, Timer.subject_id, MemberCare.member_id, MemberCare.opted_out_at)
         .join(MemberCare, MemberCare.member_id == Timer.member_id)
         .where(Timer.lane == str(lane), Timer.due_at <= now)
         .order_by(Timer.due_at, Timer.subject_id)
         .limit(size)
         .with_for_update(skip_locked=True)
     )
-    return [DueTimer(TimerKey(*row[:3]), row[3] is not None) for row in session.execute(query)]
+    return [DueTimer(TimerKey(*row[:3]), row[3], row[4] is not None) for row in session.execute(query)]
 
 
-def read_fallen(session: Session, due: Sequence[DueTimer], now: datetime) -> tuple[list[Fallen], Conditions]:
-    """The enrollments that still wait for exactly this timer, oldest due and anchor first; and what their rules say."""
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Steps that have fallen due, oldest due and oldest anchor first, with what else is known of their members."""
+
+    fallen: list[Fallen]
+    family: Family
+    conditions: Conditions
+
+
+def read_batch(session: Session, due: Sequence[DueTimer], now: datetime) -> Batch:
+    """The enrollments that still wait for exactly this timer, and all about them that is asked before people are."""
     table = table_of(Enrollment)
+    members = sorted({timer.member_id for timer in due})
+    live = select(table).where(table.c.member_id.in_(members), table.c.state != EnrollmentState.CANCELLED)
+    series = session.connection().execute(live).all()
+    stores = stores_by_id(session, {row.store_id for row in series})
     wanted = {timer.key.subject_id: timer for timer in due}
-    rows = [
-        row
-        for row in session.connection().execute(select(table).where(table.c.id.in_(sorted(wanted))))
-        if row.state == EnrollmentState.ACTIVE
-        and (row.next_lane, row.next_due_at) == (wanted[row.id].key.lane, wanted[row.id].key.due_at)
-    ]
+    rows = [row for row in series if row.id in wanted and _waits_for(row, wanted[row.id])]
     rows.sort(key=lambda row: (row.next_due_at, row.anchor_on, row.id))
     known = versions(session, {row.plan_version_id for row in rows})
-    stores = stores_by_id(session, {row.store_id for row in rows})
     steps = [known[row.plan_version_id].step(row.next_step_no) for row in rows]
-    conditions = Conditions(
-        session, [(row.member_id, step) for row, step in zip(rows, steps, strict=True)], now
-    )
+    asked = [(row.member_id, step) for row, step in zip(rows, steps, strict=True)]
+    conditions = Conditions(session, asked, now)
     fallen = []
     for row, step in zip(rows, steps, strict=True):
-        store, timer = stores[row.store_id], wanted[row.id]
-        case = _case(row, step, store, timer, conditions.hold(row.member_id, step.condition))
+        store, meets = stores[row.store_id], conditions.hold(row.member_id, step.condition)
+        case = _case(row, step, store, wanted[row.id], meets)
         fallen.append(Fallen(row, known[row.plan_version_id], store, case))
-    return fallen, conditions
+    return Batch(fallen, Family(session, series, stores), conditions)
+
+
+def _waits_for(row: Any, timer: DueTimer) -> bool:
+    is_due = (row.next_lane, row.next_due_at) == (timer.key.lane, timer.key.due_at)
+    return is_due and row.state == EnrollmentState.ACTIVE
 
 
 def _case(row: Any, step: Step, store: StoreFacts, timer: DueTimer, meets: bool) -> Case:
@@ -113,21 +125,14 @@ def _case(row: Any, step: Step, store: StoreFacts, timer: DueTimer, meets: bool)
 class Family:
     """All live series of the members at hand, so that a step can see what other purchases ask of the same member."""
 
-    def __init__(self, session: Session, fallen: Sequence[Fallen]) -> None:
-        table = table_of(Enrollment)
-        members = sorted({item.member_id for item in fallen})
-        query = select(table).where(
-            table.c.member_id.in_(members), table.c.state != EnrollmentState.CANCELLED
-        )
+    def __init__(self, session: Session, series: Sequence[Any], stores: Mapping[int, StoreFacts]) -> None:
+        """`series`: enrollments that were not cancelled; nothing is read where nobody has two of one plan."""
         self._series: dict[tuple[int, int], list[Any]] = defaultdict(list)
-        for row in session.connection().execute(query):
+        for row in series:
             self._series[row.member_id, row.plan_id].append(row)
-        rows = [row for series in self._series.values() if len(series) > 1 for row in series]
+        rows = [row for mine in self._series.values() if len(mine) > 1 for row in mine]
         self._versions = versions(session, {row.plan_version_id for row in rows})
-        self._stores: Mapping[int, StoreFacts] = {item.store.id: item.store for item in fallen}
-        elsewhere = {row.store_id for row in rows} - self._stores.keys()
-        if elsewhere:
-            self._stores = {**self._stores, **stores_by_id(session, elsewhere)}
+        self._stores = stores
         self._verdicts = _verdicts(session, [row.id for row in rows])
 
     def relatives(self, item: Fallen) -> list[Relative]:

@@ -21,7 +21,7 @@ from app.db import Database, insert_rows, table_of, upsert_rows
 from app.failpoints import failpoint
 from app.follow_ups.asking import Answers, ask
 from app.follow_ups.deciding import Wait, before_asking, why_opened
-from app.follow_ups.falling_due import DueTimer, Fallen, Family, read_fallen, take_due
+from app.follow_ups.falling_due import Batch, DueTimer, Fallen, read_batch, take_due
 from app.follow_ups.models import Enrollment, StepRecord
 from app.follow_ups.opening import open_tasks
 from app.follow_ups.records import Waiting, next_waiting, step_record
@@ -88,7 +88,7 @@ def fire_or_quarantine(session: Session, lane: Lane, size: int, tiers: Tiers) ->
         with session.begin_nested():
             _fire(session, due, budget, tiers, now)
     except UNFIRABLE as error:
-        ((key, _),) = due
+        key = due[0].key
         aside = Waiting(None, None, None).columns() | {
             "state": EnrollmentState.QUARANTINED,
             "ended_reason": type(error).__name__[:32],
@@ -100,31 +100,28 @@ def fire_or_quarantine(session: Session, lane: Lane, size: int, tiers: Tiers) ->
 
 
 def _fire(session: Session, due: Sequence[DueTimer], budget: Budget, tiers: Tiers, now: datetime) -> None:
-    fallen, conditions = read_fallen(session, due, now)
-    if not fallen:
+    batch = read_batch(session, due, now)
+    if not batch.fallen:
         return
-    held = _hold(session, fallen, budget, now)
-    answers = ask(session, [item for item in fallen if item.id not in held], budget, tiers, now)
-    _write(session, fallen, held | answers.held, answers, budget, now)
+    held = _hold(session, batch, budget, now)
+    answers = ask(session, [item for item in batch.fallen if item.id not in held], budget, tiers, now)
+    _write(session, batch.fallen, held | answers.held, answers, budget, now)
     close_items(session, answers.replaced, WorkState.CANCELLED, StepReason.SAME_DAY, now)
-    open_tasks(session, answers.openings, conditions, now)
+    open_tasks(session, answers.openings, batch.conditions, now)
     failpoint("fire.opened")
 
 
-def _hold(
-    session: Session, fallen: Sequence[Fallen], budget: Budget, now: datetime
-) -> dict[int, Verdict | Wait]:
+def _hold(session: Session, batch: Batch, budget: Budget, now: datetime) -> dict[int, Verdict | Wait]:
     """What becomes of steps whoever could be asked, by enrollment; the others open as soon as somebody can be."""
-    family = Family(session, fallen)
-    over = [item.case.until for item in fallen if item.case.until <= now]
+    over = [item.case.until for item in batch.fallen if item.case.until <= now]
     pauses = read_pauses(session, min(over), now) if over else Pauses()
     held: dict[int, Verdict | Wait] = {}
-    for item in fallen:
-        found = before_asking(item.case, family.relatives(item), budget, pauses, now)
+    for item in batch.fallen:
+        found = before_asking(item.case, batch.family.relatives(item), budget, pauses, now)
         if found is not None:
             held[item.id] = found
         if isinstance(found, Verdict):
-            family.remember(item, found)
+            batch.family.remember(item, found)
     return held
 
 

@@ -6,6 +6,7 @@ import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import date
+from functools import lru_cache
 from typing import Any
 
 from babel.dates import format_skeleton
@@ -119,5 +120,6 @@ def _results(session: Session, openings: Sequence[Opening]) -> Mapping[tuple[int
     }
 
 
+@lru_cache(maxsize=1024)
 def _day(on: date) -> str:
     return format_skeleton("MMMd", on, locale=DATE_LOCALE)
