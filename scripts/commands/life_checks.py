@@ -108,7 +108,7 @@ def _doubled(session: Session) -> Iterator[str]:
     singles = {
         "records of a step": (StepRecord.enrollment_id, StepRecord.step_no),
         "tasks of a step": (FollowUpTask.enrollment_id, FollowUpTask.step_no),
-        "work items' notices": (Notice.work_item_id,),
+        "notices of a work item": (Notice.work_item_id, Notice.associate_id, Notice.kind),
         "messages of a digest": (OutboundMessage.dedupe_key,),
         "purchases of a receipt": (Order.source, Order.ref),
         "refunds of a receipt": (Refund.source, Refund.ref),

@@ -19,8 +19,16 @@ ENDS_WITHIN_S = 60.0
 class Crew:
     """Traveller, product clock and associates on one database and one sandbox."""
 
-    def __init__(self, folder: Path, database_url: str, api_url: str, traveller: Sequence[str]) -> None:
-        """`traveller` is the module, with arguments, that moves time; see life_traveller."""
+    def __init__(
+        self,
+        folder: Path,
+        database_url: str,
+        api_url: str,
+        *,
+        traveller: Sequence[str],
+        associates: Sequence[str],
+    ) -> None:
+        """`traveller` and `associates` are modules with their arguments; see life_traveller and life_associates."""
         self._folder = folder
         self._environment = {
             **os.environ,
@@ -33,13 +41,9 @@ class Crew:
         self._commands: dict[Victim, Sequence[str]] = {
             Victim.TRAVELLER: traveller,
             Victim.CLOCK: ("tasks.clock",),
+            Victim.ASSOCIATES: associates,
         }
         self._processes: dict[Victim, ServerProcess] = {}
-
-    def let_associates_work(self, history: Path, seed: int, share: float) -> None:
-        """From the next start on, associates do this share of their tasks."""
-        arguments = ("scripts.commands.life_associates", str(history), str(seed), str(share))
-        self._commands[Victim.ASSOCIATES] = arguments
 
     def start(self) -> None:
         """Start whoever is not running; the traveller only until it has arrived."""

@@ -25,6 +25,7 @@ from scripts.commands.life_scene import TillRoll, arrivals, set_scene
 from scripts.commands.sandbox_process import sandbox_process
 
 TRAVELLER = "scripts.commands.life_traveller"
+ASSOCIATES = "scripts.commands.life_associates"
 LOOK_S = 0.2
 SHOWN_EVERY_S = 10.0
 PROCESSES = (Victim.TRAVELLER, Victim.CLOCK, Victim.ASSOCIATES)
@@ -55,7 +56,6 @@ class LifePlan:
     days_after: int = 95
     share: float = 0.3
     quantum: timedelta = timedelta(minutes=1)
-    traveller: str = TRAVELLER
 
 
 @dataclass(slots=True)
@@ -115,11 +115,10 @@ class Life:
         plan = self._plan
         seconds = str(plan.quantum / timedelta(seconds=1))
         history = str(self._histories)
-        arguments = (plan.traveller, str(plan.folder / "tills"), history, ends.isoformat(), seconds)
+        arguments = (TRAVELLER, str(plan.folder / "tills"), history, ends.isoformat(), seconds)
         address = self._database.engine.url.render_as_string(hide_password=False)
-        crew = Crew(plan.folder, address, url, arguments)
-        crew.let_associates_work(self._histories, plan.seed, plan.share)
-        return crew
+        work = (ASSOCIATES, history, str(plan.seed), str(plan.share))
+        return Crew(plan.folder, address, url, traveller=arguments, associates=work)
 
     def _run(self, crew: Crew, begins: datetime, last: datetime, tell: Callable[[str], None]) -> None:
         has_server = self._server is not None

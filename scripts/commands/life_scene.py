@@ -51,6 +51,7 @@ def set_scene(
             raise LivedAlready
         control.set_clock(clock.jump_to(session, dawn.astimezone(UTC)))
     load_chain(database, chain)
+    control.let_cards_call_back()
     control.put_people({"userid": person["userid"], "name": person["name"]} for person in facts["associates"])
     control.put_contacts(contacts_of(_members(database, chain, file, facts)))
     return zone
