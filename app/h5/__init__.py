@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from flask import Flask
 
+from app.h5.acts import acts
 from app.h5.api import api
 from app.h5.pages import pages
 
@@ -15,3 +16,4 @@ def register(app: Flask) -> None:
     """Add these routes."""
     app.register_blueprint(pages)
     app.register_blueprint(api)
+    app.register_blueprint(acts)

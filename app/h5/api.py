@@ -91,15 +91,16 @@ def release(ref: str) -> ResponseReturnValue:
     return jsonify(released=True)
 
 
+def age_field() -> fields.Integer:
+    """How many seconds ago something was done, by the device's own clock."""
+    oldest = int(OLDEST_RECORD.total_seconds())
+    return fields.Integer(strict=True, load_default=0, validate=validate.Range(0, oldest))
+
+
 class DoneSchema(KeySchema):
-    """What the page saw or the associate says, `age_s` seconds ago by the device's own clock.
+    """What the page saw or the associate says, `age_s` seconds ago. The outbox may deliver a record more than once."""
 
-    The outbox may deliver a record more than once.
-    """
-
-    age_s = fields.Integer(
-        strict=True, load_default=0, validate=validate.Range(0, int(OLDEST_RECORD.total_seconds()))
-    )
+    age_s = age_field()
     evidence = fields.Enum(Evidence, by_value=True, required=True)
     external_userid = fields.String(allow_none=True, load_default=None, validate=validate.Length(1, 64))
     sent_text = fields.String(allow_none=True, load_default=None, validate=validate.Length(1, LONGEST_TEXT))

@@ -10,7 +10,9 @@ from marshmallow import Schema, fields, validate
 
 from app.associates.models import Role
 from app.errors import NotFound
-from app.h5 import views
+from app.follow_ups.queries import Show
+from app.follow_ups.states import Evidence
+from app.h5 import views, words
 from app.h5.words import IN_SCRIPTS
 from app.http import allow, load_query
 from app.http.parts import current_database, current_public_ids
@@ -75,9 +77,10 @@ def member_by_ref(ref: str) -> ResponseReturnValue:
 
 
 class WorklistSchema(Schema):
-    """`after`: the task at which the page before ended."""
+    """`after`: the task at which the page before ended; `show`: only tasks of this kind."""
 
     after = fields.String(load_default="")
+    show = fields.Enum(Show, by_value=True, load_default=Show.ALL)
 
 
 WORKLIST, PAGE = WorklistSchema(), PageSchema()
@@ -90,14 +93,26 @@ def worklist() -> ResponseReturnValue:
     asked = load_query(WORKLIST)
     after = read_ref("task", asked["after"]) if asked["after"] else None
     with current_database().reading() as session:
-        view = views.see_worklist(session, current_actor(), after)
+        view = views.see_worklist(session, current_actor(), after, asked["show"])
     return _render("h5/worklist.html", view=view)
 
 
+@pages.get("/tasks/<ref>")
+@allow(*AT_WORK)
+def task(ref: str) -> ResponseReturnValue:
+    """One task: why it is there, which words, and what was done with it."""
+    load_query()
+    task_id, language = read_ref("task", ref), words.rule_language()
+    with current_database().reading() as session:
+        view = views.see_task(session, current_actor(), task_id, language)
+    return _render("h5/task_page.html", view=view)
+
+
 class PersonSchema(PageSchema):
-    """`state`: only tasks in this state, all where none is given."""
+    """`state`, `evidence`: only tasks in this state, proven like this; all where none is given."""
 
     state = fields.Enum(WorkState, by_value=True, load_default=None)
+    evidence = fields.Enum(Evidence, by_value=True, load_default=None)
 
 
 PERSON = PersonSchema()
@@ -108,11 +123,12 @@ PERSON = PersonSchema()
 def person(ref: str) -> ResponseReturnValue:
     """What one of the manager's own people had to do today."""
     asked, associate_id = load_query(PERSON), read_ref("associate", ref)
+    only = views.PersonFilter(asked["state"], asked["evidence"])
     with current_database().reading() as session:
-        view = views.see_person(session, current_actor(), associate_id, asked["state"], asked["page"])
+        view = views.see_person(session, current_actor(), associate_id, only, asked["page"])
     if view is None:
         raise NotFound("unknown_id", place=ref)
-    return _render("h5/person.html", view=view, ref=ref, state=asked["state"])
+    return _render("h5/person.html", view=view, ref=ref, only=only)
 
 
 def _render(template: str, **values: Any) -> str:
@@ -130,6 +146,7 @@ def _render(template: str, **values: Any) -> str:
         associate_ref=lambda associate_id: ids.encode("associate", associate_id),
         bridge=settings.wecom_oauth_url if settings.mode == "sandbox" else "",
         settings=settings,
+        task_words=words,
         script_words={name: str(text) for name, text in IN_SCRIPTS.items()},
         **values,
     )

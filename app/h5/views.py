@@ -11,21 +11,32 @@ from sqlalchemy.orm import Session
 from app import clock
 from app.associates.models import Associate, Role
 from app.associates.queries import Actor, active_associates
+from app.criteria.words import Language
+from app.follow_ups.acts.kinds import SkipReason
+from app.follow_ups.acts.skipping import UNDO_LIFE
+from app.follow_ups.acts.waiting import Choices, choices
+from app.follow_ups.explaining import Bought, TaskWhy, bought_while_open, why_of
 from app.follow_ups.forecast import UpcomingStep, upcoming_steps
 from app.follow_ups.history import StepView, count_steps, step_history
 from app.follow_ups.progress import AssociateProgress, progress_by_associate
 from app.follow_ups.queries import (
     PAGE_TASKS,
     PersonDay,
+    Show,
     TaskView,
+    WorklistCounts,
     count_tasks_of_person,
     count_worklist,
     done_tasks,
+    get_task,
+    put_off_tasks,
     tasks_of_member,
     tasks_of_person,
     worklist,
 )
+from app.follow_ups.states import Evidence
 from app.intake.wecom.greetings import GreetingView, count_greetings, open_greetings
+from app.members.models import MemberCare
 from app.members.queries import (
     Bond,
     ContactBond,
@@ -40,6 +51,7 @@ from app.pages.formats import CHAIN_ZONE, day_bounds
 from app.pages.parts import Part, part_of
 from app.sales_scripts.rules import unfilled
 from app.stores.models import Store
+from app.stores.queries import stores_by_id
 from app.worklist.models import WorkState
 
 ORDERS_SHOWN = 5
@@ -67,11 +79,17 @@ class When:
 
 @dataclass(frozen=True, slots=True)
 class TaskCard:
-    """A task with what decides its buttons: `blanks` are variables nobody filled, `helper` who else is to do it."""
+    """A task with what decides its buttons: `blanks` are variables nobody filled, `helper` who else is to do it.
+
+    `waits` is until when it may be put off, `bought` what the member bought since it was opened.
+    """
 
     task: TaskView
     blanks: list[str]
     helper: str | None
+    waits: Choices
+    bought: Bought | None
+    is_later: bool
 
     @property
     def is_open(self) -> bool:
@@ -100,6 +118,7 @@ class MemberView:
     steps: Part
     orders: list[OrderView]
     when: When
+    opted_out_at: datetime | None
 
     @property
     def open_cards(self) -> list[TaskCard]:
@@ -118,8 +137,10 @@ class WorklistView:
 
     open_cards: list[TaskCard]
     part: Part
+    show: Show
+    counts: WorklistCounts
+    later: list[TaskCard]
     done: list[TaskView]
-    done_total: int
     people: list[AssociateProgress]
     when: When
     greetings: list[GreetingView]
@@ -129,18 +150,32 @@ class WorklistView:
 
     @property
     def open_all(self) -> int:
-        """Everything that is still to be done."""
-        return self.part.total + self.greetings_open
+        """Everything that is to be done now."""
+        return self.counts.open + self.greetings_open
 
     @property
     def done_all(self) -> int:
         """Everything done today."""
-        return self.done_total + self.greetings_done
+        return self.counts.done + self.greetings_done
 
     @property
     def total(self) -> int:
-        """Everything of today, done or not."""
-        return self.open_all + self.done_all
+        """Everything of today, done or not, and what was put off."""
+        return self.open_all + self.counts.later + self.done_all
+
+    @property
+    def kinds(self) -> list[tuple[Show, int]]:
+        """What can be looked at alone, with how much of it there is; nothing where it is all of one kind."""
+        some = [(show, number) for show, number in self.counts.kinds.items() if number]
+        return some if len({number for _, number in some}) > 1 else []
+
+
+@dataclass(frozen=True, slots=True)
+class PersonFilter:
+    """Only tasks in this state, and proven like this; any where there is none."""
+
+    state: WorkState | None = None
+    evidence: Evidence | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +186,30 @@ class PersonView:
     tasks: list[TaskView]
     part: Part
     when: When
+
+
+@dataclass(frozen=True, slots=True)
+class TaskPage:
+    """One task, why it is there and what was done with it."""
+
+    card: TaskCard
+    why: TaskWhy | None
+    may_undo: bool
+    when: When
+
+
+def see_task(session: Session, actor: Actor, task_id: int, language: Language) -> TaskPage:
+    """A task the reader may see. Raises `NotFound`."""
+    when = read_when(session, actor.store_id)
+    task = get_task(session, actor, task_id)
+    (card,) = _cards(session, actor, [task], when)
+    is_slip = task.evidence is Evidence.SELF_DECLARED and task.completed_by == actor.associate_id
+    may_undo = (
+        task.closed_at is not None
+        and (is_slip or task.close_reason in list(SkipReason))
+        and when.now - task.closed_at <= UNDO_LIFE
+    )
+    return TaskPage(card, why_of(session, task, language), may_undo, when)
 
 
 def see_chat(session: Session, actor: Actor, external_userid: str) -> MemberView | None:
@@ -179,34 +238,40 @@ def _member_view(
     return MemberView(
         profile=profile,
         spending=read_spending(session, profile.id),
-        cards=_cards(session, actor, tasks),
+        cards=_cards(session, actor, tasks, when),
         upcoming=upcoming_steps(session, profile.id),
         history=history,
         steps=part_of(page, STEPS_SHOWN, len(history), count_steps(session, profile.id)),
         orders=recent_orders(session, profile.id, ORDERS_SHOWN),
         when=when,
+        opted_out_at=session.get_one(MemberCare, profile.id).opted_out_at,
     )
 
 
-def see_worklist(session: Session, actor: Actor, after: int | None = None) -> WorklistView:
+def see_worklist(
+    session: Session, actor: Actor, after: int | None = None, show: Show = Show.ALL
+) -> WorklistView:
     """The reader's worklist, from the start or from where the page before ended. Raises `NotFound`."""
     when = read_when(session, actor.store_id)
-    cards = _cards(session, actor, worklist(session, actor, after=after))
-    counts = count_worklist(session, actor, when.midnight, after)
+    cards = _cards(session, actor, worklist(session, actor, after=after, show=show), when)
+    counts = count_worklist(session, actor, when.midnight, after, show)
     people: list[AssociateProgress] = []
     if actor.role is Role.STORE_MANAGER and actor.store_id is not None:
         people = progress_by_associate(session, actor.store_id, *day_bounds(when.today, when.zone))
     greetings_open, greetings_done = count_greetings(session, actor, when.midnight)
-    greetings = open_greetings(session, actor, PAGE_TASKS) if after is None else []
+    is_start = after is None and show is Show.ALL
+    greetings = open_greetings(session, actor, PAGE_TASKS) if is_start else []
     return WorklistView(
         greetings=greetings,
         gone=_gone(session, actor, greetings),
         greetings_open=greetings_open,
         greetings_done=greetings_done,
         open_cards=cards,
-        part=Part(counts.ahead + 1, counts.ahead + len(cards), counts.open),
+        part=Part(counts.ahead + 1, counts.ahead + len(cards), counts.shown),
+        show=show,
+        counts=counts,
+        later=_cards(session, actor, put_off_tasks(session, actor), when) if is_start else [],
         done=done_tasks(session, actor, when.midnight),
-        done_total=counts.done,
         people=people,
         when=when,
     )
@@ -218,14 +283,15 @@ def _gone(session: Session, actor: Actor, greetings: list[GreetingView]) -> froz
 
 
 def see_person(
-    session: Session, actor: Actor, associate_id: int, state: WorkState | None, page: int
+    session: Session, actor: Actor, associate_id: int, only: PersonFilter, page: int
 ) -> PersonView | None:
     """Today's tasks of a person in the manager's own store; None for people who are not of it and had none there."""
     when = read_when(session, actor.store_id)
     person = session.get(Associate, associate_id)
     if person is None or actor.store_id is None:
         return None
-    of = PersonDay(actor.store_id, associate_id, *day_bounds(when.today, when.zone), state)
+    day = day_bounds(when.today, when.zone)
+    of = PersonDay(actor.store_id, associate_id, *day, only.state, only.evidence)
     tasks, total = tasks_of_person(session, actor, of, page), count_tasks_of_person(session, actor, of)
     if not total and person.store_id != actor.store_id:
         return None
@@ -251,10 +317,20 @@ def read_spending(session: Session, member_id: int) -> Spending:
     return Spending(totals.orders, totals.amount_fen - totals.refunded_fen, totals.last_purchased_at)
 
 
-def _cards(session: Session, actor: Actor, tasks: list[TaskView]) -> list[TaskCard]:
+def _cards(session: Session, actor: Actor, tasks: list[TaskView], when: When) -> list[TaskCard]:
     others = active_associates(session, {task.assignee_id for task in tasks} - {actor.associate_id})
+    bought, stores = bought_while_open(session, tasks), stores_by_id(session)
     cards = []
     for task in tasks:
-        other = others.get(task.assignee_id)
-        cards.append(TaskCard(task, unfilled(task.text), other.name if other else None))
+        other, hours = others.get(task.assignee_id), stores[task.store_id].hours
+        cards.append(
+            TaskCard(
+                task,
+                unfilled(task.text),
+                other.name if other else None,
+                choices(hours, when.now, task.valid_until),
+                bought.get(task.id),
+                task.postponed_until is not None and task.postponed_until > when.now,
+            )
+        )
     return cards

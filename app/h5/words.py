@@ -1,8 +1,84 @@
-"""What the scripts of these pages say, in the reader's language."""
+"""Words of the toolbar: of acts and why a task is there, and what the scripts say, in the reader's language."""
 
 from __future__ import annotations
 
+from flask_babel import get_locale
 from flask_babel import lazy_gettext as _
+
+from app.criteria.words import Language
+from app.follow_ups.acts.kinds import Act, CallOutcome, SkipReason
+from app.follow_ups.measuring.choosing import ChoiceReason
+from app.follow_ups.plans.documents import TriggerKind
+from app.follow_ups.queries import Show
+from app.member_events.rules import VisitReason
+
+SHOW = {
+    Show.ALL: _("All"),
+    Show.PROMISES: _("Promises"),
+    Show.CHAT: _("To message"),
+    Show.INVITE: _("To invite"),
+    Show.OTHER: _("Calls and visits"),
+}
+SKIP = {
+    SkipReason.IN_TOUCH: _("Just in touch"),
+    SkipReason.NOT_INTERESTED: _("Not interested"),
+    SkipReason.WRONG_PERSON: _("Wrong person"),
+    SkipReason.BOUGHT_ELSEWHERE: _("Bought elsewhere"),
+    SkipReason.OTHER: _("Another reason"),
+}
+CALL = {
+    CallOutcome.REACHED: _("Reached"),
+    CallOutcome.NOT_REACHED: _("Not reached"),
+    CallOutcome.CALL_BACK: _("To be called back"),
+}
+VISIT = {
+    VisitReason.PRICE: _("Price"),
+    VisitReason.STYLE: _("Style"),
+    VisitReason.SIZE: _("Size"),
+    VisitReason.OTHER: _("Something else"),
+}
+ACT = {
+    Act.POSTPONED: _("Put off"),
+    Act.RECALLED: _("Brought back"),
+    Act.SKIPPED: _("Skipped"),
+    Act.UNDONE: _("Undone"),
+    Act.HANDED: _("Handed on"),
+    Act.CALLED: _("Called"),
+    Act.OPTED_OUT: _("Not to be disturbed"),
+    Act.OPTED_IN: _("May be followed up again"),
+}
+ACT_REASON = {str(reason): text for reason, text in (*SKIP.items(), *CALL.items())}
+TRIGGER = {
+    TriggerKind.PURCHASE: _("A purchase on %(day)s"),
+    TriggerKind.JOIN: _("Became a member on %(day)s"),
+    TriggerKind.REFUND: _("A refund on %(day)s"),
+    TriggerKind.AFTER_SALES: _("An after-sales case of %(day)s"),
+    TriggerKind.LEVEL_CHANGE: _("Another level since %(day)s"),
+    TriggerKind.UNFRIENDED: _("Removed the associate on %(day)s"),
+    TriggerKind.TAG_GAINED: _("A tag gained on %(day)s"),
+    TriggerKind.VISIT: _("Came in on %(day)s and did not buy"),
+    TriggerKind.SERVICE: _("A service on %(day)s"),
+    TriggerKind.SATISFACTION: _("Said on %(day)s how satisfied they are"),
+    TriggerKind.REVIEW: _("A review of %(day)s"),
+    TriggerKind.BIRTHDAY: _("A birthday, counted from %(day)s"),
+    TriggerKind.ANNIVERSARY: _("An anniversary, counted from %(day)s"),
+    TriggerKind.SILENCE: _("Long without a purchase, as of %(day)s"),
+    TriggerKind.DATES: _("A date headquarters chose: %(day)s"),
+    TriggerKind.FESTIVAL: _("A festival, counted from %(day)s"),
+}
+CHOICE = {
+    ChoiceReason.SWITCHED_OFF: _("the first that fits"),
+    ChoiceReason.ONLY_ONE: _("the only one that fits"),
+    ChoiceReason.NO_RESULTS: _("none has been tried yet, so each has its turn"),
+    ChoiceReason.BEST_SO_FAR: _("it has brought most so far"),
+    ChoiceReason.EXPLORED: _("it is being tried against the others"),
+}
+
+
+def rule_language() -> Language:
+    """The language of rules that the reader sees."""
+    return Language.EN if str(get_locale()) == "en" else Language.ZH
+
 
 IN_SCRIPTS = {
     # the four faces of the button, and how it came back
@@ -25,6 +101,26 @@ IN_SCRIPTS = {
     "chat_changed": _("Not sent: this is another customer's chat now. Loading this customer…"),
     "maybe_sent": _("WeCom gave no answer. Look into the chat before sending again."),
     "try_again": _("Try again"),
+    # acts
+    "undo": _("Undo"),
+    "put_off": _("Put off: {time}"),
+    "skipped": _("Skipped: {reason}"),
+    "handed": _("Handed to {name}"),
+    "reached": _("Call noted"),
+    "not_reached": _("Noted: not reached. The task stays."),
+    "done_here": _("Done"),
+    "done_here_at": _("Done at {time}"),
+    "replied": _("Noted: the customer answered"),
+    "visited": _("Noted: came in, did not buy"),
+    "scored": _("Noted: {score} of 5"),
+    "left_alone": _("Will not be disturbed any more"),
+    "followed_again": _("May be followed up again"),
+    "back_again": _("Brought back"),
+    "not_done": _("Did not work: {reason}"),
+    "no_colleague": _("Nobody else in the store can reach this customer."),
+    "manager": _("store manager"),
+    "invites": _("can only invite"),
+    "needs_network": _("This needs the network. Please try again."),
     # what WeCom refused with
     "outside": _("Open this inside WeCom, in the sidebar of a customer's chat."),
     "timeout": _("WeCom does not answer. You can still read and copy; leave and come back to send."),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask_babel import lazy_gettext as _
 
+from app.follow_ups.acts.kinds import SkipReason
 from app.follow_ups.history import StepView
 from app.follow_ups.states import Evidence, StepOutcome, StepReason
 from app.worklist.models import WorkState
@@ -56,6 +57,12 @@ EVIDENCE = {
     Evidence.SELF_DECLARED: _("said by the associate"),
 }
 CLOSE_REASON = {
+    **{str(reason): text for reason, text in REASON.items()},
+    SkipReason.IN_TOUCH: _("Skipped: just in touch"),
+    SkipReason.NOT_INTERESTED: _("Skipped: not interested"),
+    SkipReason.WRONG_PERSON: _("Skipped: wrong person"),
+    SkipReason.BOUGHT_ELSEWHERE: _("Skipped: bought elsewhere"),
+    SkipReason.OTHER: _("Skipped for another reason"),
     "refunded": _("The purchase was refunded"),
     "new_purchase": _("There was a newer purchase"),
     "validity_ended": _("Its time ran out"),

@@ -41,15 +41,3 @@ class Until(StrEnum):
 
     EVENING = "evening"
     TOMORROW = "tomorrow"
-
-
-class WhyNot(StrEnum):
-    """Why somebody came in and did not buy."""
-
-    PRICE = "price"
-    STYLE = "style"
-    SIZE = "size"
-    STOCK = "stock"  # their size or colour was not there
-    BOUGHT_ELSEWHERE = "bought_elsewhere"
-    LOOKING = "looking"
-    OTHER = "other"

@@ -1,9 +1,9 @@
 // The sidebar: ask WeCom who the chat is with, then show that member; ask again whenever the page comes back.
-import { one, onClick, toast } from '../lib/dom.js';
-import { say } from '../lib/words.js';
+import { one, onClick, say, toast } from '../lib/dom.js';
 import { getPart } from '../lib/api.js';
 import { whereAmI } from '../lib/wecom.js';
 import { explain, startPage, stopExplaining, untilReleased } from './page.js';
+import { isActing, offerUndo, showWaitingActs, startActs } from './acts.js';
 import { isSending, settle, showWaiting, startCopying, startInvitations, startSending } from './send.js';
 
 const REFRESH_MS = 60000;
@@ -21,7 +21,7 @@ async function show(contact) {
   if (contact !== shown) { looks = 0; box.setAttribute('aria-busy', 'true'); }
   const part = await getPart(`/h5/member?contact=${encodeURIComponent(contact)}`);
   await untilReleased();
-  if (mine !== asking || isSending()) return; // a newer chat won, or a message is on its way
+  if (mine !== asking || isSending() || isActing()) return; // a newer chat won, or a message is on its way
   lastAt = Date.now();
   const content = part.replace(/ data-now="\d+"/, '');
   if (contact === shown && content === lastContent) return;
@@ -32,6 +32,7 @@ async function show(contact) {
   lastContent = content;
   box.removeAttribute('aria-busy');
   await showWaiting();
+  await showWaitingActs();
   document.documentElement.dataset.ready = '1';
 }
 
@@ -75,7 +76,7 @@ function lose(reason) {
 }
 
 async function lookAgain() {
-  if (document.hidden || isSending()) return;
+  if (document.hidden || isSending() || isActing()) return;
   await settle();
   lookFromStart();
 }
@@ -93,7 +94,8 @@ function lookAnew() {
 
 startPage();
 startCopying();
-startInvitations();
+startInvitations(offerUndo);
+startActs(lookAnew);
 startSending({
   shown: () => shown,
   canSend: () => canSend,
@@ -104,7 +106,7 @@ document.addEventListener('visibilitychange', lookAgain);
 addEventListener('focus', () => { if (Date.now() - lastAt > 2000) lookAgain(); });
 addEventListener('pageshow', event => { if (event.persisted) lookAgain(); });
 setInterval(async () => {
-  if (document.hidden || isSending()) return;
+  if (document.hidden || isSending() || isActing()) return;
   if (await settle()) lookAnew();
   else if (Date.now() - lastAt > REFRESH_MS && shown) look();
 }, REFRESH_MS / 4);

@@ -1,6 +1,5 @@
 // What every page of the toolbar does: the offline bar, the bar about WeCom, and handing in what waits.
-import { one } from '../lib/dom.js';
-import { say } from '../lib/words.js';
+import { one, say } from '../lib/dom.js';
 import { deliver } from '../lib/outbox.js';
 
 export function startPage() {
@@ -55,4 +54,24 @@ function copyBySelecting(text) {
   const done = document.execCommand('copy');
   box.remove();
   return done;
+}
+
+// Time as the page tells it: business time in the store's zone, whatever this device's clock and zone.
+let ahead = 0; // business time less this device's, milliseconds
+let zone;
+let readFrom = null;
+
+function read() {
+  const mark = one('[data-now]');
+  if (!mark || mark === readFrom) return;
+  readFrom = mark;
+  ahead = Number(mark.dataset.now) - Date.now();
+  zone = mark.dataset.zone;
+}
+
+// `14:03` of an instant of this device's clock.
+export function timeOf(at) {
+  read();
+  const options = { hour: '2-digit', minute: '2-digit', hourCycle: 'h23', timeZone: zone };
+  return new Intl.DateTimeFormat('en-GB', options).format(at + ahead);
 }

@@ -1,11 +1,9 @@
 // A task's buttons. Send has four faces: send, sending, sent, and back with the reason.
-import { all, newKey, one, onClick } from '../lib/dom.js';
-import { say } from '../lib/words.js';
+import { all, newKey, one, onClick, say } from '../lib/dom.js';
 import { currentContact, sendText } from '../lib/wecom.js';
 import { postAdvice, Refused } from '../lib/api.js';
 import { letGo, onOutbox, put, reserve, waiting } from '../lib/outbox.js';
-import { copy } from './page.js';
-import { timeOf } from './time.js';
+import { copy, timeOf } from './page.js';
 
 const UNFILLED = /\{[a-z_]+\}/g;
 const ADVICE_MS = 3000;
@@ -15,10 +13,11 @@ const keys = new Map(); // task → key of its sending by this page, until it is
 
 export const isSending = () => underWay.size > 0;
 
+export const cardWith = task => all('[data-task]').find(card => card.dataset.task === task);
 const cardOf = element => element.closest('[data-task]');
 const textOf = card => one('[data-say]', card).textContent.trim();
 
-function tellResult(card, text, isGood = false) {
+export function tellResult(card, text, isGood = false) {
   const line = one('[data-result]', card);
   line.textContent = text;
   line.classList.toggle('good', isGood);
@@ -65,7 +64,8 @@ export function startCopying() {
   });
 }
 
-export function startInvitations() {
+// `offerUndo(card)`: what was said by mistake can be taken back for some minutes.
+export function startInvitations(offerUndo) {
   onClick('[data-invited]', async button => {
     const card = cardOf(button);
     const { task } = card.dataset;
@@ -74,6 +74,7 @@ export function startInvitations() {
     showDone(card, '');
     await record(task, newKey(), `${doneWord(button)}_at`, { evidence: 'self_declared', external_userid: null, sent_text: null });
     underWay.delete(task);
+    if (!isGreeting(task)) offerUndo(card);
   });
 }
 
@@ -150,7 +151,6 @@ async function record(task, key, said, what) {
   await put({ key, task, said, url: `${pathOf(task)}/done`, body: { key, ...what } });
 }
 
-const cardWith = task => all('[data-task]').find(card => card.dataset.task === task);
 const doneAt = entry => say(entry.said || 'sent_at', { time: timeOf(entry.at) });
 
 function showWaitingEntry(entry) {
@@ -162,7 +162,7 @@ function showWaitingEntry(entry) {
 
 // A record that still waits belongs to a message that was sent: after a reload it must not look unsent.
 export async function showWaiting() {
-  (await waiting()).forEach(showWaitingEntry);
+  (await waiting()).filter(entry => !entry.act).forEach(showWaitingEntry);
 }
 
 // True where a record shown as waiting is gone: another tab handed it in, so the page may be stale.
@@ -177,7 +177,7 @@ export async function settle() {
 }
 
 onOutbox((entry, state, reason) => {
-  const card = cardWith(entry.task);
+  const card = entry.act ? null : cardWith(entry.task);
   if (!card) return;
   if (state === 'waiting') { showWaitingEntry(entry); return; }
   card.removeAttribute('data-waiting');

@@ -1,10 +1,10 @@
-// My tasks: open the customer's chat, or say that an invitation was made.
-import { all, one, onClick } from '../lib/dom.js';
-import { say } from '../lib/words.js';
+// My tasks: open the customer's chat, say that an invitation was made, or what else became of a task.
+import { all, one, onClick, say } from '../lib/dom.js';
 import { getPart } from '../lib/api.js';
 import { onOutbox } from '../lib/outbox.js';
 import { openChat } from '../lib/wecom.js';
 import { copy, startPage } from './page.js';
+import { isActing, offerUndo, showWaitingActs, startActs } from './acts.js';
 import { isSending, settle, showWaiting, startCopying, startInvitations } from './send.js';
 
 const STALE_MS = 30000;
@@ -44,14 +44,16 @@ onOutbox((entry, state) => { if (state === 'recorded') followCounts().catch(() =
 let hiddenAt = 0;
 document.addEventListener('visibilitychange', async () => {
   if (document.hidden) { hiddenAt = Date.now(); return; }
-  if (isSending()) return;
+  if (isSending() || isActing()) return;
   if (await settle() || Date.now() - hiddenAt > STALE_MS) location.reload();
 });
-setInterval(async () => { if (!document.hidden && !isSending() && await settle()) location.reload(); }, LOOK_MS);
+setInterval(async () => { if (!document.hidden && !isSending() && !isActing() && await settle()) location.reload(); }, LOOK_MS);
 addEventListener('pageshow', event => { if (event.persisted) location.reload(); });
 
 startPage();
 startCopying();
-startInvitations();
+startInvitations(offerUndo);
+startActs(() => location.reload());
 showWaiting();
+showWaitingActs();
 document.documentElement.dataset.ready = '1';

@@ -1,4 +1,4 @@
-// Finding elements, listening, and saying something for a moment.
+// Finding elements, listening, and saying something in the words of the page's catalogue.
 export const one = (selector, root = document) => root.querySelector(selector);
 export const all = (selector, root = document) => Array.from(root.querySelectorAll(selector));
 
@@ -23,4 +23,11 @@ export function toast(text) {
 export function newKey() {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   return Array.from(bytes, byte => byte.toString(16).padStart(2, '0')).join('');
+}
+
+const words = JSON.parse(one('#words').textContent);
+
+// What the scripts say; `{name}` is filled in.
+export function say(name, values = {}) {
+  return (words[name] || name).replace(/\{(\w+)\}/g, (whole, key) => (key in values ? values[key] : whole));
 }

@@ -65,9 +65,14 @@ export async function letGo(task, by) {
   } catch (_) { /* nothing was stored */ }
 }
 
+// What was sent, or said to be done, marks its task; an act does not, and one that undoes takes the mark away.
 async function keep(entry) {
   try {
-    await withStore('readwrite', store => { store.put(entry); store.put(mark(entry.task, entry.key, true)); });
+    await withStore('readwrite', store => {
+      store.put(entry);
+      if (!entry.act) store.put(mark(entry.task, entry.key, true));
+      if (entry.undoes) store.delete(markKey(entry.task));
+    });
   } catch (_) { kept.set(entry.key, entry); }
 }
 
@@ -108,15 +113,27 @@ if (channel) {
 
 function tell(entry, state, reason = '') {
   tellHere(entry, state, reason);
-  const { task, at, said } = entry;
-  if (channel) channel.postMessage({ entry: { task, at, said, actor }, state, reason });
+  const { key, task, at, said, act } = entry;
+  if (channel) channel.postMessage({ entry: { key, task, at, said, act, actor }, state, reason });
 }
 
-// `said` names the words for what was done; `body` is posted with the record's age.
-export async function put(entry) {
-  await keep({ ...entry, actor, at: Date.now() });
+// `said` names the words for what was done; `body` is posted with the record's age. With `holdMs` it is handed in only
+// after so long, or when the page is left, and can be withdrawn until then.
+export async function put(entry, holdMs = 0) {
+  await keep({ ...entry, actor, at: Date.now(), notBefore: holdMs ? Date.now() + holdMs : 0 });
   return deliver();
 }
+
+// What was held back and is not wanted any more.
+export const withdraw = key => drop(key);
+
+// The page is left: nothing is held back any longer.
+let isLeaving = false;
+document.addEventListener('visibilitychange', () => {
+  isLeaving = document.hidden;
+  if (isLeaving) deliver();
+});
+const isHeld = entry => !isLeaving && entry.notBefore > Date.now();
 
 let running = null;
 let again = false;
@@ -132,16 +149,20 @@ export function deliver() {
 
 async function work() {
   let isDown;
+  let held;
   do {
     again = false;
     isDown = false;
-    for (const entry of await waiting()) {
+    const entries = await waiting();
+    held = entries.filter(isHeld);
+    for (const entry of entries.filter(each => !held.includes(each))) {
       if (isDown) tell(entry, 'waiting');
       else isDown = !(await handIn(entry));
     }
   } while (again && !isDown);
   clearTimeout(timer);
   if (isDown) timer = setTimeout(deliver, wait);
+  else if (held.length) timer = setTimeout(deliver, Math.max(0, Math.min(...held.map(entry => entry.notBefore)) - Date.now()));
   wait = isDown ? Math.min(wait * 2, LONGEST_WAIT_MS) : FIRST_WAIT_MS;
 }
 

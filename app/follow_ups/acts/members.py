@@ -1,0 +1,159 @@
+"""What an associate says of a member: they answered, came in, bought elsewhere, are satisfied, want to be left alone.
+
+What happened is a member event, kept on the associate's word; plans decide what follows. Opting out (勿扰) ends every
+series and closes every follow-up task; opting in again lets new series begin and brings no old one back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import exists, or_, select
+from sqlalchemy.orm import Session
+
+from app import clock
+from app.associates.queries import Actor
+from app.db import table_of
+from app.errors import NotFound
+from app.follow_ups.acts.holding import Tap, find_done_before
+from app.follow_ups.acts.kinds import Act
+from app.follow_ups.happenings import happen
+from app.follow_ups.models import CareAct, Enrollment, FollowUpTask
+from app.follow_ups.states import EnrollmentState, StepReason
+from app.follow_ups.stopping import stop_series
+from app.ids import new_id
+from app.member_events.models import MemberEventKind
+from app.member_events.service import NewEvent
+from app.members.models import ContactBinding, ExternalContact, Member, MemberCare
+from app.members.queries import is_live, looks_after
+from app.members.service import lock_members
+from app.stores.queries import stores_by_id
+from app.worklist.models import WorkItem, WorkState
+from app.worklist.service import close_items
+
+
+@dataclass(frozen=True, slots=True)
+class MemberStanding:
+    """What is true of a member now."""
+
+    opted_out_at: datetime | None
+
+
+def note_event(
+    session: Session, actor: Actor, member_id: int, tap: Tap, kind: MemberEventKind, data: Mapping[str, Any]
+) -> MemberStanding:
+    """Keep what the associate says happened, once by the tap's key, and let the plans act on it.
+
+    Raises `ValueError` for data that is not of its kind (`member_events.rules`), `NotFound` for a member the
+    actor has nothing to do with.
+    """
+    member = _lock(session, actor, member_id)
+    now = clock.now(session)
+    happened_at = min(now, now - tap.age)
+    event = NewEvent(
+        member_id=member_id,
+        kind=kind,
+        key=tap.key,
+        store_id=member.store_id,
+        associate_id=actor.associate_id,
+        happened_at=happened_at,
+        happened_on=stores_by_id(session)[member.store_id].hours.local_date(happened_at),
+        time_known=True,
+        data=data,
+    )
+    happen(session, [event], now)
+    return _standing(session, member_id)
+
+
+def opt_out(session: Session, actor: Actor, member_id: int, tap: Tap) -> MemberStanding:
+    """The member wants no follow-ups: their series end and their tasks are closed as `opted_out`. Again: no change.
+
+    Raises as `note_event` does.
+    """
+    member = _lock(session, actor, member_id)
+    care = session.get_one(MemberCare, member_id, populate_existing=True)
+    if care.opted_out_at is None and find_done_before(session, actor, tap) is None:
+        now = clock.now(session)
+        care.opted_out_at = now
+        _keep(session, actor, tap, member, Act.OPTED_OUT, now)
+        stop_series(session, _live_series(session, member_id), StepReason.OPTED_OUT, now)
+        close_items(session, _open_tasks(session, member_id), WorkState.CANCELLED, StepReason.OPTED_OUT, now)
+    return _standing(session, member_id)
+
+
+def opt_in(session: Session, actor: Actor, member_id: int, tap: Tap) -> MemberStanding:
+    """The member may be followed up again from what happens next. Again: no change. Raises as `note_event` does."""
+    member = _lock(session, actor, member_id)
+    care = session.get_one(MemberCare, member_id, populate_existing=True)
+    if care.opted_out_at is not None and find_done_before(session, actor, tap) is None:
+        care.opted_out_at = None
+        _keep(session, actor, tap, member, Act.OPTED_IN, clock.now(session))
+    return _standing(session, member_id)
+
+
+def may_act_for(session: Session, actor: Actor, member_id: int) -> bool:
+    """True for who looks after the member, has them as a live contact, or is to do something for them."""
+    if looks_after(session, actor, member_id):
+        return True
+    is_contact = exists(
+        select(ContactBinding.id)
+        .join(ExternalContact, ExternalContact.id == ContactBinding.external_contact_id)
+        .where(
+            ExternalContact.member_id == member_id,
+            ContactBinding.associate_id == actor.associate_id,
+            is_live(),
+        )
+    )
+    is_asked = exists().where(
+        WorkItem.member_id == member_id,
+        WorkItem.assignee_id == actor.associate_id,
+        WorkItem.state == WorkState.OPEN,
+    )
+    return bool(session.scalar(select(or_(is_contact, is_asked))))
+
+
+def _lock(session: Session, actor: Actor, member_id: int) -> Member:
+    member = session.get(Member, member_id)
+    if member is None or not may_act_for(session, actor, member_id):
+        raise NotFound("unknown_id", place="member")
+    lock_members(session, [member_id])
+    return member
+
+
+def _live_series(session: Session, member_id: int) -> list[Any]:
+    table = table_of(Enrollment)
+    query = select(table).where(table.c.member_id == member_id, table.c.state == EnrollmentState.ACTIVE)
+    return list(session.execute(query))
+
+
+def _open_tasks(session: Session, member_id: int) -> list[int]:
+    """Also those of series that have come to their end."""
+    query = (
+        select(WorkItem.id)
+        .join(FollowUpTask, FollowUpTask.work_item_id == WorkItem.id)
+        .where(WorkItem.member_id == member_id, WorkItem.state == WorkState.OPEN)
+    )
+    return list(session.scalars(query))
+
+
+def _keep(session: Session, actor: Actor, tap: Tap, member: Member, act: Act, now: datetime) -> None:
+    row = CareAct(
+        id=new_id(session),
+        associate_id=actor.associate_id,
+        act_key=tap.key,
+        member_id=member.id,
+        task_id=None,
+        act=act,
+        acted_at=max(member.joined_at, now - tap.age),
+        recorded_at=now,
+    )
+    session.add(row)
+    session.flush()
+
+
+def _standing(session: Session, member_id: int) -> MemberStanding:
+    session.flush()
+    return MemberStanding(session.get_one(MemberCare, member_id, populate_existing=True).opted_out_at)
