@@ -132,7 +132,7 @@ def _parser() -> argparse.ArgumentParser:
     life.add_argument(
         "--share", type=int, default=30, metavar="PERCENT", help="of the tasks that associates do"
     )
-    life.add_argument("--quantum", type=float, default=60, metavar="SECONDS", help="of business time")
+    life.add_argument("--quantum", type=float, default=900, metavar="SECONDS", help="of business time")
     life.add_argument("--keep", action="store_true", help="keep logs, histories and the sandbox's state")
     return parser
 
