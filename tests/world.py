@@ -27,6 +27,7 @@ from app.members.service import NewContact, NewMember, bind_contacts, members_by
 from app.sales_scripts.models import SalesScript
 from app.stores.models import Branch, Store
 from app.timers import Lane, Timer, next_due
+from app.worklist.attention import lanes_at_work
 from app.worklist.expiry import expire_due
 from app.worklist.models import WorkItem
 
@@ -141,7 +142,7 @@ class World:
         while True:
             self.run_lanes()
             with self.database.transaction() as session:
-                due = next_due(session, (Lane.MINUTES, Lane.DAYS, Lane.EXPIRY))
+                due = next_due(session, lanes_at_work(session, (Lane.MINUTES, Lane.DAYS, Lane.EXPIRY)))
                 step_to = max(clock.now(session), min(target, due or target))
                 clock.jump_to(session, step_to)
             if step_to >= target:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.db import table_of
+from app.follow_ups.deciding import importance
 from app.follow_ups.models import Enrollment, StepRecord
 from app.follow_ups.plans.versions import versions
 from app.follow_ups.records import anchor_of
 from app.follow_ups.rules import Relative, Step, Verdict, before_firing, due_at, on_repurchase
-from app.follow_ups.states import EnrollmentState, StepOutcome, StepReason
+from app.follow_ups.states import Arm, EnrollmentState, StepOutcome, StepReason
+from app.members.models import MemberCare
 from app.stores.queries import stores_by_id
 from app.stores.rules import StoreHours
 
@@ -39,18 +41,32 @@ class _Slot:
     hours: StoreHours
     verdict: Verdict | None
 
+    @property
+    def at(self) -> datetime:
+        """When it is to open: a step that waits does so later than it was due."""
+        waits = self.row.waiting_for and self.row.next_step_no == self.step.step_no
+        return max(self.due, self.row.next_due_at) if waits else self.due
+
 
 def upcoming_steps(session: Session, member_id: int) -> list[UpcomingStep]:
-    """Steps still to come, soonest first, judged by the rules that will judge them; merged ones are not promised."""
+    """Steps still to come, soonest first, judged by the rules that will judge them; merged ones are not promised.
+
+    Nothing is promised to who is held out or wants none.
+    """
+    if session.scalar(select(MemberCare.opted_out_at).where(MemberCare.member_id == member_id)) is not None:
+        return []
     slots = _slots(session, member_id)
-    upcoming = []
+    of_day: dict[date, _Slot] = {}
     for slot in slots:
         if slot.verdict is not None:
             continue
         slot.verdict = _foresee(slot, slots)
-        if slot.verdict is OPENS:
-            upcoming.append(UpcomingStep(slot.step.title, slot.due))
-    return upcoming
+        if slot.verdict is OPENS and slot.row.arm == Arm.TREATED:
+            day = slot.hours.local_date(slot.at)
+            of_day[day] = max(of_day.get(day, slot), slot, key=lambda one: importance(one.step))
+    return [
+        UpcomingStep(slot.step.title, slot.at) for slot in sorted(of_day.values(), key=lambda slot: slot.at)
+    ]
 
 
 def _slots(session: Session, member_id: int) -> list[_Slot]:

@@ -1,0 +1,312 @@
+"""In which order a due step is asked about, and what is never decided, whatever the circumstances: pure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.follow_ups.deciding import (
+    Case,
+    SameDay,
+    Wait,
+    before_asking,
+    on_same_day,
+    why_opened,
+    within_cap,
+)
+from app.follow_ups.plans.reading import read_document
+from app.follow_ups.rules import Anchor, Relative, Verdict, due_at, valid_until
+from app.follow_ups.states import Arm, Channel, StepOutcome, StepReason, WaitingFor
+from app.stores.rules import StoreHours
+from app.worklist.attention import Budget, Pauses, Touch
+from tests.world import PLAN, at
+
+HOURS = StoreHours(ZoneInfo("Asia/Shanghai"), time(10), time(22))
+BUDGET = Budget(
+    quiet_from=time(22),
+    quiet_until=time(8),
+    cap_days=7,
+    cap_touches=2,
+    daily_capacity=60,
+    hold_out_per_mille=0,
+    urge_after=timedelta(hours=4),
+    escalate_after=timedelta(days=1),
+    paused_at=None,
+)
+THANKS, FIT, MATCHING, SEASON, INVITATION = read_document(PLAN).steps
+BOUGHT = at("2026-03-01 14:00")
+ANCHOR = Anchor(BOUGHT, HOURS.local_date(BOUGHT), time_known=True)
+
+
+def case_of(step=MATCHING, **changes) -> Case:
+    due = due_at(step, ANCHOR, HOURS)
+    case = Case(
+        step=step,
+        anchor=ANCHOR,
+        hours=HOURS,
+        due=due,
+        asked_at=due,
+        until=valid_until(step, ANCHOR, HOURS),
+        waited_for=None,
+        arm=Arm.TREATED,
+        has_opted_out=False,
+        meets=True,
+    )
+    return replace(case, **changes)
+
+
+def bought_again(step=MATCHING) -> Relative:
+    """An earlier purchase of which the same step was still to come."""
+    at_first = at("2026-02-20 12:00")
+    anchor = Anchor(at_first, HOURS.local_date(at_first), time_known=True)
+    return Relative(anchor, due_at(step, anchor, HOURS), None)
+
+
+MORNING = at("2026-03-31 10:00")
+NIGHT = at("2026-03-31 23:00")
+
+
+def decide(case: Case, relatives=(), now: datetime = MORNING, pauses: Pauses | None = None):
+    return before_asking(case, relatives, BUDGET, pauses or Pauses(), now)
+
+
+def test_what_speaks_for_itself_opens() -> None:
+    assert decide(case_of()) is None
+
+
+def test_the_first_objection_counts_and_without_it_the_next() -> None:
+    """Everything speaks against the step; one objection after the other is taken away."""
+    case = case_of(
+        replace(MATCHING, channel=Channel.SMS), has_opted_out=True, meets=False, arm=Arm.PLAN_HOLD_OUT
+    )
+    relatives, found = [bought_again()], []
+    over = case.until + timedelta(hours=13)
+    found.append(decide(case, relatives, over))
+    found.append(decide(case, relatives, NIGHT))
+    case = replace(case, has_opted_out=False)
+    found.append(decide(case, relatives, NIGHT))
+    found.append(decide(case, [], NIGHT))
+    case = replace(case, meets=True)
+    found.append(decide(case, [], NIGHT))
+    case = replace(case, arm=Arm.TREATED)
+    found.append(decide(case, [], NIGHT))
+    case = replace(case, step=MATCHING)
+    found.append(decide(case, [], NIGHT))
+    assert found == [
+        Verdict(StepOutcome.EXPIRED, StepReason.TOO_LATE),
+        Verdict(StepOutcome.SKIPPED, StepReason.OPTED_OUT),
+        Verdict(StepOutcome.MERGED, StepReason.KEPT_EARLIER),
+        Verdict(StepOutcome.SKIPPED, StepReason.CONDITION),
+        Verdict(StepOutcome.WITHHELD, StepReason.PLAN_HOLD_OUT),
+        Verdict(StepOutcome.SKIPPED, StepReason.NO_CHANNEL),
+        Wait(at("2026-04-01 10:00"), WaitingFor.QUIET_HOURS),
+    ]
+
+
+def test_a_step_whose_validity_ended_while_nobody_was_running_is_too_late() -> None:
+    case = case_of()
+    assert decide(case, now=case.until) == Verdict(StepOutcome.EXPIRED, StepReason.TOO_LATE)
+    assert decide(case, now=case.until - timedelta(seconds=1)) is not None, "the store is closed"
+
+
+@pytest.mark.parametrize("waited_for", list(WaitingFor))
+def test_a_step_that_waited_until_its_validity_ended_says_for_what(waited_for: WaitingFor) -> None:
+    case = case_of(waited_for=waited_for)
+    verdict = decide(case, now=case.until)
+    assert verdict == Verdict(StepOutcome.EXPIRED, StepReason(waited_for))
+
+
+def test_what_ran_out_during_a_pause_says_so() -> None:
+    case = case_of()
+    day = timedelta(days=1)
+    during = Pauses(((case.until - day, case.until + day),))
+    before = Pauses(((case.until - 2 * day, case.until - day),))
+    assert decide(case, now=case.until + 2 * day, pauses=during) == Verdict(
+        StepOutcome.EXPIRED, StepReason.PAUSED
+    )
+    assert decide(case, now=case.until + 2 * day, pauses=before) == Verdict(
+        StepOutcome.EXPIRED, StepReason.TOO_LATE
+    )
+
+
+def test_the_thanks_of_a_late_evening_wait_until_the_store_opens() -> None:
+    """Due while open; but the night shop's evening lies in the quiet hours."""
+    night_shop = StoreHours(ZoneInfo("Asia/Shanghai"), time(18), time(2))
+    case = case_of(THANKS, hours=night_shop, until=at("2026-03-03 12:00"))
+    assert decide(case, now=at("2026-03-01 22:30")) == Wait(at("2026-03-02 18:00"), WaitingFor.QUIET_HOURS)
+
+
+def test_no_wait_lasts_longer_than_the_step_is_worth_anything() -> None:
+    case = case_of(THANKS)  # until noon of the next day
+    early = replace(HOURS, opens_at=time(13))
+    assert decide(replace(case, hours=early), now=at("2026-03-01 23:00")) == Wait(
+        at("2026-03-02 12:00"), WaitingFor.QUIET_HOURS
+    )
+
+
+class TestTheCap:
+    NOW = MORNING
+
+    def touches(self, *days_ago: float, is_service: bool = False) -> list[Touch]:
+        return [
+            Touch(number, is_service, 50, self.NOW - timedelta(days=ago), is_open=False)
+            for number, ago in enumerate(days_ago)
+        ]
+
+    def test_marketing_waits_until_the_window_has_room(self) -> None:
+        held = within_cap(case_of(), self.touches(6, 5), BUDGET, self.NOW)
+        assert held == Wait(self.NOW + timedelta(days=1), WaitingFor.MEMBER_CAP)
+
+    def test_where_it_would_wait_longer_than_it_is_worth_anything_it_is_left_out(self) -> None:
+        held = within_cap(case_of(), self.touches(2, 1), BUDGET, self.NOW)
+        assert held == Verdict(StepOutcome.SKIPPED, StepReason.MEMBER_CAP)
+
+    def test_what_was_seven_days_ago_counts_no_more(self) -> None:
+        assert within_cap(case_of(), self.touches(7, 1), BUDGET, self.NOW) is None
+
+    def test_a_cap_of_seven_days_never_deletes_day_three(self) -> None:
+        full = self.touches(1, 2, 3, 4)
+        assert within_cap(case_of(FIT), full, BUDGET, self.NOW) is None
+        assert within_cap(case_of(THANKS), full, BUDGET, self.NOW) is None
+
+    def test_promises_use_nothing_up(self) -> None:
+        assert within_cap(case_of(), self.touches(1, 2, 3, is_service=True), BUDGET, self.NOW) is None
+
+    def test_a_cap_of_nothing_lets_no_marketing_through(self) -> None:
+        nothing = replace(BUDGET, cap_touches=0)
+        assert within_cap(case_of(), [], nothing, self.NOW) == Verdict(
+            StepOutcome.SKIPPED, StepReason.MEMBER_CAP
+        )
+
+
+class TestOneDay:
+    def touch(self, number: int, step, opened: str, is_open: bool = True) -> Touch:
+        return Touch(number, step.is_service, step.priority, at(opened), is_open)
+
+    def test_what_is_less_important_joins_the_open_task(self) -> None:
+        fit = self.touch(1, FIT, "2026-03-31 10:00")
+        assert on_same_day(case_of(), [fit], at("2026-03-31 21:00")) == SameDay(fit, ())
+
+    def test_of_equals_the_first_stays(self) -> None:
+        first = self.touch(1, MATCHING, "2026-03-31 10:00")
+        assert on_same_day(case_of(), [first], at("2026-03-31 21:00")).into is first
+
+    def test_what_is_more_important_takes_the_place_of_all_others(self) -> None:
+        others = [self.touch(1, SEASON, "2026-03-31 10:00"), self.touch(2, INVITATION, "2026-03-31 10:00")]
+        assert on_same_day(case_of(), others, at("2026-03-31 21:00")) == SameDay(None, tuple(others))
+
+    def test_a_promise_is_above_any_marketing(self) -> None:
+        urgent = Touch(1, False, 100, at("2026-03-31 10:00"), is_open=True)
+        low = replace(FIT, priority=1)
+        assert on_same_day(case_of(low), [urgent], at("2026-03-31 21:00")).others == (urgent,)
+
+    def test_what_was_done_or_is_of_yesterday_stays_as_it_is(self) -> None:
+        touches = [
+            self.touch(1, FIT, "2026-03-31 10:00", is_open=False),
+            self.touch(2, FIT, "2026-03-30 21:59"),
+        ]
+        assert on_same_day(case_of(), touches, at("2026-03-31 10:00")) == SameDay(None, ())
+
+
+class TestLateness:
+    def test_only_what_the_service_is_to_blame_for_is_late(self) -> None:
+        case = case_of()
+        assert why_opened(case, BUDGET, case.due).reason is StepReason.DUE
+        assert why_opened(case, BUDGET, case.due + timedelta(hours=1)).reason is StepReason.LATE
+
+    def test_what_waited_for_the_cap_or_for_people_is_not_late(self) -> None:
+        later = MORNING + timedelta(days=2)
+        for reason in (WaitingFor.MEMBER_CAP, WaitingFor.OFF_DUTY):
+            case = case_of(waited_for=reason, asked_at=later)
+            assert why_opened(case, BUDGET, later).reason is StepReason.DUE
+            assert why_opened(case, BUDGET, later + timedelta(hours=1)).reason is StepReason.LATE
+
+    def test_a_lost_day_stays_a_lost_day_though_the_store_was_closed_when_the_service_was_back(self) -> None:
+        case = case_of(waited_for=WaitingFor.QUIET_HOURS, asked_at=at("2026-04-01 10:00"))
+        assert why_opened(case, BUDGET, at("2026-04-01 10:00")).reason is StepReason.LATE
+
+
+ZONES = ["Asia/Shanghai", "Europe/London", "America/New_York", "Australia/Lord_Howe", "UTC"]
+whole_hours = st.integers(0, 47).map(lambda half: time(half // 2, 30 * (half % 2)))
+instants = st.integers(0, 2 * 365 * 48).map(
+    lambda half: at("2026-01-01 00:00") + half * timedelta(minutes=30)
+)
+
+
+@given(
+    zone=st.sampled_from(ZONES),
+    opens=whole_hours,
+    closes=whole_hours,
+    quiet_from=whole_hours,
+    quiet_until=whole_hours,
+    step=st.sampled_from([THANKS, FIT, MATCHING]),
+    bought=instants,
+    late=st.integers(0, 400).map(lambda half: half * timedelta(minutes=30)),
+)
+def test_nothing_opens_in_quiet_hours(
+    zone, opens, closes, quiet_from, quiet_until, step, bought, late
+) -> None:
+    """However often it is asked about: it opens outside them, or its validity ends; each wait leads on."""
+    hours = StoreHours(ZoneInfo(zone), opens, closes)
+    budget = replace(BUDGET, quiet_from=quiet_from, quiet_until=quiet_until)
+    anchor = Anchor(bought, hours.local_date(bought), time_known=True)
+    due = due_at(step, anchor, hours)
+    case = case_of(step, anchor=anchor, hours=hours, due=due, until=valid_until(step, anchor, hours))
+    now = due + late
+    for _ in range(50):
+        found = before_asking(case, [], budget, Pauses(), now)
+        if not isinstance(found, Wait):
+            break
+        assert now < found.until <= case.until
+        now, case = found.until, replace(case, waited_for=found.reason)
+    assert isinstance(found, Verdict) or found is None
+    if found is None:
+        assert not is_within(quiet_from, quiet_until, now.astimezone(ZoneInfo(zone)), budget, hours)
+    else:
+        assert now >= case.until
+        assert found.reason in (StepReason.QUIET_HOURS, StepReason.TOO_LATE)
+
+
+def is_within(start: time, end: time, wall: datetime, budget: Budget, hours: StoreHours) -> bool:
+    """Whether a clock on the wall shows a time in the span; where clocks are changed that day, what the budget says."""
+    shift = {(wall + timedelta(hours=step)).utcoffset() for step in (-30, -12, 0, 12, 30)}
+    if len(shift) > 1:
+        return budget.is_quiet(hours, wall)
+    clock = wall.time()
+    return start <= clock < end if start < end else (start != end and (clock >= start or clock < end))
+
+
+@given(
+    cap_days=st.integers(1, 10),
+    cap_touches=st.integers(0, 4),
+    asked=st.lists(st.tuples(st.integers(0, 60), st.booleans(), st.booleans()), max_size=40),
+)
+def test_a_member_never_gets_more_marketing_than_the_cap(cap_days, cap_touches, asked) -> None:
+    """Whatever falls due when, however long each step is worth it: in no window of the cap's days are there more."""
+    budget = replace(BUDGET, cap_days=cap_days, cap_touches=cap_touches)
+    waiting = [(MORNING + timedelta(hours=5 * hours), is_service, long) for hours, is_service, long in asked]
+    touches: list[Touch] = []
+    while waiting:
+        waiting.sort(key=lambda entry: entry[0])
+        now, is_service, long = waiting.pop(0)
+        until = now + timedelta(days=30 if long else 1)
+        case = case_of(replace(MATCHING, is_service=is_service), due=now, asked_at=now, until=until)
+        held = within_cap(case, touches, budget, now)
+        if isinstance(held, Wait):
+            assert held.until > now
+            waiting.append((held.until, is_service, False))
+        elif held is None:
+            touches.append(Touch(len(touches), is_service, 50, now, is_open=True))
+        else:
+            assert held.reason is StepReason.MEMBER_CAP
+    marketing = [touch.opened_at for touch in touches if not touch.is_service]
+    for end in marketing:
+        inside = [one for one in marketing if end - timedelta(days=cap_days) < one <= end]
+        assert len(inside) <= cap_touches
+    promised = sum(is_service for _, is_service, _ in asked)
+    assert sum(touch.is_service for touch in touches) == promised
