@@ -17,11 +17,13 @@ from sqlalchemy.exc import DBAPIError
 from app import clock, failpoints
 from app.intake.wecom.heartbeats import Beating, keep_beating
 from app.lanes import Deadline
+from app.nightly import ensure_jobs
 from app.timers import Lane
 from app.wecom.sandbox_control import SandboxControl
 from config.logging import configure_logging
 from config.settings import Mode, Settings
 from tasks.lanes import Hands, hands_of, run_lane
+from tasks.nightly import JOBS
 from tasks.timetable import TIMETABLE, Bell
 from tasks.travel import live_until
 
@@ -101,13 +103,22 @@ def _ring(hands: Hands, bell: Bell, stop: Stop) -> None:
     try:
         if bell.lane is Lane.SYNC:
             keep_beating(hands.database, Beating.CLOCK)
+        if bell.lane is Lane.NIGHTLY:
+            ensure_jobs(hands.database, JOBS)
         run_lane(hands, bell.lane, Deadline(RING_S, stop.is_asked))
     except DBAPIError as error:
         log.warning("lane_interrupted", lane=bell.lane.value, error=type(error.orig).__name__)
 
 
 def _travel(hands: Hands, control: SandboxControl, stop: Stop) -> None:
-    """Go where a fast-forward was asked to go; who is asked to end on the way goes on with the next start."""
+    """Go where a fast-forward was asked to go; who is asked to end, or whose database is away, goes on later."""
+    try:
+        _go_on(hands, control, stop)
+    except DBAPIError as error:
+        log.warning("journey_interrupted", error=type(error.orig).__name__)
+
+
+def _go_on(hands: Hands, control: SandboxControl, stop: Stop) -> None:
     with hands.database.reading() as session:
         target = clock.moment(session).target_at
     if target is None:

@@ -9,6 +9,7 @@ import re
 import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -176,7 +177,7 @@ def _lateness(session: Session) -> list[str]:
 def _deliveries(phones: Path) -> dict[str, list[tuple[float, str]]]:
     """By person: when a message came, in seconds of the sandbox's clock, and whether it was shown."""
     found: dict[str, list[tuple[float, str]]] = defaultdict(list)
-    with sqlite3.connect(f"file:{phones}?mode=ro", uri=True) as state:
+    with closing(sqlite3.connect(f"file:{phones}?mode=ro", uri=True)) as state:
         query = "SELECT userid, sent_at, state FROM delivery ORDER BY userid, sent_at"
         for userid, sent_at, shown in state.execute(query):
             found[userid].append((sent_at / MICRO, shown))
@@ -214,7 +215,7 @@ def _peak(instants: list[float], span: float) -> int:
 def _shown_twice(phones: Path) -> Iterator[str]:
     """Each digest names itself in its link; a phone shows it once, however often it was sent."""
     shown: Counter[tuple[str, str]] = Counter()
-    with sqlite3.connect(f"file:{phones}?mode=ro", uri=True) as state:
+    with closing(sqlite3.connect(f"file:{phones}?mode=ro", uri=True)) as state:
         query = "SELECT delivery.userid, message.body FROM delivery JOIN message ON message.id = message_id"
         for userid, body in state.execute(query):
             link = DIGEST_IN_LINK.search(body)
