@@ -135,9 +135,9 @@ def _series(tables: Tables) -> Iterator[str]:
     live = [
         (row.plan_id, row.member_id, row.anchor_on)
         for row in tables.enrollments
-        if row.state != EnrollmentState.CANCELLED
+        if row.state != EnrollmentState.CANCELLED and row.anchor_event.startswith("purchase:")
     ]
-    yield from _doubled("live series of (plan, member, day)", live)
+    yield from _doubled("live series of (plan, member, day of purchases)", live)
 
 
 def _records(tables: Tables) -> Iterator[str]:
@@ -208,7 +208,11 @@ def _refunded(tables: Tables) -> Iterator[str]:
         for order in tables.orders
         if order.goods_fen > 0 and order.enrolls and not order.wholly_refunded
     }
-    gone = {row.id for row in tables.enrollments if (row.member_id, row.anchor_on) not in kept}
+    gone = {
+        row.id
+        for row in tables.enrollments
+        if row.anchor_event.startswith("purchase:") and (row.member_id, row.anchor_on) not in kept
+    }
     for row in tables.enrollments:
         if row.id in gone and row.state == EnrollmentState.ACTIVE:
             yield f"enrollment {row.id} goes on though everything was returned"
@@ -325,7 +329,9 @@ def _inbox(tables: Tables) -> Iterator[str]:
     applied = [
         (row.source, row.event_key)
         for row in tables.inbound
-        if row.state == InboundState.APPLIED and row.source != WECOM
+        if row.state == InboundState.APPLIED
+        and row.source != WECOM
+        and row.event_key.startswith(("purchase:", "refund:"))
     ]
     facts = [(order.source, f"purchase:{order.ref}") for order in tables.orders]
     facts += [(refund.source, f"refund:{refund.ref}") for refund in tables.refunds]

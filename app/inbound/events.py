@@ -1,4 +1,7 @@
-"""What the outside world reports, as plain values: the one shape into which files and the partner API are read."""
+"""What the outside world reports, as plain values: the one shape into which files and the partner API are read.
+
+Here they are known by their form alone; what an event of a kind may say is checked by whoever reads it from outside.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import hashlib
 import json
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 import msgspec
 
@@ -76,7 +80,50 @@ class RefundReported(_Reported, frozen=True, tag="refund"):
         return f"refund:{self.ref}"
 
 
-Event = PurchaseReported | RefundReported
+class HappeningReported(msgspec.Struct, frozen=True, tag="happening"):
+    """Something that happened to a member beside purchases: of which `kind`, with its `data`.
+
+    `seller` is the associate to whom it happened; `name` the member's, where it is told.
+    """
+
+    ref: str
+    kind: str
+    store: str
+    customer: str
+    seller: str
+    occurred_at: datetime
+    time_known: bool
+    data: dict[str, Any]
+    name: str = ""
+
+    @property
+    def event_key(self) -> str:
+        """Unique within its source, for ever."""
+        return f"{self.kind}:{self.ref}"
+
+
+class DateReported(msgspec.Struct, frozen=True, tag="date"):
+    """A member's birthday or anniversary, sealed before it came here: nobody can read it from the inbox."""
+
+    ref: str
+    kind: str
+    store: str
+    customer: str
+    occurred_at: datetime
+    time_known: bool
+    calendar: str
+    sealed: str
+    day_index: str
+    seller: str = ""
+    name: str = ""
+
+    @property
+    def event_key(self) -> str:
+        """Unique within its source, for ever."""
+        return f"{self.kind}:{self.ref}"
+
+
+Event = PurchaseReported | RefundReported | HappeningReported | DateReported
 
 _encoder = msgspec.json.Encoder()
 

@@ -24,16 +24,16 @@ from app.db import Database, insert_rows
 from app.errors import DomainError
 from app.failpoints import failpoint
 from app.follow_ups.enrolling import AnchorPurchase, enroll
-from app.follow_ups.measuring.attributing import attribute, touched_by
 from app.follow_ups.rules import Anchor
-from app.follow_ups.stopping import cancel_refunded
+from app.follow_ups.stopping import stop_refunded
 from app.ids import new_id, new_ids
 from app.inbound.events import Event, PurchaseReported, RefundReported, content_hash, encode
 from app.inbound.models import Inbound, InboundState
+from app.intake.happened import Reported, tell_of_happenings, tell_of_refunds
 from app.members.service import NewMember, lock_members, register_members
 from app.orders.facts import Return, Sale
-from app.orders.queries import buyers_of
-from app.orders.service import record
+from app.orders.queries import buyers_of, days_partly_returned
+from app.orders.service import CameBack, record
 from app.stores.queries import StoreFacts, stores_by_code
 
 MAX_BATCH = 500
@@ -170,7 +170,7 @@ def _judge(event: Event, stores: Mapping[str, StoreFacts], now: datetime) -> Eve
     store = stores.get(event.store)
     if store is None:
         return EventResult(EventStatus.REFUSED, "unknown_store", event.store)
-    if event.currency != store.currency:
+    if isinstance(event, PurchaseReported | RefundReported) and event.currency != store.currency:
         return EventResult(EventStatus.REFUSED, "wrong_currency", event.currency)
     # A day without a time stands for noon: it is in the future only when the day is.
     in_future = (
@@ -197,18 +197,32 @@ def _store(session: Session, source: str, fresh: Sequence[_Fresh], enrolls: bool
     cancelled = {item.event.cancels for item in ordered if isinstance(item.event, RefundReported)} - {""}
     lock_members(session, {*members.values(), *buyers_of(session, source, cancelled)})
     sales, returns = [], []
+    happened: list[Reported] = []
     for event_id, item in zip(ids, ordered, strict=True):
         event, store, member_id = item.event, stores[item.event.store], members.get(item.event.customer)
+        seller_id = people.get(event.seller.lower())
         if isinstance(event, PurchaseReported):
-            sales.append(Sale(event_id, event, store, member_id, people.get(event.seller.lower()), enrolls))
-        else:
+            sales.append(Sale(event_id, event, store, member_id, seller_id, enrolls))
+        elif isinstance(event, RefundReported):
             returns.append(Return(event_id, event, store, member_id))
-    refunded = record(session, source, sales, returns, now)
+        elif member_id is not None:
+            happened.append(Reported(event_id, event, store, member_id, seller_id))
+    came_back = record(session, source, sales, returns, now)
     failpoint("intake.recorded")
-    attribute(session, touched_by(session, [sale.id for sale in sales], [item.id for item in returns]), now)
+    _follow_up(session, sales, came_back, now)
+    tell_of_refunds(session, source, returns, came_back, now, enrolls=enrolls)
+    tell_of_happenings(session, source, happened, now, enrolls=enrolls)
+
+
+def _follow_up(session: Session, sales: Sequence[Sale], came_back: CameBack, now: datetime) -> None:
     anchors = [_anchor_purchase(sale) for sale in sales if sale.enrolls and sale.event.goods_fen > 0]
-    enroll(session, [anchor for anchor in anchors if anchor is not None], now)
-    cancel_refunded(session, {(gone.member_id, gone.purchased_on) for gone in refunded}, now)
+    bought = [anchor for anchor in anchors if anchor is not None]
+    enroll(session, bought, now)
+    days = {(one.member_id, one.purchased_on) for one in came_back.purchases}
+    wholly = {(one.member_id, one.purchased_on) for one in came_back.purchases if one.wholly}
+    stop_refunded(
+        session, wholly, now, in_part=days | days_partly_returned(session, {one.day for one in bought})
+    )
 
 
 def _anchor_purchase(sale: Sale) -> AnchorPurchase | None:
@@ -222,7 +236,7 @@ def _anchor_purchase(sale: Sale) -> AnchorPurchase | None:
 
 def _members_of(
     session: Session,
-    events: Sequence[PurchaseReported | RefundReported],
+    events: Sequence[Event],
     stores: Mapping[str, StoreFacts],
     people: Mapping[str, int],
     now: datetime,
@@ -236,7 +250,11 @@ def _members_of(
             first[event.customer] = event
     newcomers = [
         NewMember(
-            code, code, stores[event.store].id, people.get(event.seller.lower()), min(event.occurred_at, now)
+            code,
+            _name_of(event),
+            stores[event.store].id,
+            people.get(event.seller.lower()),
+            min(event.occurred_at, now),
         )
         for code, event in first.items()
     ]
@@ -246,6 +264,13 @@ def _members_of(
 def _storable(texts: Iterable[str]) -> set[str]:
     """Those a database may be asked for: half a character is in none."""
     return {text for text in texts if not SURROGATES.search(text)}
+
+
+def _name_of(event: Event) -> str:
+    """The customer's name where it is told, else what the till calls them."""
+    if isinstance(event, PurchaseReported | RefundReported):
+        return event.customer
+    return event.name or event.customer
 
 
 def _key(item: _Fresh) -> str:

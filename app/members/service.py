@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from app.db import insert_rows
@@ -67,6 +67,13 @@ def lock_members(session: Session, member_ids: Iterable[int]) -> None:
     if wanted:
         query = select(MemberCare.member_id).where(MemberCare.member_id.in_(wanted))
         session.execute(query.order_by(MemberCare.member_id).with_for_update()).all()
+
+
+def name_members(session: Session, codes: Mapping[int, str], names: Mapping[int, str]) -> None:
+    """Name members who so far are called by their code; whoever has a name keeps it."""
+    for member_id, name in sorted(names.items()):
+        nameless = (Member.id == member_id) & (Member.name == codes[member_id])
+        session.execute(update(Member).where(nameless).values(name=name))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from app.inbound.events import LineKind
@@ -88,6 +88,19 @@ def buyers_of(session: Session, source: str, refs: Collection[str]) -> set[int]:
         Order.source == source, Order.ref.in_(sorted(refs)), Order.member_id.is_not(None)
     )
     return {member_id for member_id in session.scalars(query) if member_id is not None}
+
+
+def days_partly_returned(session: Session, days: Collection[tuple[int, date]]) -> set[tuple[int, date]]:
+    """Those of the members' days of which anything bought came back."""
+    if not days:
+        return set()
+    query = select(Order.member_id, Order.purchased_on).where(
+        Order.member_id.in_(sorted({member_id for member_id, _ in days})),
+        Order.purchased_on.in_(sorted({on for _, on in days})),
+        or_(Order.refunded_fen > 0, Order.wholly_refunded.is_(True)),
+    )
+    found = {(member_id, on) for member_id, on in session.execute(query) if member_id is not None}
+    return found & set(days)
 
 
 def _items_of(session: Session, order_ids: list[int]) -> dict[int, list[str]]:

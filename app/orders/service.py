@@ -16,22 +16,43 @@ from sqlalchemy.orm import Session
 from app.db import insert_rows
 from app.orders import totals
 from app.orders.facts import Return, Sale
-from app.orders.models import Order, OrderLine
+from app.orders.models import Order, OrderLine, Refund, RefundLine
 from app.orders.refunding import apply_refunds, apply_waiting_refunds, give_to_buyers
 
 
 @dataclass(frozen=True, slots=True)
-class WhollyRefunded:
-    """A purchase of which nothing is left."""
+class Returned:
+    """A member's purchase of which something came back; `wholly`: nothing of it is left."""
 
     member_id: int
     purchased_on: date
+    wholly: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MemberRefund:
+    """A refund of goods that a member had bought, or who brought them back where no purchase is known."""
+
+    id: int
+    ref: str
+    member_id: int
+    store_id: int
+    refunded_at: datetime
+    amount_fen: int
+
+
+@dataclass(frozen=True, slots=True)
+class CameBack:
+    """What recording refunds changed: the purchases, and the refunds that count for members since."""
+
+    purchases: frozenset[Returned]
+    refunds: tuple[MemberRefund, ...]
 
 
 def record(
     session: Session, source: str, sales: Sequence[Sale], returns: Sequence[Return], now: datetime
-) -> set[WhollyRefunded]:
-    """Store purchases, then refunds; returns the members' purchases that became wholly refunded by this.
+) -> CameBack:
+    """Store purchases, then refunds; returns what came back by this.
 
     A refund that named its purchase before that was known is applied when the purchase arrives.
     """
@@ -40,7 +61,7 @@ def record(
     touched = apply_waiting_refunds(session, source, {sale.event.ref: sale.id for sale in sales})
     touched |= apply_refunds(session, source, [_refund_row(source, item, now) for item in returns], returns)
     totals.add(session, sales, returns, give_to_buyers(session, touched))
-    return _wholly_refunded(session, touched)
+    return CameBack(_returned(session, touched), _refunds(session, touched, {item.id for item in returns}))
 
 
 def _order_row(source: str, sale: Sale, now: datetime) -> dict[str, Any]:
@@ -97,12 +118,32 @@ def _refund_row(source: str, item: Return, now: datetime) -> dict[str, Any]:
     }
 
 
-def _wholly_refunded(session: Session, order_ids: set[int]) -> set[WhollyRefunded]:
+def _returned(session: Session, order_ids: set[int]) -> frozenset[Returned]:
     if not order_ids:
-        return set()
-    query = select(Order.member_id, Order.purchased_on).where(
-        Order.id.in_(sorted(order_ids)), Order.wholly_refunded.is_(True), Order.member_id.is_not(None)
+        return frozenset()
+    query = select(Order.member_id, Order.purchased_on, Order.wholly_refunded).where(
+        Order.id.in_(sorted(order_ids)), Order.member_id.is_not(None)
     )
-    return {
-        WhollyRefunded(member_id, on) for member_id, on in session.execute(query) if member_id is not None
-    }
+    rows = session.execute(query)
+    return frozenset(
+        Returned(member_id, on, wholly) for member_id, on, wholly in rows if member_id is not None
+    )
+
+
+def _refunds(session: Session, order_ids: set[int], refund_ids: set[int]) -> tuple[MemberRefund, ...]:
+    if order_ids:
+        query = select(RefundLine.refund_id).where(RefundLine.order_id.in_(sorted(order_ids)))
+        refund_ids = refund_ids | set(session.scalars(query))
+    if not refund_ids:
+        return ()
+    found = session.scalars(
+        select(Refund)
+        .where(Refund.id.in_(sorted(refund_ids)), Refund.member_id.is_not(None))
+        .order_by(Refund.id)
+        .execution_options(populate_existing=True)
+    )
+    return tuple(
+        MemberRefund(row.id, row.ref, row.member_id, row.store_id, row.refunded_at, row.amount_fen)
+        for row in found
+        if row.member_id is not None
+    )

@@ -1,4 +1,4 @@
-"""The partner API: how POS, mall and ERP systems report purchases."""
+"""The partner API: how POS, mall and ERP systems report purchases and what else happens to members."""
 
 from __future__ import annotations
 

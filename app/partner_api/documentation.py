@@ -12,10 +12,11 @@ from flask_babel.speaklater import LazyString
 from app.http import ANYONE, allow, load_query
 from app.http.parts import current_database
 from app.intake.refusals import Reason, reasons
+from app.partner_api.event_examples import event_answer, event_batches
 from app.partner_api.examples import Scene, answer, batches, purchase, read_scene
 
 SPEC = "partner_api_spec"
-ROUTE = "/partner/v1/purchases"
+ROUTE, EVENTS = "/partner/v1/purchases", "/partner/v1/events"
 # Which refusals an item of the API can meet; the others are about files.
 CODES = (
     "unknown_store",
@@ -28,7 +29,13 @@ CODES = (
     "contradicts_stored",
     "not_applicable",
 )
-SHOWN = ("Batch", "Purchase", "Refund", "Line", "Answer", "Result", "Problem")
+HAPPENINGS = (
+    *("Join", "LevelChange", "AfterSales", "Visit", "Service", "Satisfaction", "Review", "YearlyDay"),
+)
+SHOWN = (
+    *("Batch", "Purchase", "Refund", "Line", "Answer", "Result", "Problem"),
+    *("EventBatch", "EventAnswer", *HAPPENINGS),
+)
 
 documentation = Blueprint(
     "partner_documentation", __name__, url_prefix="/partner/v1", template_folder="templates"
@@ -59,6 +66,10 @@ def docs() -> str:
         request_key=f"{scene.on}-0001",
         example=_pretty(purchase(scene)),
         examples=[(str(one["summary"]), _pretty(one["value"])) for one in batches(scene).values()],
+        happenings=HAPPENINGS,
+        event_examples=[
+            (str(one["summary"]), _pretty(one["value"])) for one in event_batches(scene).values()
+        ],
         codes=[(code, _in_my_language(reasons()[code])) for code in CODES],
     )
 
@@ -66,12 +77,18 @@ def docs() -> str:
 def describe(scene: Scene) -> dict[str, Any]:
     """The OpenAPI document with every text in the reader's language and the examples of a scene."""
     spec = current_app.extensions[SPEC].to_dict()
-    operation = spec["paths"][ROUTE]["post"]
-    operation["requestBody"]["content"]["application/json"]["examples"] = batches(scene)
-    operation["responses"]["200"]["content"]["application/json"]["example"] = answer(scene)
+    for route, requests, answered in (
+        (ROUTE, batches(scene), answer(scene)),
+        (EVENTS, event_batches(scene), event_answer(scene)),
+    ):
+        operation = spec["paths"][route]["post"]
+        operation["requestBody"]["content"]["application/json"]["examples"] = requests
+        operation["responses"]["200"]["content"]["application/json"]["example"] = answered
+    schemas = spec["components"]["schemas"]
+    for name in ("Purchase", "Refund", *HAPPENINGS):
+        schemas[name]["properties"]["store"]["example"] = scene.store
     for name in ("Purchase", "Refund"):
-        fields = spec["components"]["schemas"][name]["properties"]
-        fields["store"]["example"], fields["currency"]["example"] = scene.store, scene.currency
+        schemas[name]["properties"]["currency"]["example"] = scene.currency
     plain = _plain(spec)
     assert isinstance(plain, dict)
     del plain["components"]["schemas"]["PaginationMetadata"]  # the library's; nothing here has pages

@@ -20,8 +20,8 @@ PURCHASES, REFUNDS = "purchases", "refunds"
 
 
 @dataclass(frozen=True, slots=True)
-class _Item:
-    """One purchase or refund as it was sent; `result` is there where it was refused before it became an event."""
+class Item:
+    """One item as it was sent; `result` is there where it was refused before it became an event."""
 
     group: str
     index: int
@@ -41,22 +41,34 @@ def report(database: Database, source: str, batch: Mapping[str, Any], *, in_chin
         ]
         sent_events = [item.event for item in items if item.event is not None]
         early = refunds_before_purchase(session, source, sent_events, stores)
-    items = [_refused_where(item, early) for item in items]
+    return apply_items(
+        database, source, [_refused_where(item, early) for item in items], (PURCHASES, REFUNDS), in_chinese
+    )
+
+
+def apply_items(
+    database: Database, source: str, items: Sequence[Item], groups: Sequence[str], in_chinese: bool
+) -> dict[str, Any]:
+    """Apply what became events; the answer has one result per item, by group in the order they were sent."""
     events = [item.event for item in items if item.event is not None]
     results = iter(apply_events(database, source, events, enrolls=True) if events else ())
     outcomes = [item.result or next(results) for item in items]
-    return _answer(items, outcomes, in_chinese)
+    counts = Counter(outcome.status for outcome in outcomes)
+    answer: dict[str, Any] = {group: [] for group in groups}
+    for item, outcome in zip(items, outcomes, strict=True):
+        answer[item.group].append(_result(item, outcome, in_chinese))
+    return answer | {str(status): counts[status] for status in EventStatus}
 
 
-def _read(group: str, index: int, sent: Mapping[str, Any], stores: Mapping[str, StoreFacts]) -> _Item:
+def _read(group: str, index: int, sent: Mapping[str, Any], stores: Mapping[str, StoreFacts]) -> Item:
     try:
         event = _event(group, sent, stores)
     except Refused as refused:
-        return _Item(group, index, sent["ref"], None, EventResult(EventStatus.REFUSED, refused.code))
-    return _Item(group, index, sent["ref"], event, None)
+        return Item(group, index, sent["ref"], None, EventResult(EventStatus.REFUSED, refused.code))
+    return Item(group, index, sent["ref"], event, None)
 
 
-def _refused_where(item: _Item, early: Collection[str]) -> _Item:
+def _refused_where(item: Item, early: Collection[str]) -> Item:
     if not isinstance(item.event, RefundReported) or item.ref not in early:
         return item
     return replace(item, event=None, result=EventResult(EventStatus.REFUSED, "refund_before_purchase"))
@@ -75,7 +87,7 @@ def _event(group: str, sent: Mapping[str, Any], stores: Mapping[str, StoreFacts]
         "currency": sent["currency"],
         "amount_fen": _amount(sent, lines),
         "lines": lines,
-        **_moment(sent["occurred_at"], store),
+        **moment_of(sent["occurred_at"], store),
     }
     if group == REFUNDS:
         return RefundReported(**shared, cancels=sent["cancels"])
@@ -108,22 +120,15 @@ def _amount(sent: Mapping[str, Any], lines: Sequence[Line]) -> int:
     return amount_fen
 
 
-def _moment(occurred: object, store: StoreFacts) -> dict[str, Any]:
+def moment_of(occurred: object, store: StoreFacts) -> dict[str, Any]:
+    """When it happened, as events have it: a day without a time stands for its noon."""
     if isinstance(occurred, datetime):
         return {"occurred_at": occurred, "time_known": True}
     noon = store.hours.at(occurred, NOON)  # type: ignore[arg-type]
     return {"occurred_at": noon.astimezone(UTC), "time_known": False}
 
 
-def _answer(items: Sequence[_Item], outcomes: Sequence[EventResult], in_chinese: bool) -> dict[str, Any]:
-    counts = Counter(outcome.status for outcome in outcomes)
-    answer: dict[str, Any] = {PURCHASES: [], REFUNDS: []}
-    for item, outcome in zip(items, outcomes, strict=True):
-        answer[item.group].append(_result(item, outcome, in_chinese))
-    return answer | {str(status): counts[status] for status in EventStatus}
-
-
-def _result(item: _Item, outcome: EventResult, in_chinese: bool) -> dict[str, Any]:
+def _result(item: Item, outcome: EventResult, in_chinese: bool) -> dict[str, Any]:
     result: dict[str, Any] = {"index": item.index, "ref": item.ref, "status": str(outcome.status)}
     if outcome.code:
         reason = reason_of(outcome.code)

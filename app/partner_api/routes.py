@@ -1,12 +1,13 @@
-"""POST /partner/v1/purchases: purchases and refunds from another system, each counted once."""
+"""POST /partner/v1/purchases and /events: what another system reports, each item counted once."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeVar
 
-from flask import Response, g, request
+from flask import Response, current_app, g, request
 from flask_babel import get_locale
 from flask_babel import lazy_gettext as _
 from sqlalchemy.exc import SQLAlchemyError
@@ -16,13 +17,18 @@ from app.errors import Invalid
 from app.http import PARTNER, allow, load_query
 from app.http.parts import current_database
 from app.http.problems import problem
+from app.members.dates import PURPOSE
 from app.partner_api import idempotency
+from app.partner_api.event_examples import event_answer, event_batches
+from app.partner_api.event_reporting import report_happenings
+from app.partner_api.event_schemas import EVENT_BATCH, EventAnswerSchema
 from app.partner_api.examples import Scene, answer, batches
 from app.partner_api.idempotency import Claim, InFlight, StoredAnswer
 from app.partner_api.keys import Partner, find_partner
 from app.partner_api.parsing import StrictBlueprint, typed
 from app.partner_api.reporting import report
 from app.partner_api.schemas import BATCH, AnswerSchema, ProblemSchema
+from app.sealing import Keyring
 
 MAX_BODY_BYTES = 5 * 1024 * 1024
 KEY_HEADER = "Idempotency-Key"
@@ -38,6 +44,9 @@ HEADERS = [
         "description": _("Yours to choose, new for every request; repeat a request with the same key."),
     }
 ]
+
+Work = Callable[[Database, Partner], dict[str, Any]]
+F = TypeVar("F", bound=Callable[..., Any])
 
 partner = StrictBlueprint("partner_api", __name__, url_prefix="/partner/v1", template_folder="templates")
 
@@ -56,6 +65,23 @@ def identify_partner() -> Response | None:
     return None
 
 
+RESPONSES = (
+    (401, _("The API key is missing, wrong or ended.")),
+    (409, _("The same request is being worked on: see Retry-After.")),
+    (413, _("More than 5 MB.")),
+    (415, _("The body is not application/json.")),
+    (422, _("Something in the request is wrong; nothing was applied.")),
+    (503, _("The database is busy: see Retry-After, then repeat.")),
+)
+
+
+def _refusals(view: F) -> F:
+    """Every way in which a request as a whole is refused, for the documentation."""
+    for status, description in reversed(RESPONSES):
+        view = typed(partner.alt_response(status, **PROBLEM, description=description))(view)
+    return view
+
+
 @typed(partner.route("/purchases", methods=["POST"]))
 @allow(PARTNER)
 @typed(partner.doc(parameters=HEADERS, security=[{"apiKey": []}], summary=_("Report purchases and refunds")))
@@ -63,30 +89,40 @@ def identify_partner() -> Response | None:
 @typed(
     partner.response(200, AnswerSchema, description=_("What became of every item."), example=answer(Scene()))
 )
-@typed(partner.alt_response(401, **PROBLEM, description=_("The API key is missing, wrong or ended.")))
-@typed(
-    partner.alt_response(
-        409, **PROBLEM, description=_("The same request is being worked on: see Retry-After.")
-    )
-)
-@typed(partner.alt_response(413, **PROBLEM, description=_("More than 5 MB.")))
-@typed(partner.alt_response(415, **PROBLEM, description=_("The body is not application/json.")))
-@typed(
-    partner.alt_response(
-        422, **PROBLEM, description=_("Something in the request is wrong; nothing was applied.")
-    )
-)
-@typed(
-    partner.alt_response(503, **PROBLEM, description=_("The database is busy: see Retry-After, then repeat."))
-)
+@_refusals
 def report_purchases(batch: dict[str, Any]) -> Response:
     """Each item counts once by its number; one that is refused leaves the others alone."""
+    return _once(lambda database, who: report(database, who.source, batch, in_chinese=_in_chinese()))
+
+
+@typed(partner.route("/events", methods=["POST"]))
+@allow(PARTNER)
+@typed(
+    partner.doc(parameters=HEADERS, security=[{"apiKey": []}], summary=_("Report what happened to members"))
+)
+@typed(partner.arguments(EVENT_BATCH, examples=event_batches(Scene())))
+@typed(
+    partner.response(
+        200, EventAnswerSchema, description=_("What became of every item."), example=event_answer(Scene())
+    )
+)
+@_refusals
+def report_events(batch: dict[str, Any]) -> Response:
+    """Each item counts once by its number; one that is refused leaves the others alone."""
+    keys = Keyring(current_app.extensions["settings"].secret_keys, PURPOSE)
+    return _once(
+        lambda database, who: report_happenings(database, keys, who.source, batch, in_chinese=_in_chinese())
+    )
+
+
+def _once(work: Work) -> Response:
+    """The answer to a request, or the one it had when it came before (see idempotency)."""
     load_query()
     database, who = current_database(), _partner()
     key, body_hash = idempotency.hash_of(_key()), idempotency.hash_of(request.get_data())
     claimed = database.in_transaction(lambda session: idempotency.claim(session, who.key_id, key, body_hash))
     if isinstance(claimed, Claim):
-        response = _work(database, who, claimed, batch)
+        response = _work(database, who, claimed, work)
         if response is not None:
             return response
         # Somebody took over because we were slow; what they answer is the answer.
@@ -96,9 +132,9 @@ def report_purchases(batch: dict[str, Any]) -> Response:
     return _repeat(claimed)
 
 
-def _work(database: Database, who: Partner, mine: Claim, batch: dict[str, Any]) -> Response | None:
+def _work(database: Database, who: Partner, mine: Claim, work: Work) -> Response | None:
     try:
-        results = report(database, who.source, batch, in_chinese=str(get_locale()) != "en")
+        results = work(database, who)
     except SQLAlchemyError:
         with suppress(SQLAlchemyError), database.transaction() as session:
             idempotency.release(session, mine)
@@ -123,6 +159,10 @@ def _key() -> bytes:
     if not 1 <= len(key) <= MAX_KEY or not key.isascii() or not key.isprintable():
         raise Invalid("idempotency_key", place=KEY_HEADER)
     return key.encode()
+
+
+def _in_chinese() -> bool:
+    return str(get_locale()) != "en"
 
 
 def _partner() -> Partner:

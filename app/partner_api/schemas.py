@@ -17,36 +17,36 @@ MAX_LINES = 1_000
 MAX_UNIT_PRICE_FEN = 10**10
 
 
-def _about(text: object, example: object = None) -> dict[str, Any]:
+def about(text: object, example: object = None) -> dict[str, Any]:
     return {"description": text} if example is None else {"description": text, "example": example}
 
 
 class LineSchema(Schema):
     """One line of a receipt."""
 
-    sku = Code(64, required=True, metadata=_about(_("Article code."), "LS-2107-NV"))
+    sku = Code(64, required=True, metadata=about(_("Article code."), "LS-2107-NV"))
     description = Words(
         255,
         load_default="",
-        metadata=_about(_("What the receipt says; cut after 255 characters."), DESCRIPTION),
+        metadata=about(_("What the receipt says; cut after 255 characters."), DESCRIPTION),
     )
-    size = Code(16, shortest=0, load_default="", metadata=_about(_("Size, where there is one."), "175/92A"))
+    size = Code(16, shortest=0, load_default="", metadata=about(_("Size, where there is one."), "175/92A"))
     quantity = fields.Integer(
         strict=True,
         required=True,
         validate=validate.Range(1, MAX_QUANTITY),
-        metadata=_about(_("Pieces; positive for purchases and refunds alike."), 1),
+        metadata=about(_("Pieces; positive for purchases and refunds alike."), 1),
     )
     unit_price_fen = fields.Integer(
         strict=True,
         required=True,
         validate=validate.Range(0, MAX_UNIT_PRICE_FEN),
-        metadata=_about(_("Price of one piece in the currency's smallest unit (fen); 0 for a gift."), 59900),
+        metadata=about(_("Price of one piece in the currency's smallest unit (fen); 0 for a gift."), 59900),
     )
     kind = fields.Enum(
         LineKind,
         by_value=fields.String,
-        metadata=_about(_("What the line stands for; left out: goods. Only goods start follow-ups.")),
+        metadata=about(_("What the line stands for; left out: goods. Only goods start follow-ups.")),
     )
 
 
@@ -54,43 +54,41 @@ class _ReportSchema(Schema):
     """What purchases and refunds have in common."""
 
     ref = Code(
-        64, required=True, metadata=_about(_("The receipt's number, unique within your system for ever."))
+        64, required=True, metadata=about(_("The receipt's number, unique within your system for ever."))
     )
-    store = Code(32, required=True, metadata=_about(_("Code of the store."), "SH01"))
+    store = Code(32, required=True, metadata=about(_("Code of the store."), "SH01"))
     customer = Code(
         64,
         shortest=0,
         load_default="",
-        metadata=_about(_("The member's code; empty or left out for an anonymous sale."), "M100234"),
+        metadata=about(_("The member's code; empty or left out for an anonymous sale."), "M100234"),
     )
     seller = Code(
         64,
         shortest=0,
         load_default="",
-        metadata=_about(
+        metadata=about(
             _("WeCom account of the associate who sold; an unknown one counts as none."), "chenjiahui"
         ),
     )
     occurred_at = InstantOrDay(
         required=True,
-        metadata=_about(
+        metadata=about(
             _("Instant with its offset from UTC, or only the day where the time is not known."),
             "2026-03-01T18:30:00+08:00",
         ),
     )
-    currency = Code(3, shortest=3, required=True, metadata=_about(_("ISO 4217; must be the store's."), "CNY"))
+    currency = Code(3, shortest=3, required=True, metadata=about(_("ISO 4217; must be the store's."), "CNY"))
     amount_fen = fields.Integer(
         strict=True,
         validate=validate.Range(0, MAX_AMOUNT_FEN),
-        metadata=_about(
-            _("Total in fen. Required without lines; with lines it must equal their sum."), 59900
-        ),
+        metadata=about(_("Total in fen. Required without lines; with lines it must equal their sum."), 59900),
     )
     lines = fields.List(
         fields.Nested(LineSchema),
         load_default=list,
         validate=validate.Length(max=MAX_LINES),
-        metadata=_about(_("The receipt's lines, where they are known.")),
+        metadata=about(_("The receipt's lines, where they are known.")),
     )
 
     @validates_schema
@@ -111,7 +109,7 @@ class RefundSchema(_ReportSchema):
         64,
         shortest=0,
         load_default="",
-        metadata=_about(
+        metadata=about(
             _("Number of the purchase it cancels; left out, it is looked for by member and article.")
         ),
     )
@@ -134,63 +132,68 @@ class BatchSchema(Schema):
             raise ValidationError(str(_("Send 1 to 500 purchases and refunds together.")), "purchases")
 
 
-class _GivenSchema(Schema):
+class GivenSchema(Schema):
     """What we answer; it may gain fields, so readers must not refuse unknown ones."""
 
     class Meta:
         unknown = INCLUDE
 
 
-class ResultSchema(_GivenSchema):
+class ResultSchema(GivenSchema):
     """What became of one item."""
 
     index = fields.Integer(
-        required=True, metadata=_about(_("Its place in the list that was sent, from 0."), 0)
+        required=True, metadata=about(_("Its place in the list that was sent, from 0."), 0)
     )
-    ref = fields.String(required=True, metadata=_about(_("Its number.")))
+    ref = fields.String(required=True, metadata=about(_("Its number.")))
     status = fields.Enum(
         EventStatus,
         by_value=fields.String,
         required=True,
-        metadata=_about(
+        metadata=about(
             _("applied: counted now. repeated: was counted before. refused: changed nothing, see code.")
         ),
     )
-    code = fields.String(metadata=_about(_("Why it was refused: one of the codes below."), "unknown_store"))
-    message = fields.String(metadata=_about(_("The same for people.")))
+    code = fields.String(metadata=about(_("Why it was refused: one of the codes below."), "unknown_store"))
+    message = fields.String(metadata=about(_("The same for people.")))
 
 
-class AnswerSchema(_GivenSchema):
+class CountsSchema(GivenSchema):
+    """How many items became what."""
+
+    applied = fields.Integer(required=True, metadata=about(_("How many were counted now.")))
+    repeated = fields.Integer(required=True, metadata=about(_("How many were counted before.")))
+    refused = fields.Integer(required=True, metadata=about(_("How many changed nothing.")))
+    quarantined = fields.Integer(
+        required=True, metadata=about(_("How many we keep aside because applying them failed on our side."))
+    )
+
+
+class AnswerSchema(CountsSchema):
     """One result per item, in the order in which they were sent."""
 
     purchases = fields.List(fields.Nested(ResultSchema), required=True)
     refunds = fields.List(fields.Nested(ResultSchema), required=True)
-    applied = fields.Integer(required=True, metadata=_about(_("How many were counted now.")))
-    repeated = fields.Integer(required=True, metadata=_about(_("How many were counted before.")))
-    refused = fields.Integer(required=True, metadata=_about(_("How many changed nothing.")))
-    quarantined = fields.Integer(
-        required=True, metadata=_about(_("How many we keep aside because applying them failed on our side."))
-    )
 
 
-class PlaceSchema(_GivenSchema):
+class PlaceSchema(GivenSchema):
     """One thing that is wrong in a request."""
 
     place = fields.String(
-        required=True, metadata=_about(_("Path to the field."), "purchases.3.lines.0.quantity")
+        required=True, metadata=about(_("Path to the field."), "purchases.3.lines.0.quantity")
     )
     message = fields.String(required=True)
 
 
-class ProblemSchema(_GivenSchema):
+class ProblemSchema(GivenSchema):
     """Why a request was refused as a whole (RFC 9457); nothing of it was applied."""
 
     type = fields.String(required=True)
-    title = fields.String(required=True, metadata=_about(_("For people.")))
+    title = fields.String(required=True, metadata=about(_("For people.")))
     status = fields.Integer(required=True)
-    code = fields.String(required=True, metadata=_about(_("Stable; for programs."), "invalid"))
-    place = fields.String(metadata=_about(_("The first field that is wrong.")))
-    errors = fields.List(fields.Nested(PlaceSchema), metadata=_about(_("Everything that is wrong.")))
+    code = fields.String(required=True, metadata=about(_("Stable; for programs."), "invalid"))
+    place = fields.String(metadata=about(_("The first field that is wrong.")))
+    errors = fields.List(fields.Nested(PlaceSchema), metadata=about(_("Everything that is wrong.")))
 
 
 BATCH = BatchSchema()

@@ -1,4 +1,4 @@
-"""Every applied event left its purchase or refund, and none of these came from nowhere.
+"""Every applied event left its purchase, refund or member event, and no purchase or refund came from nowhere.
 
 What WeCom tells leaves no fact of its own; what was received waits for its timer.
 """
@@ -11,10 +11,12 @@ from sqlalchemy import ColumnElement, and_, exists, literal, or_, select
 
 from app.follow_ups.bookkeeping.checks import Check, Faults, Within
 from app.inbound.models import WECOM, Inbound, InboundState, ReceivedEvent
+from app.member_events.models import MemberEvent
 from app.orders.models import Order, Refund
 from app.timers import Lane, Timer
 
 PURCHASE, REFUND = "purchase:", "refund:"
+SUPERSEDED = ("join:", "birthday:", "anniversary:")
 
 
 def _belongs(fact: Any, prefix: str) -> ColumnElement[bool]:
@@ -31,6 +33,9 @@ def _without_fact(within: Within) -> Faults:
         Inbound.source != WECOM,
         ~exists().where(_belongs(Order, PURCHASE)),
         ~exists().where(_belongs(Refund, REFUND)),
+        ~exists().where(MemberEvent.id == Inbound.id),
+        # Whoever joins does so once, whoever tells of it; of a yearly day the newest report counts.
+        ~or_(*(Inbound.event_key.startswith(prefix, autoescape=True) for prefix in SUPERSEDED)),
     )
 
 

@@ -1,0 +1,73 @@
+"""From what a partner sent of members to events. Birthdays are sealed here: nothing behind this reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from app.db import Database
+from app.inbound.events import DateReported, Event, HappeningReported
+from app.intake.refusals import Refused
+from app.intake.service import EventResult, EventStatus
+from app.member_events.models import MemberEventKind
+from app.member_events.rules import checked
+from app.members.dates import YearlyDay, seal_day
+from app.members.models import DateKind
+from app.partner_api.event_schemas import GROUPS
+from app.partner_api.reporting import Item, apply_items, moment_of
+from app.sealing import Keyring
+from app.stores.queries import StoreFacts, stores_by_code
+
+# What an item says of itself, not of what happened.
+COMMON = frozenset({"ref", "store", "customer", "seller", "occurred_at", "name"})
+
+
+def report_happenings(
+    database: Database, keys: Keyring, source: str, batch: Mapping[str, Any], *, in_chinese: bool
+) -> dict[str, Any]:
+    """Apply a loaded batch; the answer has one result per item, by list in the order they were sent."""
+    with database.reading() as session:
+        stores = stores_by_code(session)
+    items = [
+        _read(keys, group, index, sent, stores) for group in GROUPS for index, sent in enumerate(batch[group])
+    ]
+    return apply_items(database, source, items, list(GROUPS), in_chinese)
+
+
+def _read(
+    keys: Keyring, group: str, index: int, sent: Mapping[str, Any], stores: Mapping[str, StoreFacts]
+) -> Item:
+    try:
+        event = _event(keys, GROUPS[group], sent, stores)
+    except Refused as refused:
+        return Item(group, index, sent["ref"], None, EventResult(EventStatus.REFUSED, refused.code))
+    return Item(group, index, sent["ref"], event, None)
+
+
+def _event(
+    keys: Keyring,
+    kind: MemberEventKind | DateKind,
+    sent: Mapping[str, Any],
+    stores: Mapping[str, StoreFacts],
+) -> Event:
+    store = stores.get(sent["store"])
+    if store is None:
+        raise Refused("unknown_store")
+    shared = {
+        "ref": sent["ref"],
+        "kind": str(kind),
+        "store": store.code,
+        "customer": sent["customer"],
+        "seller": sent["seller"],
+        **moment_of(sent["occurred_at"], store),
+    }
+    if isinstance(kind, DateKind):
+        day = YearlyDay(sent["calendar"], sent["month"], sent["day"], sent["year"], sent["leap"])
+        sealed = seal_day(keys, kind, day, salt=sent["ref"])
+        return DateReported(
+            **shared, calendar=str(sealed.calendar), sealed=sealed.sealed, day_index=sealed.day_index
+        )
+    said = {name: value for name, value in sent.items() if name not in COMMON}
+    if kind is MemberEventKind.AFTER_SALES:
+        said["case"] = sent["ref"]
+    return HappeningReported(**shared, data=checked(kind, said), name=sent.get("name", ""))
