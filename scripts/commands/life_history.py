@@ -63,6 +63,10 @@ class History:
         """Nobody knows what came of the operation invoked last; or something that is none."""
         self._write(Kind.INFO, op, facts)
 
+    def close(self) -> None:
+        """Nothing more will be written."""
+        self._file.close()
+
     def _write(self, kind: Kind, op: str, facts: dict[str, Any]) -> None:
         line = Line(self._process, self._n, kind, op, machine_now().isoformat(), facts)
         self._file.write(msgspec.json.encode(line) + b"\n")

@@ -90,7 +90,10 @@ class Life:
             ends = last + timedelta(days=self._plan.days_after)
             set_up = time.monotonic()
             tell(f"{events:,} events from {begins:%Y-%m-%d} on, lived until {ends:%Y-%m-%d}")
-            self._run(self._crew(url, ends), begins, last, tell)
+            try:
+                self._run(self._crew(url, ends), begins, last, tell)
+            finally:
+                self._own.close()
             lived = time.monotonic()
         verdict = judge(self._database, read_histories(self._histories), roll, phones)
         if len(self._struck) < self._plan.kills:

@@ -54,8 +54,10 @@ def sends_another_body() -> None:
     send = WeComApp.send_app_message
 
     def again(self: WeComApp, body: str) -> SentMessage:
+        other = json.loads(body)
+        other["template_card"]["task_id"] += "-again"
         send(self, body)
-        return send(self, json.dumps({**json.loads(body), "safe": 0, "duplicate_check_interval": 60}))
+        return send(self, json.dumps(other))
 
     WeComApp.send_app_message = again  # type: ignore[method-assign]
 
