@@ -24,6 +24,7 @@ from app.db import Database, insert_rows
 from app.errors import DomainError
 from app.failpoints import failpoint
 from app.follow_ups.enrolling import AnchorPurchase, enroll
+from app.follow_ups.measuring.attributing import attribute, touched_by
 from app.follow_ups.rules import Anchor
 from app.follow_ups.stopping import stop_refunded
 from app.ids import new_id, new_ids
@@ -209,6 +210,7 @@ def _store(session: Session, source: str, fresh: Sequence[_Fresh], enrolls: bool
             happened.append(Reported(event_id, event, store, member_id, seller_id))
     came_back = record(session, source, sales, returns, now)
     failpoint("intake.recorded")
+    attribute(session, touched_by(session, [sale.id for sale in sales], [item.id for item in returns]), now)
     _follow_up(session, sales, came_back, now)
     tell_of_refunds(session, source, returns, came_back, now, enrolls=enrolls)
     tell_of_happenings(session, source, happened, now, enrolls=enrolls)
