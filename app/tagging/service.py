@@ -82,8 +82,8 @@ def _settle(row: TagGroup | Tag, wanted: Mapping[str, object], counts: Counter[s
         counts["changed"] += 1
 
 
-def put_tags(session: Session, marked: Mapping[int, frozenset[str]]) -> int:
-    """Bindings carry exactly these corp tags (by WeCom's ids); returns how many bindings changed."""
+def put_tags(session: Session, marked: Mapping[int, frozenset[str]]) -> list[tuple[int, str]]:
+    """Bindings carry exactly these corp tags (by WeCom's ids); returns what was put on, by binding."""
     query = select(BindingTag.binding_id, BindingTag.wecom_tag_id)
     carried: dict[int, set[str]] = {binding_id: set() for binding_id in marked}
     for binding_id, tag_id in session.execute(query.where(BindingTag.binding_id.in_(sorted(marked)))):
@@ -93,7 +93,13 @@ def put_tags(session: Session, marked: Mapping[int, frozenset[str]]) -> int:
         _take_off(session, binding_id, carried[binding_id] - marked[binding_id])
     fresh = [(each, tag_id) for each in changed for tag_id in sorted(marked[each] - carried[each])]
     insert_rows(session, BindingTag, [{"binding_id": each, "wecom_tag_id": tag_id} for each, tag_id in fresh])
-    return len(changed)
+    return fresh
+
+
+def tag_names(session: Session, wecom_ids: Iterable[str]) -> dict[str, str]:
+    """What these tags are called, of those the vocabulary knows."""
+    query = select(Tag.wecom_id, Tag.name).where(Tag.wecom_id.in_(sorted(set(wecom_ids))))
+    return dict(session.execute(query).all())
 
 
 def _take_off(session: Session, binding_id: int, tag_ids: Iterable[str]) -> None:

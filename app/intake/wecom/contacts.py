@@ -15,7 +15,8 @@ from sqlalchemy.orm import Session
 from app import clock
 from app.db import Database
 from app.intake.handlers import Handler
-from app.members.contacts import Sight, contact_versions, people_by_userid, write_sight
+from app.intake.wecom.member_news import hold_members, tell_of_contact
+from app.members.contacts import Change, Sight, contact_versions, people_by_userid, write_sight
 from app.members.rules import Told
 from app.tagging.service import put_tags
 from app.wecom.apis.contacts import Contact
@@ -56,11 +57,17 @@ def look_at_contact(database: Database, wecom: WeComPort, external_userid: str) 
 def write_contact(session: Session, sight: Sight, now: datetime) -> list[str]:
     """Write a look down with the tags it shows; returns what changed, one word per binding looked at.
 
-    Raises `StaleSight` where somebody wrote since the look.
+    Of a member's contact, who ended it and which tags it gained go to the follow-ups. Tags that a contact had when it
+    was first seen are none that it gained. Raises `StaleSight` where somebody wrote since the look.
     """
+    member_id = hold_members(session, [sight.external_userid]).get(sight.external_userid)
     written = write_sight(session, sight, now)
     marked = {each.id: each.tag_ids for each in written if each.tag_ids is not None}
-    put_tags(session, marked)
+    put_on = put_tags(session, marked)
+    if member_id is not None:
+        were_there = {each.id for each in written if each.change is not Change.ADDED}
+        gained = {tag_id for binding_id, tag_id in put_on if binding_id in were_there}
+        tell_of_contact(session, member_id, sight.told, gained, now)
     return [each.change.value for each in written]
 
 

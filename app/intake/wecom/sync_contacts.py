@@ -22,6 +22,7 @@ from sqlalchemy.orm import Session
 from app import clock
 from app.db import Database
 from app.intake.wecom.contacts import look_at_contact, write_contact
+from app.intake.wecom.member_news import hold_members
 from app.members.contacts import Change, Sight, StaleSight, people_by_userid
 from app.members.models import ContactBinding, ExternalContact
 from app.tagging.models import BindingTag
@@ -150,6 +151,7 @@ def _add(
     session: Session, people: Mapping[str, int], fresh: Sequence[Followed]
 ) -> tuple[Counter[str], list[Followed]]:
     """Write bindings we have no row of; one that got its row meanwhile is left to a look."""
+    hold_members(session, {one.profile.external_userid for one in fresh})
     known = _known(session, people, fresh)
     added: Counter[str] = Counter()
     late = []
