@@ -181,6 +181,26 @@ def insert_rows(session: Session, model: type[Base], rows: Sequence[Mapping[str,
     connection.exec_driver_sql(f"INSERT INTO {quote(table.name)} ({columns}) VALUES ({places})", values)  # noqa: S608
 
 
+def add_to_rows(session: Session, model: type[Base], rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert rows of counts, or add every non-key column to what stands there where the primary key exists."""
+    if not rows:
+        return
+    table = table_of(model)
+    keys = [column.name for column in table.primary_key]
+    names = [name for name in rows[0] if name not in keys]
+    if session.get_bind().dialect.name == "sqlite":
+        lite = sqlite_insert(table)
+        statement: Any = lite.on_conflict_do_update(
+            index_elements=keys, set_={name: table.c[name] + lite.excluded[name] for name in names}
+        )
+    else:
+        mine = mysql_insert(table)
+        statement = mine.on_duplicate_key_update(
+            {name: table.c[name] + mine.inserted[name] for name in names}
+        )
+    session.connection().execute(statement, list(rows))
+
+
 def _driver_value(value: Any) -> Any:
     """An instant as MariaDB writes it, in UTC; everything else as it is. Refuses naive datetimes like `Instant`."""
     if type(value) is not datetime:

@@ -28,6 +28,7 @@ class Lane(StrEnum):
     BALANCE = "balance"  # more falls to somebody on a day than they can do; subject: associate
     URGE = "urge"  # open work items whose assignee, then manager, is to be urged; subject: work item
     EXPIRY = "expiry"  # work items whose validity ends; subject: work item
+    NIGHTLY = "nightly"  # what is counted once a night; subject: nightly job
     DIGEST = "digest"  # notices waiting to be gathered; subject: associate
     PUSH = "push"  # messages to deliver, in REAL time because leases are; subject: message
     INBOX = "inbox"  # received events to apply, in REAL time; subject: inbound

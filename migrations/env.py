@@ -18,6 +18,7 @@ from app.livings import models as livings
 from app.member_events import models as member_events
 from app.members import models as members
 from app.messaging import models as messaging
+from app.nightly import NightlyJob
 from app.orders import models as orders
 from app.organisation import models as organisation
 from app.partner_api import models as partner_api
@@ -31,7 +32,8 @@ from app.worklist import models as worklist
 
 TABLES = (
     associates, catalogue, ClockOffset, follow_ups, group_chats, inbound, intake, livings, measuring, member_events,
-    members, messaging, orders, organisation, partner_api, sales_scripts, sessions, stores, tagging, Timer, wecom, worklist,
+    members, messaging, NightlyJob, orders, organisation, partner_api, sales_scripts, sessions, stores, tagging, Timer,
+    wecom, worklist,
 )  # fmt: skip
 
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from app import clock
@@ -22,6 +23,7 @@ from app.lanes import Deadline, Progress
 from app.members.dates import PURPOSE
 from app.messaging.delivery import deliver_due
 from app.messaging.digests import DigestSender, gather_due
+from app.nightly import run_nightly
 from app.organisation.running import run_syncs
 from app.sealing import Keyring
 from app.timers import Lane, has_due
@@ -34,6 +36,7 @@ from app.worklist.queries import open_items
 from app.worklist.urging import urge_due
 from config.settings import Settings
 from config.welcome import read_welcome
+from tasks.nightly import JOBS
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,24 +84,20 @@ def run_lane(hands: Hands, lane: Lane, deadline: Deadline) -> Progress:
 
 def work_on(hands: Hands, lane: Lane, deadline: Deadline) -> Progress:
     """The same for who has just seen that something is due."""
-    if lane in (Lane.MINUTES, Lane.DAYS):
-        return fire_due(hands.database, lane, deadline)
-    if lane is Lane.SWEEP:
-        return sweep_due(hands.database, hands.keys, deadline)
-    if lane is Lane.BALANCE:
-        return balance_due(hands.database, reword_moved, deadline)
-    if lane is Lane.URGE:
-        return urge_due(hands.database, deadline)
-    if lane is Lane.EXPIRY:
-        return expire_due(hands.database, deadline)
-    if lane is Lane.DIGEST:
-        return gather_due(hands.database, hands.digests, deadline)
-    if lane is Lane.INBOX:
-        return apply_received(hands.database, hands.wecom, hands.handlers, deadline)
-    if lane is Lane.WELCOME:
-        return welcome_due(hands.database, hands.wecom, hands.words, deadline)
-    if lane is Lane.SYNC:
-        return sync_due(hands.database, hands.wecom, deadline)
-    if lane is Lane.ORGANISATION:
-        return run_syncs(hands.database, hands.wecom, deadline)
-    return deliver_due(hands.database, hands.wecom, deadline)
+    database, wecom = hands.database, hands.wecom
+    work: dict[Lane, Callable[[], Progress]] = {
+        Lane.MINUTES: lambda: fire_due(database, lane, deadline),
+        Lane.DAYS: lambda: fire_due(database, lane, deadline),
+        Lane.SWEEP: lambda: sweep_due(database, hands.keys, deadline),
+        Lane.BALANCE: lambda: balance_due(database, reword_moved, deadline),
+        Lane.URGE: lambda: urge_due(database, deadline),
+        Lane.EXPIRY: lambda: expire_due(database, deadline),
+        Lane.NIGHTLY: lambda: run_nightly(database, JOBS, deadline),
+        Lane.DIGEST: lambda: gather_due(database, hands.digests, deadline),
+        Lane.PUSH: lambda: deliver_due(database, wecom, deadline),
+        Lane.INBOX: lambda: apply_received(database, wecom, hands.handlers, deadline),
+        Lane.WELCOME: lambda: welcome_due(database, wecom, hands.words, deadline),
+        Lane.ORGANISATION: lambda: run_syncs(database, wecom, deadline),
+        Lane.SYNC: lambda: sync_due(database, wecom, deadline),
+    }
+    return work[lane]()

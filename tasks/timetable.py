@@ -22,6 +22,7 @@ TIMETABLE = (
     Bell(Lane.BALANCE, 1.0),
     Bell(Lane.URGE, 5.0),
     Bell(Lane.EXPIRY, 5.0),
+    Bell(Lane.NIGHTLY, 5.0),
     Bell(Lane.DIGEST, 1.0),
     Bell(Lane.PUSH, 1.0),
     Bell(Lane.INBOX, 0.5),

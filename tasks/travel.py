@@ -18,7 +18,16 @@ from app.timers import REAL_TIME_LANES, Lane, first_dues
 from app.worklist.attention import lanes_at_work
 from tasks.lanes import Hands, work_on
 
-BUSINESS_LANES = (Lane.SWEEP, Lane.MINUTES, Lane.DAYS, Lane.EXPIRY, Lane.BALANCE, Lane.URGE, Lane.DIGEST)
+BUSINESS_LANES = (
+    Lane.SWEEP,
+    Lane.MINUTES,
+    Lane.DAYS,
+    Lane.EXPIRY,
+    Lane.BALANCE,
+    Lane.URGE,
+    Lane.NIGHTLY,
+    Lane.DIGEST,
+)
 # In the order of their consequences.
 LANES = (*BUSINESS_LANES, Lane.PUSH)
 SPEAKING_LANES = {Lane.DIGEST, Lane.PUSH}

@@ -133,6 +133,7 @@ def _row(
         "ended_reason": "",
         "enrolled_at": now,
         "arm": arm,
+        "global_per_mille": budget.hold_out_per_mille,
         "waiting_for": "",
         **waits.columns(),
     }

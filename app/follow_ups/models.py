@@ -98,13 +98,15 @@ class Enrollment(Base):
 
     While ACTIVE, `next_step_no` is the step whose timer stands at `next_due_at` in `next_lane`; else they are None.
     `waiting_for` says why a step that was due is asked about again then (`WaitingFor`), "" where it is not due yet.
-    `arm` is fixed on enrolling: steps of a held-out member are withheld as they fall due.
+    `arm` is fixed on enrolling: steps of a held-out member are withheld as they fall due. `global_per_mille` is the share
+    that was then held out of everything; the plan's own stands in the version.
     """
 
     __tablename__ = "enrollments"
     __table_args__ = (
         UniqueConstraint("member_id", "anchor_event", "plan_id"),
         Index(None, "plan_version_id", "state"),
+        Index(None, "plan_id", "enrolled_at"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
@@ -123,6 +125,7 @@ class Enrollment(Base):
     next_due_at: Mapped[datetime | None]
     enrolled_at: Mapped[datetime]
     arm: Mapped[str] = mapped_column(String(16), default=Arm.TREATED)
+    global_per_mille: Mapped[int] = mapped_column(Integer, default=0)
     waiting_for: Mapped[str] = mapped_column(String(16), default="")
 
 

@@ -10,6 +10,7 @@ from app import clock
 from app.associates.queries import Actor
 from app.errors import Conflict, Forbidden, Invalid, NotFound
 from app.follow_ups.acts.holding import JUST_NOW, May, Tap, hold
+from app.follow_ups.measuring.attributing import attribute_since
 from app.follow_ups.models import FollowUpTask
 from app.follow_ups.queries import TaskView, get_task
 from app.follow_ups.states import Channel, Evidence
@@ -85,6 +86,8 @@ def complete_task(
     close_items(session, [item.id], WorkState.DONE, DONE_REASON, held.acted_at)
     task.evidence, task.sent_text, task.completed_by = evidence, sent_text, actor.associate_id
     session.flush()
+    if held.acted_at < held.now:  # what was bought in between may be its merit
+        attribute_since(session, held.member_id, held.acted_at, held.now)
     session.expire(item)
     return get_task(session, actor, task_id)
 

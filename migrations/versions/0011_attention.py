@@ -112,10 +112,16 @@ def upgrade() -> None:
     with op.batch_alter_table("enrollments", schema=None) as batch_op:
         batch_op.add_column(sa.Column("arm", sa.String(length=16), nullable=False, server_default="treated"))
         batch_op.add_column(sa.Column("waiting_for", sa.String(length=16), nullable=False, server_default=""))
+        batch_op.add_column(sa.Column("global_per_mille", sa.Integer(), nullable=False, server_default="0"))
+        batch_op.create_index(
+            batch_op.f("ix_enrollments_plan_id_enrolled_at"), ["plan_id", "enrolled_at"], unique=False
+        )
 
 
 def downgrade() -> None:
     with op.batch_alter_table("enrollments", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_enrollments_plan_id_enrolled_at"))
+        batch_op.drop_column("global_per_mille")
         batch_op.drop_column("waiting_for")
         batch_op.drop_column("arm")
     with op.batch_alter_table("follow_up_tasks", schema=None) as batch_op:

@@ -1,4 +1,4 @@
-"""What follow-ups bring: attribution and results of scripts"""
+"""What follow-ups bring: attribution, results of scripts and of arms; what is counted once a night"""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ depends_on = None
 
 ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 INSTANT = sa.DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql")
+CELL = ("plan_id", "window_days", "entered_in", "store_id", "arm", "per_mille", "reached")
+COUNTS = ("members", "replied", "buyers", "pieces", "pieces_squared", "fen")
 
 
 def upgrade() -> None:
@@ -49,7 +51,52 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("plan_id", "step_kind", "script_code", name=op.f("pk_script_results")),
     )
 
+    op.create_table(
+        "script_days",
+        sa.Column("plan_id", ID, autoincrement=False, nullable=False),
+        sa.Column("due_on", sa.Date(), nullable=False),
+        sa.Column("step_kind", sa.String(length=32), nullable=False),
+        sa.Column("script_code", sa.String(length=64), nullable=False),
+        sa.Column("sent", ID, nullable=False),
+        sa.Column("succeeded", ID, nullable=False),
+        sa.PrimaryKeyConstraint("plan_id", "due_on", "step_kind", "script_code", name=op.f("pk_script_days")),
+    )
+    op.create_table(
+        "arm_results",
+        sa.Column("plan_id", ID, autoincrement=False, nullable=False),
+        sa.Column("window_days", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("entered_in", sa.Date(), nullable=False),
+        sa.Column("store_id", ID, autoincrement=False, nullable=False),
+        sa.Column("arm", sa.String(length=16), nullable=False),
+        sa.Column("per_mille", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("reached", sa.String(length=24), nullable=False),
+        *(sa.Column(name, ID, nullable=False) for name in COUNTS),
+        sa.Column("fen_squared", sa.Double(), nullable=False),
+        sa.PrimaryKeyConstraint(*CELL, name=op.f("pk_arm_results")),
+    )
+    op.create_table(
+        "arm_spans",
+        sa.Column("plan_id", ID, autoincrement=False, nullable=False),
+        sa.Column("window_days", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("first_on", sa.Date(), nullable=False),
+        sa.Column("last_on", sa.Date(), nullable=False),
+        sa.PrimaryKeyConstraint("plan_id", "window_days", name=op.f("pk_arm_spans")),
+    )
+    op.create_table(
+        "nightly_jobs",
+        sa.Column("id", ID, autoincrement=False, nullable=False),
+        sa.Column("name", sa.String(length=32), nullable=False),
+        sa.Column("next_due_at", INSTANT, nullable=False),
+        sa.Column("cursor", sa.Text(), nullable=False),
+        sa.Column("finished_at", INSTANT, nullable=True),
+        sa.Column("trouble", sa.String(length=255), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_nightly_jobs")),
+        sa.UniqueConstraint("name", name=op.f("uq_nightly_jobs_name")),
+    )
+
 
 def downgrade() -> None:
+    for table in ("nightly_jobs", "arm_spans", "arm_results", "script_days"):
+        op.drop_table(table)
     op.drop_table("script_results")
     op.drop_table("attributions")

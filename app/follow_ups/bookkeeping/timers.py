@@ -12,6 +12,7 @@ from app.follow_ups.states import EnrollmentState
 from app.inbound.models import ReceivedEvent
 from app.members.models import Sync
 from app.messaging.models import DigestSchedule, MessageState, OutboundMessage, Welcome
+from app.nightly import NightlyJob
 from app.organisation.models import OrganisationSync
 from app.timers import Lane, Timer
 from app.worklist.models import BalanceSchedule, WorkItem, WorkState
@@ -39,6 +40,7 @@ OWNERS: dict[Lane, ColumnElement[bool]] = {
     & (WorkItem.next_urge_at == Timer.due_at),
     Lane.BALANCE: (BalanceSchedule.associate_id == Timer.subject_id)
     & (BalanceSchedule.next_due_at == Timer.due_at),
+    Lane.NIGHTLY: (NightlyJob.id == Timer.subject_id) & (NightlyJob.next_due_at == Timer.due_at),
     Lane.DIGEST: (DigestSchedule.associate_id == Timer.subject_id)
     & (DigestSchedule.next_due_at == Timer.due_at),
     Lane.PUSH: (OutboundMessage.id == Timer.subject_id)

@@ -1,10 +1,10 @@
-"""Tables of what follow-ups brought: attributed purchases, and how scripts did."""
+"""Tables of what follow-ups brought: attributed purchases, how scripts did, and members by arm."""
 
 from __future__ import annotations
 
 from datetime import date, datetime
 
-from sqlalchemy import Index, Integer, String
+from sqlalchemy import Double, Index, Integer, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db import Base
@@ -42,8 +42,24 @@ class Attribution(Base):
     recorded_at: Mapped[datetime]
 
 
+class ScriptDay(Base):
+    """How often a script was sent at a step in tasks due on one day of the chain's, and how often a purchase followed.
+
+    Written once all that can be credited to them is; never for tasks done later than a week after.
+    """
+
+    __tablename__ = "script_days"
+
+    plan_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    due_on: Mapped[date] = mapped_column(primary_key=True)
+    step_kind: Mapped[str] = mapped_column(String(32), primary_key=True)
+    script_code: Mapped[str] = mapped_column(String(64), primary_key=True)
+    sent: Mapped[int]
+    succeeded: Mapped[int]
+
+
 class ScriptResult(Base):
-    """How often a script was sent at a step, and how often a purchase followed; counted anew every night."""
+    """What the last half year of `ScriptDay` adds up to: by it scripts are chosen until the next night."""
 
     __tablename__ = "script_results"
 
@@ -53,3 +69,40 @@ class ScriptResult(Base):
     sent: Mapped[int]
     succeeded: Mapped[int]
     counted_at: Mapped[datetime]
+
+
+class ArmResult(Base):
+    """Members who entered a plan (0: any plan) in one month, by store, arm, share and how far they were followed up.
+
+    `entered_in` is the first of the month. What they did within `window_days` after entering: `pieces` and `fen` are
+    net of what came back; `pieces_squared` and `fen_squared` sum each member's square. `per_mille` is the hold-out
+    share in force when they entered. Only ever added to, once for each member (counting.py).
+    """
+
+    __tablename__ = "arm_results"
+
+    plan_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    window_days: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    entered_in: Mapped[date] = mapped_column(primary_key=True)
+    store_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    arm: Mapped[str] = mapped_column(String(16), primary_key=True)
+    per_mille: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    reached: Mapped[str] = mapped_column(String(24), primary_key=True)
+    members: Mapped[int]
+    replied: Mapped[int]
+    buyers: Mapped[int]
+    pieces: Mapped[int]
+    pieces_squared: Mapped[int]
+    fen: Mapped[int]
+    fen_squared: Mapped[float] = mapped_column(Double)  # outgrows 63 bits
+
+
+class ArmSpan(Base):
+    """The first and the last day on which members entered who are counted in `ArmResult`."""
+
+    __tablename__ = "arm_spans"
+
+    plan_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    window_days: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    first_on: Mapped[date]
+    last_on: Mapped[date]

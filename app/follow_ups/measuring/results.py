@@ -6,48 +6,99 @@ would not have been without.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
 
 from app.follow_ups.measuring.headline import Headline
 from app.follow_ups.measuring.uplift import Uplift
-from app.follow_ups.states import Arm, Evidence, Touch
+from app.follow_ups.states import Arm, Evidence
+
+
+class Reached(StrEnum):
+    """How far a member was followed up within the window: the best there is, the least first."""
+
+    NOTHING = "nothing"  # no task was opened
+    OPENED = "opened"  # none was done
+    SELF_DECLARED = Evidence.SELF_DECLARED.value
+    CLIENT_REPORTED = Evidence.CLIENT_REPORTED.value
+    WECOM_CONFIRMED = Evidence.WECOM_CONFIRMED.value
+
+
+# Evidence is declared strongest first, what a member reached weakest first.
+WEAKEST_FIRST = tuple(Reached)
+
+
+def at_least(weakest: Reached) -> tuple[Reached, ...]:
+    """What counts as that far, or further."""
+    return WEAKEST_FIRST[WEAKEST_FIRST.index(weakest) :]
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """Members who came so far, and how many of them answered and bought within the window."""
+
+    members: int
+    replied: int
+    buyers: int
+
+
+NOBODY = Count(0, 0, 0)
 
 
 @dataclass(frozen=True, slots=True)
 class Funnel:
-    """How many came how far: members who entered by arm, tasks opened, tasks done by how well that is proven."""
+    """How many came how far, by arm. The held out are sent nothing; what they do all the same is the point."""
 
-    entered: Mapping[Arm, int]
-    opened: int
-    done: Mapping[Evidence, int]
+    counts: Mapping[tuple[Arm, Reached], Count]
 
-    def done_at_least(self, weakest: Evidence) -> int:
-        """Tasks done with this evidence or better: `Evidence` is declared strongest first."""
-        grades = list(Evidence)
-        return sum(self.done.get(grade, 0) for grade in grades[: grades.index(weakest) + 1])
+    def of(self, arm: Arm, weakest: Reached = Reached.NOTHING) -> Count:
+        """Members of one arm who came at least so far."""
+        its = [self.counts.get((arm, reached), NOBODY) for reached in at_least(weakest)]
+        return Count(
+            sum(count.members for count in its),
+            sum(count.replied for count in its),
+            sum(count.buyers for count in its),
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Attributed:
-    """Purchases within so many days of a done task, and what of them was taken back by refunds since."""
+    """Purchases in which done tasks have a share, booked in one month, and what of them was taken back in it."""
 
-    touch: Touch
-    within_days: int
     purchases: int
     fen: int
     refunded_fen: int
+    pieces_milli: int
 
     @property
     def kept_fen(self) -> int:
+        """What is left of it."""
         return self.fen - self.refunded_fen
 
 
 @dataclass(frozen=True, slots=True)
-class PlanResults:
-    """One plan over one span of entering."""
+class Months:
+    """Members who entered a plan (0: any) in these months, followed for so many days; `first` and `last` are firsts of
+    months."""
 
+    plan_id: int
+    window_days: int
+    first: date
+    last: date
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One plan, or all of them, over some months of entering; None where nobody entered who is counted yet.
+
+    `first_on` and `last_on` are the days between which those counted entered.
+    """
+
+    first_on: date
+    last_on: date
     funnel: Funnel
-    attributed: Attributed
     uplift: Uplift
     headline: Headline
+    shares: Sequence[int]  # per mille held out, of those that were in force

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from app.errors import Invalid
 from app.follow_ups.facts import criterion_of
+from app.follow_ups.measuring.holding_out import LONGEST_SALT
 from app.follow_ups.plans.documents import Document, TriggerKind
 from app.follow_ups.triggers.festivals import festivals
 
@@ -29,6 +30,8 @@ def check(document: Document) -> None:
         raise Invalid("bad_plan_step", place="trigger.festival", problem=f"none of {known}")
     if document.code == GLOBAL_SALT:
         raise Invalid("bad_plan", place="code", problem="taken")
+    if len(document.code.encode()) > LONGEST_SALT:
+        raise Invalid("bad_plan", place="code", problem=f"more than {LONGEST_SALT} bytes")
 
 
 def _rules(document: Document) -> Iterator[tuple[str, str]]:

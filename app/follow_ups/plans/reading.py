@@ -140,7 +140,7 @@ def _read_scripts(raw: Mapping[str, Any]) -> tuple[ScriptRule, ...]:
         return (ScriptRule("", (str(raw["script"]),)),)
     scripts = raw["scripts"]
     if all(isinstance(script, str) for script in scripts):
-        return (ScriptRule("", tuple(scripts)),)
+        return (ScriptRule("", _codes(scripts)),)
     return tuple(ScriptRule(str(rule.get("when", "")), _codes(rule["use"])) for rule in scripts)
 
 
@@ -148,6 +148,8 @@ def _codes(value: str | Sequence[str]) -> tuple[str, ...]:
     codes = (value,) if isinstance(value, str) else tuple(value)
     if not codes:
         raise ValueError("no script to use")
+    if len(set(codes)) < len(codes):
+        raise ValueError("a script is listed twice")
     return codes
 
 

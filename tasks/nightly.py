@@ -1,0 +1,15 @@
+"""What is done once a night, by name. A name is never used again for something else: the job's cursor goes by it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+
+from app.follow_ups.measuring.counting import WINDOWS, count_arms
+from app.follow_ups.measuring.scripting import count_scripts
+from app.nightly import NextPiece
+
+JOBS: Mapping[str, NextPiece] = {
+    **{f"count_arms_{days}": partial(count_arms, window_days=days) for days in WINDOWS},
+    "count_scripts": count_scripts,
+}
