@@ -2,10 +2,15 @@
 
 Usage: scripts/bench import [--purchases 100000] [--rounds 1]
        scripts/bench send [--sends 3000] [--rounds 1]
+       scripts/bench fire [--due 150000] [--rounds 3] [--steps 2000]
+       scripts/bench schedule [--rounds 3] [--jobs 200]
 
 import   the rate at which a generated file is imported on MariaDB, against a hand-written SQLAlchemy Core executemany
          that writes the very rows the import wrote, in transactions of the same size
 send     the processor time of sending an app message, against wechatpy's bare client and the same server
+fire     claiming and firing due steps on MariaDB, against a status index with SKIP LOCKED and against set-based
+         statements by hand; late batches, memory and urges behind a backlog. Exit code 1 where a promise is not kept
+schedule steps scheduled and run, against APScheduler's date jobs in its SQLAlchemy store. Exit code as above
 """
 
 from __future__ import annotations
@@ -34,6 +39,7 @@ from app.members.models import Member, MemberCare, MemberIdentity
 from app.orders.models import MemberPurchases, Order, OrderLine, Refund, RefundLine
 from app.timers import Timer
 from config.settings import ROOT
+from scripts.commands.bench_fires import bench_fires, bench_schedules, fewest_due, show_verdicts
 from scripts.commands.bench_sends import bench_sends
 from scripts.commands.load_chain import load_chain
 from scripts.commands.migrate import migrate
@@ -155,15 +161,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="scripts/bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", choices=["import", "send"])
+    parser.add_argument("what", choices=["import", "send", "fire", "schedule"])
     parser.add_argument("--purchases", type=int, default=100_000)
     parser.add_argument("--sends", type=int, default=3_000)
-    parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument(
+        "--due", type=int, default=150_000, help="at least; more where the rounds use up more"
+    )
+    parser.add_argument("--steps", type=int, default=2_000, help="fired in a turn by each process")
+    parser.add_argument("--jobs", type=int, default=200, help="run by APScheduler in a round")
+    parser.add_argument("--rounds", type=int, help="default: 1; of fire and schedule 3")
     arguments = parser.parse_args()
     if arguments.what == "send":
-        _show_sends(arguments.sends, arguments.rounds)
+        _show_sends(arguments.sends, arguments.rounds or 1)
+    elif arguments.what == "import":
+        _show_imports(arguments.purchases, arguments.rounds or 1)
     else:
-        _show_imports(arguments.purchases, arguments.rounds)
+        sys.exit(_show_fires(arguments))
 
 
 def _show_sends(sends: int, rounds: int) -> None:
@@ -175,6 +188,15 @@ def _show_sends(sends: int, rounds: int) -> None:
             f"  bare wechatpy  {cost.bare_s / cost.sends * 1e6:7.0f} us of CPU a send\n"
             f"  ratio          {cost.ratio:7.2f}\n"
         )
+
+
+def _show_fires(arguments: argparse.Namespace) -> int:
+    rounds = arguments.rounds or 3
+    with tempfile.TemporaryDirectory(prefix="dianban-") as folder:
+        if arguments.what == "schedule":
+            return show_verdicts(bench_schedules(Path(folder), rounds, arguments.jobs))
+        due = max(arguments.due, fewest_due(rounds, arguments.steps))
+        return show_verdicts(bench_fires(Path(folder), due, rounds, arguments.steps))
 
 
 def _show_imports(purchases: int, rounds: int) -> None:
