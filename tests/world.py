@@ -20,7 +20,7 @@ from app.follow_ups.firing import fire_due
 from app.follow_ups.models import Enrollment, FollowUpTask, StepRecord
 from app.follow_ups.plans.versions import publish
 from app.ids import new_id
-from app.inbound.events import Line, LineKind, PurchaseReported, RefundReported
+from app.inbound.events import Event, Line, LineKind, PurchaseReported, RefundReported
 from app.intake.service import EventResult, apply_events
 from app.lanes import Deadline
 from app.members.service import NewContact, NewMember, bind_contacts, members_by_code, register_members
@@ -129,7 +129,7 @@ class World:
         ] == ["applied"]
         return ref
 
-    def report(self, *events: PurchaseReported | RefundReported, enrolls: bool = True) -> list[EventResult]:
+    def report(self, *events: Event, enrolls: bool = True) -> list[EventResult]:
         """Whatever a till says."""
         return apply_events(self.database, SOURCE, events, enrolls=enrolls)
 

@@ -66,16 +66,6 @@ def buy_at_two(world: World, code: str = "c1", **member: Any) -> int:
     return member_id
 
 
-def outcomes(world: World, code: str = "c1") -> list[tuple[str, int, str]]:
-    """What became of the steps, of all plans: (plan, step, outcome and reason), as recorded."""
-    with world.database.reading() as session:
-        query = select(Enrollment.plan_version_id, StepRecord).join(
-            StepRecord, StepRecord.enrollment_id == Enrollment.id
-        )
-        rows = session.execute(query.order_by(StepRecord.recorded_at, StepRecord.step_no)).all()
-        return [(record.step_no, f"{record.outcome} {record.reason}") for _, record in rows]
-
-
 def who_has_it(world: World, code: str = "c1") -> list[str]:
     with world.database.reading() as session:
         query = select(Associate.name).join(WorkItem, WorkItem.assignee_id == Associate.id)
@@ -269,7 +259,7 @@ class TestTheCap:
         assert waiting_for(world) == ["member_cap"]
         world.live_until("2026-03-09 09:59")
         assert (DAY, 4) not in world.steps("c1")
-        world.live_until("2026-03-09 10:00")
+        world.live_until("2026-03-09 10:30")
         assert world.steps("c1")[DAY, 4] == "opened due"
         assert_sound(world)
 

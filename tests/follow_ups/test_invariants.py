@@ -1,38 +1,51 @@
 """Any sequence of purchases, refunds, completions and time, on both databases: the guarantees hold after each of them.
 
 A month of a few members' lives is made up by Hypothesis: several purchases a day, told out of order, told twice,
-returned before they are known; lanes that run at every due instant or are down for days.
+returned before they are known; lanes that run at every due instant or are down for days. Members
+opt out and in; headquarters pauses and goes on, changes the budget, holds members out; people have shifts and days off;
+two plans ask for the attention of one member, one of them with conditions.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from copy import deepcopy
+from datetime import time, timedelta
 from itertools import count
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import msgspec
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
+    initialize,
     invariant,
     precondition,
     rule,
     run_state_machine_as_test,
 )
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from app import clock
+from app.associates.models import Shift
+from app.associates.queries import Actor
+from app.associates.roster import Roster
 from app.db import Database
-from app.follow_ups.models import FollowUpTask
+from app.follow_ups.models import Enrollment, FollowUpTask, StepRecord
+from app.follow_ups.plans.versions import publish
 from app.follow_ups.service import complete_task
-from app.follow_ups.states import Channel, Evidence
+from app.follow_ups.states import Arm, Channel, Evidence
 from app.inbound.events import Event, PurchaseReported
 from app.intake.service import EventStatus
-from app.worklist.models import WorkItem, WorkState
+from app.members.models import MemberCare
+from app.members.service import lock_members
+from app.stores.rules import StoreHours
+from app.worklist.attention import Budget, pause, read_budget, resume
+from app.worklist.models import AttentionBudget, WorkItem, WorkState
 from tests.checker import look, violations
-from tests.world import World, purchase, refund
+from tests.world import PLAN, World, purchase, refund
 
 MEMBERS = ("c1", "c2", "c3")
 members = st.sampled_from(MEMBERS)
@@ -48,6 +61,28 @@ ahead = st.one_of(
     st.integers(1, 5 * 24).map(lambda hours: timedelta(hours=hours)),
     st.integers(6, 35).map(lambda days: timedelta(days=days)),
 )
+
+
+HOURS = StoreHours(ZoneInfo("Asia/Shanghai"), time(10), time(22))
+PEOPLE = ("owner", "colleague", "manager")
+wall_times = st.integers(0, 23).map(time)
+# Asks for attention beside the default plan: on the same days, of whoever is on shift, where its rules hold.
+SECOND: dict[str, Any] = {
+    **deepcopy(PLAN),
+    "code": "second",
+    "steps": [
+        {**PLAN["steps"][1], "kind": "ask", "after": "1 days", "who": "on_shift", "priority": 95},
+        {**PLAN["steps"][2], "kind": "offer", "after": "3 days", "when": "orders >= 2"},
+        {
+            **PLAN["steps"][2],
+            "kind": "more",
+            "after": "4 days",
+            "valid": "9 days",
+            "on_repurchase": "restart",
+        },
+        {**PLAN["steps"][2], "kind": "manager", "after": "30 days", "who": "manager", "priority": 60},
+    ],
+}
 
 
 class Lives(RuleBasedStateMachine):
@@ -67,6 +102,13 @@ class Lives(RuleBasedStateMachine):
         self.bought: list[PurchaseReported] = []
         self.yet_to_come: list[PurchaseReported] = []
         self.final: dict[Any, Any] = {}
+        self.seen: set[int] = set()
+
+    @initialize(has_second=st.booleans())
+    def begin(self, has_second: bool) -> None:
+        if has_second:
+            with self.database.transaction() as session:
+                publish(session, SECOND)
 
     def teardown(self) -> None:
         found = violations(self.database)
@@ -151,12 +193,12 @@ class Lives(RuleBasedStateMachine):
         tasks = self.tasks()
         if not tasks:
             return
-        task, code = tasks[which % len(tasks)]
+        task, code, whose = tasks[which % len(tasks)]
         is_chat = task.channel == Channel.CHAT
         with self.database.transaction() as session:
             view = complete_task(
                 session,
-                self.world.actor("owner"),
+                whose,
                 task.id,
                 external_userid=f"wm-{code}" if is_chat else None,
                 evidence=Evidence.CLIENT_REPORTED if is_chat else Evidence.SELF_DECLARED,
@@ -164,6 +206,100 @@ class Lives(RuleBasedStateMachine):
             )
         assert view.state != WorkState.OPEN
         assert view.evidence is not None
+
+    @rule(code=members, wants_none=st.booleans())
+    def opt_out_or_in(self, code: str, wants_none: bool) -> None:
+        member_id = self.member_id(code)
+        with self.database.transaction() as session:
+            lock_members(session, [member_id])
+            since = clock.now(session) if wants_none else None
+            session.execute(
+                update(MemberCare).where(MemberCare.member_id == member_id).values(opted_out_at=since)
+            )
+
+    @rule(goes_on=st.booleans(), by=ahead)
+    def pause_and_perhaps_go_on(self, goes_on: bool, by: timedelta) -> None:
+        with self.database.transaction() as session:
+            pause(session, None)
+        self.world.live_to(self.now() + by)
+        if goes_on:
+            self.go_on()
+
+    @rule()
+    def go_on(self) -> None:
+        with self.database.transaction() as session:
+            resume(session, None)
+        self.world.run_lanes()
+
+    @rule(
+        quiet_from=wall_times,
+        quiet_until=wall_times,
+        cap_days=st.integers(1, 9),
+        cap_touches=st.integers(0, 3),
+    )
+    def change_the_budget(self, quiet_from: time, quiet_until: time, cap_days: int, cap_touches: int) -> None:
+        changes = {"quiet_from": quiet_from, "quiet_until": quiet_until, "cap_days": cap_days}
+        with self.database.transaction() as session:
+            session.execute(update(AttentionBudget).values(**changes, cap_touches=cap_touches))
+
+    @rule(code=members, arm=st.sampled_from([Arm.PLAN_HOLD_OUT, Arm.GLOBAL_HOLD_OUT]))
+    def draw_the_arm_of_what_has_just_begun(self, code: str, arm: Arm) -> None:
+        """As enrolling does: never of a series that was treated already."""
+        member_id = self.member_id(code)
+        treated = select(StepRecord.enrollment_id).where(StepRecord.task_id.is_not(None))
+        with self.database.transaction() as session:
+            lock_members(session, [member_id])
+            ids = select(Enrollment.id).where(
+                Enrollment.member_id == member_id, Enrollment.id.not_in(treated)
+            )
+            drawn = list(session.scalars(ids.where(Enrollment.arm == Arm.TREATED)))
+            withheld = select(StepRecord.enrollment_id).where(StepRecord.outcome == "withheld")
+            fresh = update(Enrollment).where(Enrollment.id.in_(drawn), Enrollment.id.not_in(withheld))
+            session.execute(fresh.values(arm=arm), execution_options={"synchronize_session": False})
+
+    @rule(
+        who=st.sampled_from(PEOPLE),
+        ahead_by=st.integers(0, 4),
+        shift=st.one_of(st.none(), st.tuples(st.integers(8, 14).map(time), st.integers(15, 23).map(time))),
+    )
+    def set_a_shift(self, who: str, ahead_by: int, shift: tuple[time, time] | None) -> None:
+        day = HOURS.local_date(self.now()) + timedelta(days=ahead_by)
+        starts_at, ends_at = shift or (None, None)
+        with self.database.transaction() as session:
+            session.merge(
+                Shift(
+                    associate_id=self.world.person(who).id, work_on=day, starts_at=starts_at, ends_at=ends_at
+                )
+            )
+
+    @invariant()
+    def nobody_is_asked_when_they_should_not_be(self) -> None:
+        """What opened since the last look, held against budget, roster and wishes, which stood still meanwhile."""
+        with self.database.reading() as session:
+            items = list(session.scalars(select(WorkItem).order_by(WorkItem.opened_at, WorkItem.id)))
+            fresh = [item for item in items if item.id not in self.seen]
+            if not fresh:
+                return
+            budget = read_budget(session)
+            wants_none = set(
+                session.scalars(select(MemberCare.member_id).where(MemberCare.opted_out_at.is_not(None)))
+            )
+            days = {HOURS.local_date(item.opened_at) for item in fresh}
+            roster = Roster.read(session, {item.assignee_id for item in fresh}, days)
+        self.seen |= {item.id for item in fresh}
+        for item in fresh:
+            assert budget.paused_at is None or item.opened_at <= budget.paused_at
+            assert item.member_id not in wants_none
+            assert HOURS.is_open(item.opened_at)
+            assert not budget.is_quiet(HOURS, item.opened_at), "nothing opens in quiet hours"
+            assert roster.is_on_duty(item.assignee_id, HOURS, item.opened_at)
+            assert item.is_service or marketing_until(item, items, budget) <= budget.cap_touches
+        open_days = [
+            (item.member_id, HOURS.local_date(item.opened_at))
+            for item in items
+            if item.state == WorkState.OPEN
+        ]
+        assert len(open_days) == len(set(open_days)), "what falls on one day for one member is one task"
 
     @invariant()
     def every_guarantee_holds_and_what_is_final_stays(self) -> None:
@@ -174,6 +310,9 @@ class Lives(RuleBasedStateMachine):
         assert not {key: (fact, final.get(key)) for key, fact in self.final.items() if final.get(key) != fact}
         self.final = final
         self.world.assert_timers_are_their_owners()
+
+    def member_id(self, code: str) -> int:
+        return next(member_id for member_id, its in self.codes.items() if its == code)
 
     def now(self) -> Any:
         with self.database.reading() as session:
@@ -200,17 +339,30 @@ class Lives(RuleBasedStateMachine):
         assert {result.status for result in results} == {EventStatus.APPLIED}, results
         self.told += events
 
-    def tasks(self) -> list[tuple[FollowUpTask, str]]:
-        """Every task with the code of the customer it is about, open or not."""
-        query = select(FollowUpTask, WorkItem.member_id).join(
+    def tasks(self) -> list[tuple[FollowUpTask, str, Actor]]:
+        """Every task with the code of the customer it is about and who is to do it, open or not."""
+        people = {actor.associate_id: actor for actor in map(self.world.actor, PEOPLE)}
+        query = select(FollowUpTask, WorkItem.member_id, WorkItem.assignee_id).join(
             WorkItem, WorkItem.id == FollowUpTask.work_item_id
         )
         with self.database.reading() as session:
             return [
-                (task, self.codes[member_id])
-                for task, member_id in session.execute(query.order_by(FollowUpTask.id))
+                (task, self.codes[member_id], people[assignee_id])
+                for task, member_id, assignee_id in session.execute(query.order_by(FollowUpTask.id))
                 if member_id is not None  # a follow-up is always about a member
             ]
+
+
+def marketing_until(item: WorkItem, items: list[WorkItem], budget: Budget) -> int:
+    """How many marketing tasks the member has, open or done, in the cap's days before this one opened, and this one."""
+    since = item.opened_at - timedelta(days=budget.cap_days)
+    return sum(
+        other.state in (WorkState.OPEN, WorkState.DONE)
+        for other in items
+        if other.member_id == item.member_id
+        and not other.is_service
+        and since < other.opened_at <= item.opened_at
+    )
 
 
 def live_them(new_url: Callable[[], str], is_untidy: bool, examples: int) -> None:
