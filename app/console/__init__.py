@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
+from app.console.attention import attention_pages
 from app.console.organisation import organisation_pages
 from app.console.pages import pages
 from app.console.quarantine import quarantine_pages
@@ -13,6 +14,7 @@ from app.console.syncs import sync_pages
 def register(app: Flask) -> None:
     """Add these routes."""
     app.register_blueprint(pages)
+    app.register_blueprint(attention_pages)
     app.register_blueprint(quarantine_pages)
     app.register_blueprint(sync_pages)
     app.register_blueprint(organisation_pages)

@@ -66,6 +66,7 @@ CLOSE_REASON = {
     "refunded": _("The purchase was refunded"),
     "new_purchase": _("There was a newer purchase"),
     "validity_ended": _("Its time ran out"),
+    "over_capacity": _("More was to be done that day than one person can do; what is worth more came first"),
 }
 
 

@@ -1,0 +1,149 @@
+"""打扰预算: how much of people's attention may be taken, pausing everything, and what was more than people could do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import structlog
+from flask import Blueprint, redirect, render_template
+from flask.typing import ResponseReturnValue
+from flask_babel import lazy_gettext as _
+from marshmallow import Schema, fields, validate
+from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response as AnyResponse
+
+from app.associates.models import Associate, Role
+from app.console import queries
+from app.console.views import FIRST_DAY, read_day
+from app.http import NO_FIELDS, allow, load_form, load_query
+from app.http.parts import current_database, current_public_ids
+from app.http.refs import read_ref
+from app.pages.parts import PageSchema, part_of
+from app.sessions import current_actor
+from app.worklist.attention import pause, resume
+from app.worklist.editing import Wanted, budget_row, edit_budget, latest_pauses
+from app.worklist.models import OverflowKind
+from app.worklist.overflows import ROWS, count_overflows, overflow_by_store, overflows_of
+
+attention_pages = Blueprint(
+    "console_attention", __name__, url_prefix="/console/attention", template_folder="templates"
+)
+
+HOME = "/console/attention"
+WALL_CLOCK = "%H:%M"
+KIND = {
+    OverflowKind.MOVED: _("given to a colleague"),
+    OverflowKind.POSTPONED: _("put off to another day"),
+    OverflowKind.DROPPED: _("dropped"),
+}
+log = structlog.get_logger()
+
+
+class BudgetSchema(Schema):
+    """What HQ sets; times are local to each store."""
+
+    quiet_from = fields.Time(required=True, format=WALL_CLOCK)
+    quiet_until = fields.Time(required=True, format=WALL_CLOCK)
+    cap_days = fields.Integer(required=True, validate=validate.Range(1, 90))
+    cap_touches = fields.Integer(required=True, validate=validate.Range(0, 50))
+    daily_capacity = fields.Integer(required=True, validate=validate.Range(1, 1_000))
+    urge_after_minutes = fields.Integer(required=True, validate=validate.Range(10, 7 * 24 * 60))
+    escalate_after_minutes = fields.Integer(required=True, validate=validate.Range(10, 30 * 24 * 60))
+
+
+class DaySchema(Schema):
+    """`day`: a local date, today where none is given."""
+
+    day = fields.Date(load_default=None, validate=validate.Range(min=FIRST_DAY))
+
+
+class OverflowsSchema(DaySchema, PageSchema):
+    """Of which store, and what became of them."""
+
+    store = fields.String(required=True, validate=validate.Length(max=32))
+    kind = fields.Enum(OverflowKind, by_value=True, required=True)
+
+
+BUDGET, DAY, OVERFLOWS = BudgetSchema(), DaySchema(), OverflowsSchema()
+
+
+@attention_pages.get("")
+@allow(Role.HQ)
+def attention() -> ResponseReturnValue:
+    """The budget as it is, who changed it, when everything was paused, and what was too much today."""
+    asked = load_query(DAY)
+    with current_database().reading() as session:
+        day = read_day(session, asked["day"])
+        budget, pauses = budget_row(session), latest_pauses(session)
+        names = _names(
+            session, [budget.edited_by, *(who for one in pauses for who in (one.began_by, one.ended_by))]
+        )
+        stores = overflow_by_store(session, *day.bounds)
+    return _render("attention", day=day, budget=budget, pauses=pauses, names=names, stores=stores)
+
+
+@attention_pages.post("")
+@allow(Role.HQ)
+def save() -> AnyResponse:
+    """Change it."""
+    load_query(NO_FIELDS)
+    wanted = Wanted(**load_form(BUDGET))
+    with current_database().transaction() as session:
+        edit_budget(session, wanted, current_actor().associate_id)
+    log.info("attention_budget_edited", by=current_actor().associate_id)
+    return redirect(HOME, 303)
+
+
+@attention_pages.post("/pause")
+@allow(Role.HQ)
+def pause_everything() -> AnyResponse:
+    """Nothing is opened, urged or pushed until somebody resumes."""
+    load_query(NO_FIELDS)
+    load_form(NO_FIELDS)
+    with current_database().transaction() as session:
+        pause(session, current_actor().associate_id)
+    log.warning("everything_paused", by=current_actor().associate_id)
+    return redirect(HOME, 303)
+
+
+@attention_pages.post("/resume")
+@allow(Role.HQ)
+def resume_everything() -> AnyResponse:
+    """Go on with what is still worth it."""
+    load_query(NO_FIELDS)
+    load_form(NO_FIELDS)
+    with current_database().transaction() as session:
+        resume(session, current_actor().associate_id)
+    log.warning("everything_resumed", by=current_actor().associate_id)
+    return redirect(HOME, 303)
+
+
+@attention_pages.get("/overflows")
+@allow(Role.HQ)
+def overflows() -> ResponseReturnValue:
+    """The tasks behind one of the numbers, the most valuable first."""
+    asked, page = load_query(OVERFLOWS), load_query(OVERFLOWS)["page"]
+    store_id, kind = read_ref("store", asked["store"]), asked["kind"]
+    with current_database().reading() as session:
+        day = read_day(session, asked["day"])
+        shop = queries.get_store_by_id(session, store_id)
+        rows = overflows_of(session, *day.bounds, store_id, kind, page)
+        part = part_of(page, ROWS, len(rows), count_overflows(session, *day.bounds, store_id, kind))
+    keep = {"day": day.on.isoformat(), "store": asked["store"], "kind": kind.value}
+    return _render("overflows", day=day, store=shop, rows=rows, part=part, kind=kind, keep=keep)
+
+
+def _names(session: Session, ids: list[int | None]) -> dict[int | None, str]:
+    people = (session.get(Associate, who) for who in {who for who in ids if who is not None})
+    return {person.id: person.name for person in people if person is not None}
+
+
+def _render(page: str, **values: Any) -> str:
+    return render_template(
+        f"console/{page}.html",
+        page=page,
+        actor=current_actor(),
+        ref_of=current_public_ids().encode,
+        kinds=KIND,
+        **values,
+    )

@@ -1,0 +1,125 @@
+"""The console's page of the attention budget: limits, pausing everything, and what was more than people could do."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import select
+
+from app import clock
+from app.db import Database, insert_rows
+from app.worklist.attention import is_paused, read_budget
+from app.worklist.models import Overflow, OverflowKind, WorkItem
+from tests.faces.chain import Chain
+from tests.faces.web import PAGE, sign_in
+
+FORM = {
+    "quiet_from": "21:30",
+    "quiet_until": "09:00",
+    "cap_days": "14",
+    "cap_touches": "3",
+    "daily_capacity": "40",
+    "urge_after_minutes": "120",
+    "escalate_after_minutes": "600",
+}
+
+
+@pytest.fixture
+def database_kind() -> str:
+    """Pages are tried on one database; their queries where they live, on both."""
+    return "sqlite"
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    return sign_in(app, "zhaohq", "/console/")
+
+
+def token(client: FlaskClient) -> str:
+    found = re.search(r'name="csrf_token" value="(\w+)"', client.get("/console/attention", headers=PAGE).text)
+    assert found
+    return found[1]
+
+
+@pytest.mark.parametrize("userid", ["lina", "wangwei"])
+def test_only_headquarters_may_look(app: Flask, userid: str):
+    assert sign_in(app, userid, "/console/").get("/console/attention", headers=PAGE).status_code == 403
+
+
+def test_headquarters_changes_the_limits_and_it_stands_there_who_did(client: FlaskClient, database: Database):
+    answer = client.post("/console/attention", data=FORM | {"csrf_token": token(client)}, headers=PAGE)
+    assert (answer.status_code, answer.location) == (303, "/console/attention")
+    with database.reading() as session:
+        budget = read_budget(session)
+    assert (budget.daily_capacity, budget.cap_touches, budget.cap_days) == (40, 3, 14)
+    assert f"{budget.quiet_from:%H:%M} {budget.quiet_until:%H:%M}" == "21:30 09:00"
+    page = client.get("/console/attention", headers=PAGE).text
+    assert 'value="40"' in page
+    assert re.search(r"赵敏 于 .*修改", page)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("daily_capacity", "0"),
+        ("cap_days", "91"),
+        ("quiet_from", "25:00"),
+        ("urge_after_minutes", "x"),
+        ("hold_out_per_mille", "50"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_and_nothing_changes(
+    client: FlaskClient, database: Database, field: str, value: str
+):
+    with database.reading() as session:
+        before = read_budget(session)
+    sent = FORM | {"csrf_token": token(client), field: value}
+    assert client.post("/console/attention", data=sent, headers=PAGE).status_code == 422
+    with database.reading() as session:
+        assert read_budget(session) == before
+
+
+def test_one_act_pauses_everything_and_another_goes_on(client: FlaskClient, database: Database):
+    assert client.post("/console/attention/pause", headers=PAGE).status_code == 403, "no token"
+    for _ in range(2):
+        client.post("/console/attention/pause", data={"csrf_token": token(client)}, headers=PAGE)
+    with database.reading() as session:
+        assert is_paused(session)
+    page = client.get("/console/attention", headers=PAGE).text
+    assert re.search(r"赵敏 于 .* 暂停了全部跟进", page)
+    client.post("/console/attention/resume", data={"csrf_token": token(client)}, headers=PAGE)
+    with database.reading() as session:
+        assert not is_paused(session)
+    page = client.get("/console/attention", headers=PAGE).text
+    assert "全部暂停" in page
+    assert page.count('data-label="恢复人">赵敏') == 1
+
+
+def test_what_was_too_much_opens_its_list(client: FlaskClient, database: Database, chain: Chain):
+    assert "每个人的任务都在能做的范围内" in client.get("/console/attention", headers=PAGE).text
+    with database.transaction() as session:
+        item = session.scalars(
+            select(WorkItem).where(WorkItem.member_id.is_not(None)).order_by(WorkItem.id)
+        ).first()
+        assert item is not None
+        row = {
+            "work_item_id": item.id,
+            "decided_at": clock.now(session),
+            "kind": OverflowKind.DROPPED,
+            "store_id": item.store_id,
+            "associate_id": item.assignee_id,
+            "rank": item.rank,
+            "to_id": None,
+            "until": None,
+        }
+        insert_rows(session, Overflow, [row])
+    page = client.get("/console/attention", headers=PAGE).text
+    link = re.search(r'href="(/console/attention/overflows\?[^"]+)">1<', page)
+    assert link
+    listed = client.get(link[1].replace("&amp;", "&"), headers=PAGE)
+    assert listed.status_code == 200
+    assert item.title in listed.text
+    assert "放弃" in listed.text
