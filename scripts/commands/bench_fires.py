@@ -95,8 +95,8 @@ def bench_fires(folder: Path, due: int, rounds: int, steps: int) -> list[Verdict
 def fewest_due(rounds: int, steps: int) -> int:
     """How many due steps these rounds use up."""
     in_turns = sum(-(-steps // size) * size for size in (firing.BATCH, *CHUNKS))
-    warm_up = 3 * (firing.BATCH + sum(CHUNKS))
-    return in_turns * 3 * rounds + warm_up + 3 * BATCHES_IN_A_ROW * firing.BATCH + FEW
+    batches = MEASURED_BATCHES + BATCHES_IN_A_ROW + 8 * WARM_UP_BATCHES
+    return in_turns * 3 * rounds + batches * firing.BATCH + steps * CLAIMS_A_FIRE * 2
 
 
 def _build(server: MariaDB, folder: Path, due: int) -> Worlds:
