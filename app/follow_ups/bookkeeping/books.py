@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy.orm import Session
 
-from app.follow_ups.bookkeeping import inbox, messages, people, plans, purchases, timers, totals
+from app.follow_ups.bookkeeping import attributions, inbox, messages, people, plans, purchases, timers, totals
 from app.follow_ups.bookkeeping.checks import Finding, run_check
 
 EXAMPLES = 100
@@ -12,6 +12,7 @@ CHECKS = (
     *inbox.CHECKS,
     *purchases.CHECKS,
     *totals.CHECKS,
+    *attributions.CHECKS,
     *people.CHECKS,
     *plans.CHECKS,
     *messages.CHECKS,
