@@ -35,7 +35,7 @@ class YearlyDay:
 
     @property
     def text(self) -> str:
-        """As it is sealed, e.g. `1990-03-05` or `----L06-05`."""
+        """As it is sealed, e.g. `1990-03-05` or `---L06-05`."""
         year = f"{self.year:04d}" if self.year else "--"
         return f"{year}-{'L' if self.is_leap else ''}{self.month:02d}-{self.day:02d}"
 
@@ -96,6 +96,33 @@ def write_dates(session: Session, dates: Sequence[NewDate]) -> None:
         if key not in kept or (new.reported_at, new.day.day_index) > kept[key][:2]:
             newest[key] = new
     upsert_rows(session, MemberDate, [_row(newest[key]) for key in sorted(newest)])
+
+
+def reseal_dates(session: Session, keys: Keyring, member_ids: Sequence[int]) -> tuple[int, int]:
+    """Seal what a former secret sealed under the newest; returns how many, and how many no secret opens.
+
+    Callers hold the members' `member_care` rows.
+    """
+    shut, rows = 0, []
+    for row in session.scalars(select(MemberDate).where(MemberDate.member_id.in_(sorted(member_ids)))):
+        opened = keys.open(row.kind, row.sealed)
+        if opened is None:
+            shut += 1
+        elif not keys.is_newest(row.sealed):
+            day = _read(opened, DateCalendar(row.calendar))
+            row.sealed = keys.close(row.kind, day.text, salt=str(row.event_id))
+            row.day_index = keys.index(row.kind, day.recurs_as)
+            rows.append(row)
+    session.flush()
+    return len(rows), shut
+
+
+def _read(text: str, calendar: DateCalendar) -> YearlyDay:
+    """What `YearlyDay.text` wrote."""
+    year, month, day = text.rsplit("-", 2)
+    is_leap = month.startswith("L")
+    known = int(year) if year.isdigit() else None
+    return YearlyDay(calendar, int(month.removeprefix("L")), int(day), known, is_leap)
 
 
 def recurring_on(day: date) -> list[str]:
