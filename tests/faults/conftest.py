@@ -20,7 +20,9 @@ from tests.wecom.local_sandbox import LocalSandbox
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalSandbox]:
     server = LocalSandbox(tmp_path_factory.mktemp("sandbox"))
     server.start()
-    SandboxControl(server.url).put_people([{"userid": userid, "name": userid} for userid in userids()])
+    control = SandboxControl(server.url)
+    control.put_people([{"userid": userid, "name": userid} for userid in userids()])
+    control.let_cards_call_back()
     yield server
     server.stop()
 

@@ -25,6 +25,7 @@ from app.messaging.models import (
 )
 from app.messaging.service import NewNotice, write_notices
 from app.timers import Lane, Timer, TimerKey, clear_timers, set_timers
+from app.wecom.sandbox_control import SandboxControl
 from tests.messaging.fake_wecom import FakeWeCom
 from tests.wecom.local_sandbox import LocalSandbox
 
@@ -157,5 +158,6 @@ def office(database: Database) -> Iterator[Office]:
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalSandbox]:
     server = LocalSandbox(tmp_path_factory.mktemp("sandbox"))
     server.start()
+    SandboxControl(server.url).let_cards_call_back()
     yield server
     server.stop()

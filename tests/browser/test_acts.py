@@ -1,0 +1,93 @@
+"""The sheet: put off, skip and undo on the page; once for a double tap, and kept where there is no network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from playwright.sync_api import BrowserContext, Frame, expect
+from sqlalchemy import select
+
+from app.db import Database
+from app.follow_ups.models import CareAct, FollowUpTask
+from app.members.models import MemberCare
+from app.worklist.models import WorkItem, WorkState
+from tests.browser.phone import FakePhone
+from tests.browser.test_sending import until
+from tests.faces.chain import Chain
+
+
+def sheet_of(frame: Frame, number: int = 0) -> None:
+    frame.locator("[data-more]").nth(number).tap()
+    expect(frame.get_by_role("dialog")).to_be_visible()
+
+
+def item(database: Database, chain: Chain, task: str = "thanks") -> WorkItem:
+    with database.reading() as session:
+        query = select(WorkItem).join(FollowUpTask, FollowUpTask.work_item_id == WorkItem.id)
+        return session.scalars(query.where(FollowUpTask.id == chain.tasks[task])).one()
+
+
+def acts(database: Database) -> list[str]:
+    with database.reading() as session:
+        return list(session.scalars(select(CareAct.act).order_by(CareAct.id)))
+
+
+def wait(phone: FakePhone, holds: Callable[[], bool]) -> None:
+    until(phone.page, holds, seconds=60)
+
+
+def test_a_task_is_put_off_with_two_taps_and_taken_back(phone: FakePhone, chain: Chain, database: Database):
+    phone.open("/h5/worklist", entry="normal")
+    frame = phone.ready()
+    sheet_of(frame)
+    frame.get_by_role("button", name="推迟").first.tap()
+    evening = frame.locator("[data-until=evening]")
+    expect(evening).to_contain_text("18:00")
+    evening.dblclick()
+    expect(frame.get_by_text("已推迟到")).to_be_visible()
+    wait(phone, lambda: item(database, chain).postponed_until is not None)
+    expect(frame.locator("[data-live=later]")).to_contain_text("林晓雯")
+    frame.get_by_role("button", name="撤销").tap()
+    wait(phone, lambda: item(database, chain).postponed_until is None)
+    assert acts(database) == ["postponed", "recalled"]
+
+
+def test_what_is_skipped_without_a_network_is_handed_in_later(
+    phone: FakePhone, context: BrowserContext, chain: Chain, database: Database
+):
+    phone.open("/h5/worklist", entry="normal")
+    frame = phone.ready()
+    context.set_offline(True)
+    sheet_of(frame)
+    frame.get_by_role("button", name="不用做了").tap()
+    frame.get_by_role("button", name="刚联系过").tap()
+    expect(frame.get_by_text("已跳过：刚联系过")).to_be_visible()
+    assert item(database, chain).state == WorkState.OPEN
+    context.set_offline(False)
+    wait(phone, lambda: item(database, chain).close_reason == "skipped_in_touch")
+    frame.get_by_role("button", name="撤销").tap()
+    wait(phone, lambda: item(database, chain).state == WorkState.OPEN)
+    assert acts(database) == ["skipped", "undone"]
+
+
+def test_leaving_a_customer_alone_can_be_withdrawn_and_then_counts(
+    phone: FakePhone, chain: Chain, database: Database
+):
+    def opted_out() -> bool:
+        with database.reading() as session:
+            return session.get_one(MemberCare, chain.members["xiaowen"]).opted_out_at is not None
+
+    phone.open()
+    frame = phone.ready()
+    sheet_of(frame)
+    frame.get_by_role("button", name="勿扰").tap()
+    frame.get_by_role("button", name="撤销").tap()
+    expect(frame.locator("[data-send]").first).to_be_visible()
+    sheet_of(frame)
+    frame.get_by_role("button", name="勿扰").tap()
+    wait(phone, opted_out)
+    expect(frame.get_by_role("heading", name="这位顾客设了勿扰")).to_be_visible()
+    assert acts(database) == ["opted_out"]
+    frame.get_by_role("button", name="恢复跟进").tap()
+    wait(phone, lambda: not opted_out())
+    expect(frame.get_by_role("heading", name="这位顾客设了勿扰")).to_have_count(0)
