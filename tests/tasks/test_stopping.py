@@ -35,4 +35,4 @@ def test_a_fast_forward_that_is_broken_off_is_gone_on_with(hands: Hands, world: 
     assert live_until(hands, target, instants.append)
     with world.database.reading() as session:
         assert clock.now(session) >= target
-    assert len(messages(world)) == 2
+    assert len(messages(world)) == 4  # of two steps, each opened and then urged
