@@ -22,7 +22,7 @@ from app.follow_ups.history import (
 )
 from app.follow_ups.progress import progress_by_associate, progress_by_store
 from app.follow_ups.queries import PAGE_TASKS, PersonDay, count_tasks_of_person, tasks_of_person
-from app.follow_ups.states import StepOutcome, StepReason
+from app.follow_ups.states import Evidence, StepOutcome, StepReason
 from app.http import allow, load_query
 from app.http.parts import current_database, current_public_ids
 from app.http.refs import read_ref
@@ -130,7 +130,9 @@ def store(ref: str) -> ResponseReturnValue:
 
 
 class PersonSchema(DaySchema, PageSchema):
-    """One person's tasks of a day."""
+    """One person's tasks of a day; `evidence`: only those proven like this."""
+
+    evidence = fields.Enum(Evidence, by_value=True, load_default=None)
 
 
 PERSON = PersonSchema()
@@ -150,10 +152,12 @@ def person(ref: str, person_ref: str) -> ResponseReturnValue:
         shop = queries.get_store_by_id(session, store_id)
         associate = queries.get_person(session, associate_id)
         day = read_day(session, asked["day"])
-        of = PersonDay(store_id, associate_id, *day.bounds)
+        of = PersonDay(store_id, associate_id, *day.bounds, evidence=asked["evidence"])
         rows = tasks_of_person(session, actor, of, page)
         part = part_of(page, PAGE_TASKS, len(rows), count_tasks_of_person(session, actor, of))
-    return _render("person", day=day, store=shop, person=associate, rows=rows, part=part)
+    return _render(
+        "person", day=day, store=shop, person=associate, rows=rows, part=part, proven=asked["evidence"]
+    )
 
 
 class BeforeSchema(Schema):

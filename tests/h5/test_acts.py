@@ -1,0 +1,183 @@
+"""What the toolbar's scripts report of acts, over HTTP: who may, what is refused, what is answered."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import select
+
+from app.db import Database
+from app.follow_ups.models import CareAct, FollowUpTask
+from app.member_events.models import MemberEvent
+from app.worklist.models import WorkItem
+from tests.faces.chain import Chain
+from tests.faces.web import JSON, PAGE, post_json, sign_in
+from tests.h5.test_toolbar import ref
+
+KEY = {"key": "0123456789abcdef"}
+ON_TASKS: dict[str, dict[str, Any]] = {
+    "postpone": {"until": "evening"},
+    "recall": {},
+    "skip": {"reason": "skipped_in_touch"},
+    "undo": {},
+    "hand": {"to": "a" * 13},
+    "call": {"outcome": "not_reached"},
+}
+ON_MEMBERS: dict[str, dict[str, Any]] = {
+    "replied": {},
+    "visit": {"reason": "price"},
+    "satisfaction": {"score": 5},
+    "opt-out": {},
+    "opt-in": {},
+}
+
+
+@pytest.fixture
+def database_kind() -> str:
+    return "sqlite"
+
+
+def on_task(app: Flask, chain: Chain, act: str, task: str = "thanks") -> str:
+    return f"/h5/api/tasks/{ref(app, chain, task)}/{act}"
+
+
+def on_member(app: Flask, chain: Chain, act: str, member: str = "xiaowen") -> str:
+    return f"/h5/api/members/{app.extensions['public_ids'].encode('member', chain.members[member])}/{act}"
+
+
+def of(app: Flask, chain: Chain, person: str) -> str:
+    text: str = app.extensions["public_ids"].encode("associate", chain.people[person])
+    return text
+
+
+def test_an_act_answers_what_is_true_now(app: Flask, chain: Chain):
+    client = sign_in(app, "lina")
+    answer = post_json(client, on_task(app, chain, "postpone"), {**KEY, "until": "tomorrow", "age_s": 3})
+    assert answer.status_code == 200, answer.text
+    assert answer.get_json()["state"] == "open"
+    assert answer.get_json()["postponed_until"].endswith("T02:00:00+00:00")
+    skipped = post_json(
+        client, on_task(app, chain, "skip"), {"key": "other-key", "reason": "skipped_in_touch"}
+    ).get_json()
+    assert (skipped["state"], skipped["close_reason"]) == ("cancelled", "skipped_in_touch")
+    refused = post_json(client, on_task(app, chain, "postpone"), {"key": "third-key", "until": "evening"})
+    assert (refused.status_code, refused.get_json()["code"]) == (409, "task_cancelled")
+    assert refused.get_json()["title"] == "这件事已经不用做了。"
+
+
+def test_a_colleague_takes_over_and_whoever_gave_it_sees_it_no_more(
+    app: Flask, chain: Chain, database: Database
+):
+    client = sign_in(app, "lina")
+    listed = client.get(on_task(app, chain, "colleagues"), headers=JSON).get_json()["colleagues"]
+    assert [(one["name"], one["is_manager"], one["is_contact"]) for one in listed] == [("王伟", True, False)]
+    body = {**KEY, "to": listed[0]["ref"]}
+    assert post_json(client, on_task(app, chain, "hand"), body).status_code == 200
+    assert post_json(client, on_task(app, chain, "hand"), body).status_code == 200
+    assert client.get(on_task(app, chain, "colleagues"), headers=JSON).status_code == 404
+    with database.reading() as session:
+        task = session.get_one(FollowUpTask, chain.tasks["thanks"])
+        assert session.get_one(WorkItem, task.work_item_id).assignee_id == chain.people["wangwei"]
+    refused = post_json(
+        sign_in(app, "wangwei"), on_task(app, chain, "hand"), {**KEY, "to": of(app, chain, "hejia")}
+    )
+    assert (refused.status_code, refused.get_json()["code"]) == (422, "cannot_take")
+
+
+@pytest.mark.parametrize("act", ON_TASKS)
+def test_nobody_else_acts_on_a_task(app: Flask, chain: Chain, database: Database, act: str):
+    for userid in ("hejia", "chenjie"):
+        body = {**KEY, **ON_TASKS[act], **({"to": of(app, chain, "wangwei")} if act == "hand" else {})}
+        assert post_json(sign_in(app, userid), on_task(app, chain, act), body).status_code == 404
+    with database.reading() as session:
+        assert session.scalars(select(CareAct.id)).all() == []
+
+
+@pytest.mark.parametrize("act", ON_MEMBERS)
+def test_nobody_else_says_anything_of_a_member(app: Flask, chain: Chain, database: Database, act: str):
+    path, body = on_member(app, chain, act), {**KEY, **ON_MEMBERS[act]}
+    for userid in ("hejia", "chenjie"):
+        assert post_json(sign_in(app, userid), path, body).status_code == 404
+    with database.reading() as session:
+        assert session.scalars(select(MemberEvent.id)).all() == []
+    for userid in ("lina", "wangwei"):
+        assert post_json(sign_in(app, userid), path, body).status_code == 200
+
+
+@pytest.mark.parametrize("act", [*ON_TASKS, *ON_MEMBERS])
+def test_an_act_needs_a_key_and_a_token_and_nothing_unknown(app: Flask, chain: Chain, act: str):
+    client = sign_in(app, "lina")
+    path = on_task(app, chain, act) if act in ON_TASKS else on_member(app, chain, act)
+    body = ON_TASKS.get(act) or ON_MEMBERS.get(act) or {}
+    assert post_json(client, path, body).status_code == 422
+    assert post_json(client, path, {**KEY, **body, "more": 1}).status_code == 422
+    assert post_json(client, path, {**KEY, **body}, token="forged").status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("act", "body"),
+    [
+        ("postpone", {"until": "someday"}),
+        ("postpone", {"until": "2026-13-01"}),
+        ("postpone", {"until": 7}),
+        ("postpone", {"until": "1999-01-01"}),
+        ("skip", {"reason": "done"}),
+        ("skip", {"reason": "skipped_other"}),
+        ("skip", {"reason": "skipped_in_touch", "note": "x" * 1025}),
+        ("call", {"outcome": "asleep"}),
+        ("call", {"outcome": "reached"}),
+        ("visit", {"reason": "weather"}),
+        ("visit", {"reason": "price", "tried": ["x"] * 21}),
+        ("satisfaction", {"score": 0}),
+        ("satisfaction", {"score": "5"}),
+    ],
+)
+def test_what_makes_no_sense_is_refused(app: Flask, chain: Chain, act: str, body: dict[str, Any]):
+    path = on_task(app, chain, act) if act in ON_TASKS else on_member(app, chain, act)
+    assert post_json(sign_in(app, "lina"), path, {**KEY, **body}).status_code == 422
+
+
+def test_a_page_says_why_its_task_is_there(app: Flask, chain: Chain):
+    client = sign_in(app, "lina")
+    text = client.get(f"/h5/tasks/{ref(app, chain, 'thanks')}", headers=PAGE).text
+    for words in (
+        "为什么有这条任务？",
+        "购后跟进",
+        "第 1 步，共 5 步",
+        "的购买",
+        "羊毛混纺西装",
+        "到期时派发为任务",
+    ):
+        assert words in text
+    for userid in ("hejia", "chenjie"):
+        page = f"/h5/tasks/{ref(app, chain, 'thanks')}"
+        assert sign_in(app, userid).get(page, headers=PAGE).status_code == 404
+
+
+def test_the_worklist_has_what_is_now_later_and_done(app: Flask, chain: Chain):
+    client = sign_in(app, "lina")
+    post_json(client, on_task(app, chain, "postpone"), {**KEY, "until": "evening"})
+    text = client.get("/h5/worklist", headers=PAGE).text
+    assert "还有 2 件 · 稍后 1 件 · 今天已完成 1 件" in text
+    invites = client.get("/h5/worklist?show=invite", headers=PAGE).text
+    assert "周敏" in invites
+    assert "3 天回访" not in invites
+    assert client.get("/h5/worklist?show=everything", headers=PAGE).status_code == 422
+
+
+def test_a_manager_filters_a_persons_tasks_by_how_they_are_proven(app: Flask, chain: Chain):
+    client, path = sign_in(app, "wangwei"), f"/h5/people/{of(app, chain, 'lina')}"
+    sent = client.get(path, query_string={"evidence": "client_reported"}, headers=PAGE).text
+    assert "陈国强" in sent
+    assert "周敏" not in sent
+    assert "陈国强" not in client.get(path, query_string={"evidence": "self_declared"}, headers=PAGE).text
+
+
+def test_a_member_who_opted_out_is_said_to_be_so(app: Flask, chain: Chain):
+    client = sign_in(app, "lina")
+    post_json(client, on_member(app, chain, "opt-out"), KEY)
+    text = client.get("/h5/member", query_string={"contact": "wmXiaowen"}, headers=PAGE).text
+    assert "这位顾客设了勿扰" in text
+    assert "data-send" not in text
