@@ -194,10 +194,10 @@ def _held_out(tables: Tables) -> Iterator[str]:
     for record in tables.records:
         is_withheld = record.outcome == "withheld"
         if is_withheld != (record.reason in HELD_OUT) or (
-            is_withheld and record.reason != arms[record.enrollment_id]
+            is_withheld and record.reason != arms.get(record.enrollment_id)
         ):
             yield f"record {record.enrollment_id}/{record.step_no}: {record.outcome} {record.reason}"
-        if record.task_id is not None and arms[record.enrollment_id] != Arm.TREATED:
+        if record.task_id is not None and arms.get(record.enrollment_id, Arm.TREATED) != Arm.TREATED:
             yield f"record {record.enrollment_id}/{record.step_no} of a held-out member has a task"
 
 

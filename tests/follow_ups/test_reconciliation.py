@@ -121,7 +121,7 @@ TO_COME = copy_of(
 )
 PLANTED: dict[str, tuple[Iterable[str], str]] = {
     "a task written twice": (TASK_TWICE, "tasks of (enrollment, step)"),
-    "a series written twice": (SERIES_TWICE, "live series of (plan, member, day)"),
+    "a series written twice": (SERIES_TWICE, "live series of (plan, member, day"),
     "a notice written twice": ([copy_of(Notice, OF_ITEM, id="-id")], "work items and notices"),
     "a timer set twice": (
         [copy_of(Timer, "subject_id = {series}", due_at="'2027-01-01 00:00:00.000000'")],

@@ -1,0 +1,181 @@
+"""What members have a claim to: each anchor event that puts one into a plan, found in raw facts alone. Pure.
+
+A claim is sure where every fact that decided it can still be told as it was. Where one cannot, what the engine did is
+taken on trust: the claim then only says that it may have done so.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from app.follow_ups.reconciling.calendars import Calendars
+from app.follow_ups.reconciling.clocks import MIDNIGHT, Shop
+from app.follow_ups.reconciling.judging import held_for_day, held_for_event
+from app.follow_ups.reconciling.papers import BLUR, OF_CALENDAR, Paper, Papers
+from app.follow_ups.reconciling.raw import Bought, Facts, Happened
+
+PURCHASE, REPLY, TAG_GAINED = "purchase", "reply", "tag_gained"
+Key = tuple[str, date, datetime | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A member's claim to a series of a plan, in one of `versions` (the likeliest first).
+
+    `event` is the key of the event where there is one. `comes_back` says what of the day's purchases was returned:
+    "", "part" or "whole".
+    """
+
+    plan_id: int
+    member_id: int
+    kind: str
+    event: str
+    on: date
+    at: datetime
+    time_known: bool
+    store_id: int
+    versions: tuple[int, ...]
+    is_sure: bool
+    known_at: datetime
+    came_back: str = ""
+
+    @property
+    def key(self) -> Key:
+        """By what its series is found again."""
+        by_the_day = self.kind == PURCHASE or self.kind in OF_CALENDAR
+        return self.kind, self.on, None if by_the_day else self.at
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """Finds the claims of members; `shops` and `calendars` are those of the whole chain."""
+
+    papers: Papers
+    shops: Mapping[int, Shop]
+    calendars: Calendars
+
+    def of(self, facts: Facts, now: datetime) -> Iterator[Claim]:
+        """Every claim of one member, by plan."""
+        days = _days(facts)
+        for plan_id in self.papers.releases:
+            released = self.papers.of(plan_id)
+            kinds = {paper.on for paper in released}
+            if PURCHASE in kinds:
+                for day in days:
+                    yield from self._of_day(plan_id, facts, day)
+            for happened in facts.happened:
+                if happened.kind in kinds and happened.kind != REPLY:
+                    yield from self._of_event(plan_id, facts, happened)
+            for paper in released:
+                if paper.on in OF_CALENDAR:
+                    yield from self._of_calendar(paper, facts, now)
+
+    def _of_day(self, plan_id: int, facts: Facts, day: Sequence[Bought]) -> Iterator[Claim]:
+        came_back = any(one.some_came_back for one in day)
+        versions: dict[int, None] = {}
+        by_instant: dict[datetime, list[Bought]] = defaultdict(list)
+        for one in day:
+            by_instant[one.recorded_at].append(one)
+        first, is_sure = None, False
+        for together in by_instant.values():
+            found = [self._on_purchase(plan_id, facts, day, one) for one in together]
+            possible = {version for one in found for version in one if version is not None}
+            if possible and not is_sure:
+                is_sure = all(one == found[0] for one in found) and None not in found[0]
+                first = min(together, key=lambda one: one.at)
+            versions |= dict.fromkeys(sorted(possible, reverse=True))
+            if is_sure and not came_back:  # a day that came back may begin anew
+                break
+        if first is None:
+            return
+        gone = all(one.all_came_back for one in day)
+        yield Claim(
+            plan_id=plan_id,
+            member_id=facts.member_id,
+            kind=PURCHASE,
+            event="",
+            on=first.on,
+            at=min(one.at for one in day),
+            time_known=min(day, key=lambda one: one.at).time_known,
+            store_id=first.store_id,
+            versions=tuple(versions),
+            is_sure=is_sure,
+            known_at=first.recorded_at,
+            came_back="whole" if gone else "part" if came_back else "",
+        )
+
+    def _on_purchase(
+        self, plan_id: int, facts: Facts, day: Sequence[Bought], told: Bought
+    ) -> set[int | None]:
+        found: set[int | None] = set()
+        for version in self.papers.in_force(plan_id, told.store_id, told.recorded_at, told.recorded_at):
+            paper = self.papers.versions[version] if version is not None else None
+            held = paper is not None and paper.on == PURCHASE and held_for_day(paper.rule, facts, day, told)
+            found |= _versions(version, held)
+        return found
+
+    def _of_event(self, plan_id: int, facts: Facts, told: Happened) -> Iterator[Claim]:
+        found: set[int | None] = set()
+        for version in self.papers.in_force(plan_id, told.store_id, told.recorded_at, told.recorded_at):
+            paper = self.papers.versions[version] if version is not None else None
+            starts = paper is not None and _starts_by(paper, told)
+            held = starts and paper is not None and held_for_event(paper.rule, told)
+            found |= _versions(version, held)
+        possible = tuple(sorted((one for one in found if one is not None), reverse=True))
+        if not possible or told.enrolls is False:
+            return
+        yield Claim(
+            plan_id=plan_id,
+            member_id=facts.member_id,
+            kind=told.kind,
+            event=told.key,
+            on=told.on,
+            at=told.at,
+            time_known=told.time_known,
+            store_id=told.store_id,
+            versions=possible,
+            is_sure=None not in found and told.enrolls is True,
+            known_at=told.recorded_at,
+        )
+
+    def _of_calendar(self, paper: Paper, facts: Facts, now: datetime) -> Iterator[Claim]:
+        shop = self.shops[facts.store_id]
+        first_on = shop.day_of(self.papers.first_release(paper.plan_id))
+        for found in self.calendars.days_of(paper, facts, shop, first_on, shop.day_of(now)):
+            look = self.calendars.look(paper.plan_id, found.on)
+            in_force = self.papers.in_force(paper.plan_id, facts.store_id, look.began_at, look.ended_at)
+            if paper.version_id not in in_force or look.began_at > now:
+                continue
+            known = found.known_at is not None and found.known_at < look.began_at - BLUR
+            yield Claim(
+                plan_id=paper.plan_id,
+                member_id=facts.member_id,
+                kind=paper.on,
+                event=found.event,
+                on=found.on,
+                at=shop.wall(found.on, MIDNIGHT),
+                time_known=False,
+                store_id=facts.store_id,
+                versions=(paper.version_id,),
+                is_sure=len(in_force) == 1 and known and found.stays and look.is_over and not paper.rule,
+                known_at=look.ended_at,
+            )
+
+
+def _versions(version: int | None, held: bool | None) -> set[int | None]:
+    return {version} if held else {None} if held is False else {version, None}
+
+
+def _starts_by(paper: Paper, told: Happened) -> bool:
+    return paper.on == told.kind and (told.kind != TAG_GAINED or told.data.get("tag") == paper.tag)
+
+
+def _days(facts: Facts) -> list[list[Bought]]:
+    grouped: dict[date, list[Bought]] = defaultdict(list)
+    for one in facts.bought:
+        if one.anchors:
+            grouped[one.on].append(one)
+    return [grouped[on] for on in sorted(grouped)]

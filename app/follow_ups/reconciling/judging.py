@@ -1,0 +1,76 @@
+"""Whether a plan's rule held when something happened, as far as raw facts tell: True, False, or None for nobody knows.
+
+Only facts that do not change afterwards are taken: what an event said, and what had been bought until then. Tags,
+levels, categories of articles and the like are known as they are now, not as they were.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import takewhile
+from typing import Any
+
+from app.criteria.terms import Value
+from app.follow_ups.facts import criterion_of
+from app.follow_ups.reconciling.raw import Bought, Facts, Happened
+
+# What an event says, by kind: term → field of its data.
+SAID: Mapping[str, Mapping[str, str]] = {
+    "satisfaction": {"score": "score"},
+    "review": {"stars": "stars"},
+    "visit": {"visit_reason": "reason", "tried": "tried"},
+    "level_change": {"level": "after", "level_before": "before"},
+    "service": {"service": "service"},
+    "after_sales": {"case_about": "about"},
+    "refund": {"refund_amount": "amount_fen"},
+    "unfriended": {"unfriended_by": "by"},
+    "join": {"joined_via": "via"},
+}
+OF_PURCHASES = frozenset({"amount", "pieces", "skus", "sizes", "sellers", "orders", "total_amount"})
+
+
+def held_for_event(rule: str, event: Happened) -> bool | None:
+    """Whether the rule held for what the event said."""
+    criterion = criterion_of(rule)
+    said = {term: _value(event.data.get(name)) for term, name in SAID.get(event.kind, {}).items()}
+    return criterion.holds(said) if criterion.terms <= said.keys() else None
+
+
+def held_for_day(rule: str, facts: Facts, day: Sequence[Bought], told: Bought) -> bool | None:
+    """Whether the rule held when this purchase of the day was told, over all of the day told by then.
+
+    What was told at the same instant may have been told together or one after the other: None where that matters. So
+    it is where anything of the day came back meanwhile.
+    """
+    criterion = criterion_of(rule)
+    if not criterion.terms:
+        return True
+    if not criterion.terms <= OF_PURCHASES or any(one.some_came_back for one in day):
+        return None
+    before = list(takewhile(lambda one: one is not told, facts.bought))
+    since = facts.bought[len(before) :]
+    together = [one for one in since if one.recorded_at == told.recorded_at]
+    verdicts = set()
+    for number in range(1, len(together) + 1):
+        known = [*before, *together[:number]]
+        verdicts.add(criterion.holds(_of_day(facts, [one for one in day if one in known], known)))
+    return verdicts.pop() if len(verdicts) == 1 else None
+
+
+def _of_day(facts: Facts, day: Sequence[Bought], known: Sequence[Bought]) -> dict[str, Value]:
+    lines = [line for one in day for line in facts.lines.get(one.id, ())]
+    return {
+        "amount": sum(one.amount_fen for one in day),
+        "pieces": sum(line.pieces for line in lines),
+        "skus": frozenset(line.sku for line in lines if line.sku),
+        "sizes": frozenset(line.size for line in lines if line.size),
+        "sellers": frozenset(one.seller for one in day if one.seller),
+        "orders": len(known),
+        "total_amount": sum(one.amount_fen for one in known),
+    }
+
+
+def _value(said: Any) -> Value:
+    if isinstance(said, list):
+        return frozenset(said)
+    return None if said == "" else said

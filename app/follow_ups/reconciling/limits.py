@@ -1,0 +1,99 @@
+"""What no follow-up may do: ask about somebody who is held out, write too often, open in quiet hours. Pure.
+
+Checked anew, as far as headquarters has not edited the budget since.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from hashlib import blake2b
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.db import table_of
+from app.follow_ups.reconciling.clocks import Shop
+from app.worklist.models import AttentionBudget, WorkState
+
+EVERYBODY, PLAN, NOBODY = "global_hold_out", "plan_hold_out", "treated"
+GLOBAL_SALT = "global"
+COUNTED = frozenset({WorkState.OPEN, WorkState.DONE})
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The attention budget, and since when it has been as it is; None: always."""
+
+    quiet_from: time
+    quiet_until: time
+    cap: int
+    window: timedelta
+    per_mille: int
+    since: datetime | None
+
+    def held_since(self, instant: datetime) -> bool:
+        """True where the budget was then what it is now."""
+        return self.since is None or instant > self.since
+
+    def over_cap(self, items: Sequence[Any]) -> list[Any]:
+        """Those of a member's work items, in the order they were opened, that were one too many when they were.
+
+        Marketing alone counts: what was open then, or was done. What was undone and closed later is given the doubt.
+        """
+        counted: list[Any] = []
+        over = []
+        for item in items:
+            if item.is_service:
+                continue
+            before = [
+                other
+                for other in counted
+                if other.opened_at > item.opened_at - self.window
+                and (other.state in COUNTED or other.closed_at > item.opened_at)
+            ]
+            if len(before) >= self.cap and self.held_since(item.opened_at):
+                over.append(item)
+            counted.append(item)
+        return over
+
+    def in_quiet_hours(self, opened_at: datetime, shop: Shop) -> bool:
+        """True where nobody was to be asked at that instant, by the clock of the store."""
+        wall = opened_at.astimezone(shop.zone).time()
+        if self.quiet_from <= self.quiet_until:
+            is_quiet = self.quiet_from <= wall < self.quiet_until
+        else:
+            is_quiet = wall >= self.quiet_from or wall < self.quiet_until
+        return is_quiet and self.held_since(opened_at)
+
+    def arm_of(self, member_id: int, plan_code: str, plan_per_mille: int, row: Any) -> str:
+        """The arm of the comparison the member's series must be in, by the published hash.
+
+        The share held out of everything is that of now, or, where it was edited since, the one the series names.
+        """
+        is_known = self.held_since(row.enrolled_at)
+        per_mille = self.per_mille if is_known else row.global_per_mille
+        if is_held_out(member_id, GLOBAL_SALT, per_mille):
+            return EVERYBODY
+        return PLAN if is_held_out(member_id, plan_code, plan_per_mille) else NOBODY
+
+
+def is_held_out(member_id: int, salt: str, per_mille: int) -> bool:
+    """BLAKE2b of the member's id (eight bytes, big-endian) keyed with the salt, as a share of 2**64."""
+    digest = blake2b(member_id.to_bytes(8, "big"), key=salt.encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big") * 1000 < per_mille * 2**64
+
+
+def read_limits(session: Session) -> Limits:
+    """The budget in force."""
+    row = session.connection().execute(select(table_of(AttentionBudget))).one()
+    return Limits(
+        row.quiet_from,
+        row.quiet_until,
+        row.cap_touches,
+        timedelta(days=row.cap_days),
+        row.hold_out_per_mille,
+        row.edited_at,
+    )

@@ -1,0 +1,153 @@
+"""The balance: what is owed, what became of it, and what is wrong, each by name."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import date
+from enum import StrEnum
+from typing import NamedTuple
+
+from app.follow_ups.bookkeeping.checks import Finding
+
+
+class Became(StrEnum):
+    """What became of an owed step."""
+
+    DONE = "done"
+    OPEN = "open"
+    SKIPPED = "skipped"
+    MERGED = "merged"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+    WITHHELD = "withheld"
+    WAITING = "waiting"  # due, and held back until somebody may be asked
+    QUARANTINED = "quarantined"
+    MISSING = "missing"
+    TO_COME = "to_come"  # not due yet
+
+
+class Fault(StrEnum):
+    """What is wrong with a step or a series."""
+
+    NO_ENROLLMENT = "no enrollment"
+    NO_RECORD = "no record"
+    NO_TIMER = "no timer"
+    NO_TASK = "no task"
+    NO_WORK_ITEM = "no work item"
+    NO_EXPIRY_TIMER = "open without expiry timer"
+    UNEXPLAINED = "unexplained"  # a series nobody has a claim to
+    DIFFERS = "differs"  # settled otherwise than the plan says
+    HELD_OUT = "held out"  # asked about somebody who is held out, or the other way round
+    OVER_CAP = "over the cap"
+    QUIET_HOURS = "quiet hours"
+
+
+MISSING = frozenset(
+    {
+        Fault.NO_ENROLLMENT,
+        Fault.NO_RECORD,
+        Fault.NO_TIMER,
+        Fault.NO_TASK,
+        Fault.NO_WORK_ITEM,
+        Fault.NO_EXPIRY_TIMER,
+    }
+)
+ALARMS = frozenset({Fault.HELD_OUT, Fault.OVER_CAP, Fault.QUIET_HOURS})
+
+
+@dataclass(frozen=True, slots=True)
+class Discrepancy:
+    """One thing that is wrong: `what` in short, `on` the day of the anchor, `due_on` that of the step.
+
+    `enrollment_id` and `item_id` are 0 where there is none.
+    """
+
+    member_id: int
+    on: date
+    step_no: int
+    what: str
+    fault: Fault
+    plan_id: int
+    store_id: int
+    due_on: date
+    kind: str
+    event: str = ""
+    enrollment_id: int = 0
+    item_id: int = 0
+
+
+class Cell(NamedTuple):
+    """What is counted together."""
+
+    plan_id: int
+    store_id: int
+    due_on: date
+    became: Became
+
+
+class Pending(NamedTuple):
+    """A step that is due and waits, or is in quarantine."""
+
+    cell: Cell
+    member_id: int
+    on: date
+    step_no: int
+    enrollment_id: int
+    why: str
+
+
+@dataclass(slots=True)
+class Report:
+    """The balance. It holds when nothing is missing, `owed` equals the sum of `settled`, and no check failed.
+
+    `settled` counts by step and what became of it, in words; `cells` by plan, store and day due, missing ones too;
+    `trusted` are those steps, also owed, of which the engine alone knows that they are.
+    """
+
+    owed: int = 0
+    settled: Counter[tuple[int, str]] = field(default_factory=Counter)
+    cells: Counter[Cell] = field(default_factory=Counter)
+    trusted: Counter[Cell] = field(default_factory=Counter)
+    by_plan: Counter[tuple[int, int, str]] = field(default_factory=Counter)
+    missing: list[Discrepancy] = field(default_factory=list)
+    differs: list[Discrepancy] = field(default_factory=list)
+    unexplained: list[Discrepancy] = field(default_factory=list)
+    alarms: list[Discrepancy] = field(default_factory=list)
+    pending: list[Pending] = field(default_factory=list)
+    quarantined_events: int = 0
+    books: list[Finding] = field(default_factory=list)
+
+    @property
+    def accounts(self) -> bool:
+        """True when every owed step is accounted for, nothing was opened that nobody owed, and no limit was broken."""
+        return not (self.missing or self.unexplained or self.alarms) and self.owed == self.settled.total()
+
+    @property
+    def balances(self) -> bool:
+        """True when it accounts for everything owed and every check of the books found nothing."""
+        return self.accounts and not any(finding.count for finding in self.books)
+
+    @property
+    def unverifiable(self) -> int:
+        """How many owed steps were taken on trust."""
+        return self.trusted.total()
+
+    def settle(self, step_no: int, label: str, cell: Cell, *, on_trust: bool) -> None:
+        """Book one owed step under what became of it."""
+        self.owed += 1
+        self.settled[step_no, label] += 1
+        self.by_plan[cell.plan_id, step_no, label] += 1
+        self._count(cell, on_trust)
+
+    def miss(self, missing: Discrepancy, *, on_trust: bool) -> None:
+        """Book one owed step as missing."""
+        self.owed += 1
+        self.missing.append(missing)
+        cell = Cell(missing.plan_id, missing.store_id, missing.due_on, Became.MISSING)
+        self._count(cell, on_trust)
+
+    def _count(self, cell: Cell, on_trust: bool) -> None:
+        self.cells[cell] += 1
+        if on_trust:
+            self.trusted[cell] += 1
