@@ -136,7 +136,9 @@ class _Office:
         )
 
     def judge(self, row: Any) -> _Verdict:
-        """What is to happen now."""
+        """What is to happen now; what has ended is for the expiry lane, however late that is."""
+        if row.valid_until <= self.now:
+            return _Verdict(row.urge_level, None, row.urged_at)
         if row.urge_level == 0:
             return self._urge(row)
         return (

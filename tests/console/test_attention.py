@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from app import clock
 from app.db import Database, insert_rows
-from app.worklist.attention import is_paused, read_budget
+from app.worklist.attention import read_budget
 from app.worklist.models import Overflow, OverflowKind, WorkItem
 from tests.faces.chain import Chain
 from tests.faces.web import PAGE, sign_in
@@ -87,12 +87,12 @@ def test_one_act_pauses_everything_and_another_goes_on(client: FlaskClient, data
     for _ in range(2):
         client.post("/console/attention/pause", data={"csrf_token": token(client)}, headers=PAGE)
     with database.reading() as session:
-        assert is_paused(session)
+        assert read_budget(session).paused_at is not None
     page = client.get("/console/attention", headers=PAGE).text
     assert re.search(r"赵敏 于 .* 暂停了全部跟进", page)
     client.post("/console/attention/resume", data={"csrf_token": token(client)}, headers=PAGE)
     with database.reading() as session:
-        assert not is_paused(session)
+        assert read_budget(session).paused_at is None
     page = client.get("/console/attention", headers=PAGE).text
     assert "全部暂停" in page
     assert page.count('data-label="恢复人">赵敏') == 1

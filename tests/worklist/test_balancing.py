@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 from datetime import timedelta
 
-import pytest
 from sqlalchemy import update
 
 from app import clock
 from app.associates.models import Associate
-from app.members.models import MemberCare
 from app.messaging.models import NoticeKind, NoticeState
 from app.worklist.balancing import OVER_CAPACITY
 from app.worklist.models import Elsewhere, WorkState
@@ -165,23 +163,6 @@ def test_a_digest_tells_only_of_what_stayed(shop: Shop):
     to_ann, to_ben = (json.loads(body) for body in shop.wecom.bodies)
     assert (to_ann["touser"], to_ben["touser"]) == ("ann", "ben")
     assert shop.notice_states("ann") == [NoticeState.GATHERED, NoticeState.DROPPED, NoticeState.DROPPED]
-
-
-def test_members_somebody_is_busy_with_are_looked_at_again_in_a_moment(shop: Shop):
-    if shop.database.is_sqlite:
-        pytest.skip("one writer at a time: nobody is ever busy with a member meanwhile")
-    shop.budget(daily_capacity=1)
-    shop.sleep_until("2026-03-02 10:00")
-    _, held, free = shop.give("ann", 30, 20, 10)
-    shop.sleep_until("2026-03-02 10:01")
-    member_id = shop.item(held).member_id
-    with shop.database.transaction() as busy:
-        busy.get_one(MemberCare, member_id, with_for_update=True)
-        shop.balance()
-    assert shop.item(held).postponed_until is None
-    assert shown(shop.item(free).postponed_until) == "03-03 10:00"
-    shop.live_until("2026-03-02 10:02")
-    assert shown(shop.item(held).postponed_until) == "03-03 10:00"
 
 
 def test_what_is_handed_to_somebody_counts_for_them(shop: Shop):

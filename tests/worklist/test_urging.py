@@ -153,3 +153,13 @@ def test_a_manager_is_not_told_of_themselves_and_a_store_without_one_tells_nobod
     shop.give("ann", 10, valid_for=LONG)
     shop.live_until("2026-03-08 22:00")
     assert escalations(shop) == []
+
+
+def test_what_ended_during_an_outage_is_nobodys_fault_whichever_lane_comes_first(shop: Shop):
+    shop.give("ann", 10, valid_for=timedelta(days=2))
+    shop.live_until("2026-03-02 15:00")
+    shop.sleep_until("2026-03-05 11:00")
+    shop.urge()
+    assert escalations(shop) == []
+    shop.live_until("2026-03-05 12:00")
+    assert escalations(shop) == []
