@@ -23,13 +23,16 @@ from app.intake.imports import find_import
 from app.intake.models import PurchaseImport
 from app.intake.reading import LocalSpan
 from app.intake.refusals import UnreadableFile, reason_of
+from app.members.dates import PURPOSE
 from app.organisation.queries import is_adopted
+from app.sealing import Keyring
 from app.wecom.apis.contact_ways import NewWay
 from app.wecom.app import open_app
 from app.wecom.port import Credentials, WeComPort
 from app.wecom.sandbox_control import SandboxControl
 from config.settings import ROOT, Settings
 from scripts.commands.demo_members import demo_members
+from scripts.commands.demo_plans import publish_more
 from scripts.commands.import_purchases import default_report, print_progress
 from scripts.commands.load_chain import contacts_of, load_chain, load_members
 from scripts.commands.sync_organisation import apply_now, plan_now
@@ -142,6 +145,7 @@ def main() -> None:
     purchases: Path = arguments.purchases or EXCERPT
     try:
         prepare(database, _wecom(settings), SandboxControl(settings.wecom_api_url), purchases)
+        publish_more(database, Keyring(settings.secret_keys, PURPOSE))
     except UnreadableFile as problem:
         reason = reason_of(problem.code)
         sys.stderr.write(f"{purchases}: {reason.zh} / {reason.en}\n")

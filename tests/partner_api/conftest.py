@@ -17,7 +17,7 @@ from app.partner_api.keys import create_key
 from tests.faces.web import KnownCodes, make_app
 from tests.world import World
 
-PATH = "/partner/v1/purchases"
+PATH, EVENTS = "/partner/v1/purchases", "/partner/v1/events"
 
 
 class Till:

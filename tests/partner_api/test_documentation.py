@@ -19,7 +19,7 @@ from app.intake.refusals import reasons
 from app.partner_api.documentation import CODES
 from app.stores.models import Store
 from tests.faces.web import KnownCodes, make_app
-from tests.partner_api.conftest import Till
+from tests.partner_api.conftest import EVENTS, PATH, Till
 
 DOCS = "/partner/v1/docs"
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
@@ -32,10 +32,10 @@ def pounds(database: Database, app: Flask) -> None:
         session.execute(update(Store).values(currency="GBP", time_zone="Europe/London"))
 
 
-def documented_examples(app: Flask) -> dict[str, dict[str, Any]]:
+def documented_examples(app: Flask, path: str = PATH) -> dict[str, dict[str, Any]]:
     """What openapi.json shows today."""
     spec = app.test_client().get("/partner/v1/openapi.json").get_json()
-    body = spec["paths"]["/partner/v1/purchases"]["post"]["requestBody"]
+    body = spec["paths"][path]["post"]["requestBody"]
     examples = body["content"]["application/json"]["examples"]
     return {name: example["value"] for name, example in examples.items()}
 
@@ -43,6 +43,12 @@ def documented_examples(app: Flask) -> dict[str, dict[str, Any]]:
 def test_every_example_can_be_sent_as_it_stands(till: Till, app: Flask):
     for name, body in documented_examples(app).items():
         assert till.report(body)["applied"] == 1, name
+
+
+def test_every_example_of_what_happens_can_be_sent_as_it_stands(till: Till, app: Flask):
+    for name, body in documented_examples(app, EVENTS).items():
+        items = sum(map(len, body.values()))
+        assert till.report(body, path=EVENTS)["applied"] == items, name
 
 
 @pytest.mark.usefixtures("pounds")

@@ -1,0 +1,246 @@
+"""Plans of the calendar: whom they find on which day, resumable, by each store's own clock."""
+
+from __future__ import annotations
+
+from datetime import date, time, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sqlalchemy import select
+
+from app import clock
+from app.almanac import LunarDay, is_last_of_lunar_month, lunar_day, solar_date
+from app.db import Database
+from app.follow_ups.models import PlanSweep
+from app.follow_ups.sweeping import sweep_chunk
+from app.follow_ups.triggers.festivals import festival_day, festival_on, festivals
+from app.ids import new_id
+from app.members.dates import PURPOSE, recurring_on
+from app.members.models import Member, MemberDate
+from app.sealing import Keyring
+from app.stores.models import Store
+from app.worklist.attention import pause, resume
+from tests.follow_ups.triggering import KEYS, TriggerWorld, plan_of
+from tests.world import at
+
+# Public record of the lunar new year, e.g. the Hong Kong Observatory's Gregorian-lunar conversion table.
+SPRING_FESTIVALS = (
+    *("2020-01-25", "2021-02-12", "2022-02-01", "2023-01-22", "2024-02-10", "2025-01-29", "2026-02-17"),
+    *("2027-02-06", "2028-01-26", "2029-02-13", "2030-02-03", "2031-01-23", "2032-02-11", "2033-01-31"),
+    *("2034-02-19", "2035-02-08"),
+)
+
+
+@pytest.fixture
+def world(database: Database) -> TriggerWorld:
+    return TriggerWorld(database)
+
+
+def test_spring_festivals_lie_where_they_do():
+    assert [festival_day("spring_festival", year).isoformat() for year in range(2020, 2036)] == list(
+        SPRING_FESTIVALS
+    )
+
+
+def test_other_festivals_lie_where_they_do():
+    found = {name: festival_day(name, 2026).isoformat() for name in festivals()}
+    assert found["lunar_new_year_eve"] == "2026-02-16"
+    assert found["lantern"] == "2026-03-03"
+    assert found["dragon_boat"] == "2026-06-19"
+    assert found["qixi"] == "2026-08-19"
+    assert found["mid_autumn"] == "2026-09-25"
+    assert found["double_ninth"] == "2026-10-18"
+    assert found["mothers_day"] == "2026-05-10"
+    assert found["618"] == "2026-06-18"
+    assert festival_on("laba", date(2027, 1, 15)) == 2026
+    assert festival_on("laba", date(2027, 1, 16)) is None
+
+
+def test_leap_months_are_where_they_are():
+    assert lunar_day(date(2025, 7, 25)) == LunarDay(2025, 6, 1, is_leap=True)
+    assert lunar_day(date(2033, 12, 22)) == LunarDay(2033, 11, 1, is_leap=True)
+    with pytest.raises(ValueError, match="1901 to 2099"):
+        lunar_day(date(2100, 1, 1))
+
+
+@settings(deadline=None, database=None)
+@given(st.dates(date(1930, 1, 1), date(2060, 12, 31)))
+def test_lunar_days_lead_back_to_their_own(day: date):
+    its = lunar_day(day)
+    if not its.is_leap:
+        assert solar_date(its.year, its.month, its.day) == day
+    assert is_last_of_lunar_month(day) == (lunar_day(day + timedelta(days=1)).day == 1)
+
+
+@settings(deadline=None, database=None, max_examples=25)
+@given(st.integers(2020, 2040), st.integers(1, 12), st.integers(1, 30))
+def test_a_lunar_birthday_comes_exactly_once_in_a_lunar_year(year: int, month: int, day: int):
+    start = solar_date(year, 1, 1)
+    days = (start + timedelta(days=ahead) for ahead in range((solar_date(year + 1, 1, 1) - start).days))
+    assert sum(f"lunar:{month:02d}-{day:02d}" in recurring_on(one) for one in days) == 1
+
+
+@settings(deadline=None, database=None)
+@given(st.integers(2000, 2050))
+def test_29_february_comes_exactly_once_a_year(year: int):
+    days = [date(year, 1, 1) + timedelta(days=ahead) for ahead in range(366)]
+    found = [one for one in days if one.year == year and "solar:02-29" in recurring_on(one)]
+    is_leap = (date(year, 2, 28) + timedelta(days=1)).month == 2
+    assert found == [date(year, 2, 29 if is_leap else 28)]
+
+
+def test_birthdays_are_found_days_before_once_a_year_and_by_their_calendar(world: TriggerWorld):
+    world.publish(plan_of("birthdays", "birthday", days=3))
+    for code, month, day, lunar in (("c1", 3, 5, False), ("c2", 1, 18, True), ("c3", 3, 6, False)):
+        world.member(code)
+        world.birthday(code, month, day, lunar=lunar)
+    world.live_until("2026-03-02 12:00")  # three days before 5 March, the 17th of the first lunar month
+    assert world.series() == [("birthdays", "birthday:2026", "active")]
+    world.live_until("2026-03-03 12:00")
+    assert sorted(map(world.series, ("c1", "c2", "c3"))) == [[("birthdays", "birthday:2026", "active")]] * 3
+    assert world.sweeps()[-1] == ("2026-03-04", False)
+    world.assert_timers_are_their_owners()
+
+
+def test_nobody_reads_a_birthday_from_the_tables_and_a_new_secret_still_finds_it(world: TriggerWorld):
+    world.member("c1")
+    world.birthday("c1", 3, 5)
+    newer = Keyring(["a new secret", "a secret of the tests"], PURPOSE)
+    with world.database.transaction() as session:
+        row = session.scalars(select(MemberDate)).one()
+        assert "03-05" not in row.sealed + row.day_index
+        assert newer.open(row.kind, row.sealed) == "---03-05"
+        assert Keyring(["a new secret"], PURPOSE).open(row.kind, row.sealed) is None
+        clock.jump_to(session, at("2026-03-05 01:00"))
+    world.publish(plan_of("birthdays", "birthday"))
+    with world.database.transaction() as session:
+        assert sweep_chunk(session, newer, 10)
+    assert world.series() == [("birthdays", "birthday:2026", "active")]
+
+
+def test_the_birthday_reported_last_counts_in_whatever_order(world: TriggerWorld):
+    world.member("c1")
+    world.birthday("c1", 3, 5, told="2026-02-02 09:00")
+    world.birthday("c1", 3, 9, told="2026-02-01 09:00")
+    world.publish(plan_of("birthdays", "birthday"))
+    world.live_until("2026-03-10 09:00")
+    with world.database.reading() as session:
+        assert session.scalars(select(PlanSweep.sweep_on).where(PlanSweep.enrolled > 0)).all() == [
+            date(2026, 3, 5)
+        ]
+
+
+def test_silence_counts_days_since_the_last_purchase_and_a_purchase_ends_it(world: TriggerWorld):
+    world.publish(plan_of("silence", "silence", days=30, stops={"purchase": True}))
+    for code, day in (("c1", "2026-02-10"), ("c2", "2026-02-11")):
+        world.member(code)
+        world.buy(code, f"{day} 23:30")
+    world.live_until("2026-03-12 12:00")
+    assert world.series("c1") == [("silence", "silence:2026-02-10", "active")]
+    assert world.series("c2") == []
+    world.live_until("2026-03-13 12:00")
+    assert world.series("c2") == [("silence", "silence:2026-02-11", "active")]
+    world.buy("c2", "2026-03-13 11:00")
+    assert world.series("c2") == [("silence", "silence:2026-02-11", "bought")]
+    world.assert_timers_are_their_owners()
+
+
+def test_dates_and_festivals_concern_those_for_whom_the_rule_holds(world: TriggerWorld):
+    world.publish(plan_of("sale", "dates", dates=["2026-03-03"], days=1, when="orders >= 1"))
+    world.publish(plan_of("lanterns", "festival", festival="lantern", days=1))
+    world.member("c1")
+    world.member("c2")
+    world.buy("c1", "2026-02-27 14:00")
+    world.live_until("2026-03-02 12:00")
+    both = [("sale", "date:2026-03-03", "active"), ("lanterns", "festival:lantern:2026", "active")]
+    assert sorted(world.series("c1")) == sorted(both)
+    assert world.series("c2") == both[1:]
+
+
+def test_a_sweep_goes_on_where_it_stopped_and_looking_twice_changes_nothing(world: TriggerWorld):
+    world.publish(plan_of("sale", "dates", dates=["2026-03-01"]))
+    for number in range(7):
+        world.member(f"c{number}")
+    with world.database.transaction() as session:
+        assert sweep_chunk(session, KEYS, 3)
+    assert len(world.series()) == 3
+    assert world.sweeps() == [("2026-03-01", False)]
+    with world.database.transaction() as session:
+        session.scalars(select(PlanSweep)).one().cursor = 0
+    world.sweep()
+    assert len(world.series()) == 7
+    assert world.sweeps() == [("2026-03-01", True), ("2026-03-02", False)]
+
+
+def test_days_that_were_missed_are_swept_one_after_the_other(world: TriggerWorld):
+    world.publish(plan_of("birthdays", "birthday"))
+    for code, day in (("c1", 3), ("c2", 5), ("c3", 9)):
+        world.member(code)
+        world.birthday(code, 3, day)
+    world.sleep_until("2026-03-07 15:00")
+    world.run_lanes()
+    assert [day for day, _ in world.sweeps()] == [f"2026-03-0{day}" for day in range(1, 9)]
+    assert world.sweeps()[-1] == ("2026-03-08", False)
+    assert [len(world.series(code)) for code in ("c1", "c2", "c3")] == [1, 1, 0]
+    assert world.steps("c1")[date(2026, 3, 3), 1] == "expired before_start"
+
+
+def test_withdrawing_ends_the_looking_and_publishing_again_begins_it_that_day(world: TriggerWorld):
+    version = world.publish(plan_of("birthdays", "birthday"))
+    world.live_until("2026-03-02 12:00")
+    world.withdraw(version.plan_id)
+    assert world.sweeps() == [("2026-03-01", True), ("2026-03-02", True), ("2026-03-03", False)]
+    world.live_until("2026-03-08 12:00")
+    assert len(world.sweeps()) == 3
+    world.publish(plan_of("birthdays", "birthday", days=2))
+    world.live_until("2026-03-09 12:00")
+    assert [day for day, _ in world.sweeps()][-2:] == ["2026-03-09", "2026-03-10"]
+
+
+def test_publishing_anew_sets_no_second_sweep(world: TriggerWorld):
+    for days in (0, 1, 2):
+        world.publish(plan_of("birthdays", "birthday", days=days))
+    assert world.sweeps() == [("2026-03-01", False)]
+
+
+def test_a_day_begins_where_it_begins_first_and_is_told_by_each_stores_clock(world: TriggerWorld):
+    world.member("c1")
+    member_id = world.member("c2")
+    with world.database.transaction() as session:
+        first = session.scalars(select(Store)).one()
+        session.add(
+            Store(
+                id=new_id(session),
+                code="NZ",
+                branch_id=first.branch_id,
+                name="奥克兰店",
+                time_zone="Pacific/Auckland",
+                currency="NZD",
+                opens_at=time(10),
+                closes_at=time(22),
+                ended_at=None,
+            )
+        )
+        session.flush()
+        there = session.scalars(select(Store.id).where(Store.code == "NZ")).one()
+        session.get_one(Member, member_id).store_id = there
+    world.publish(plan_of("silence", "silence", days=1))
+    for code in ("c1", "c2"):  # the 28th in Shanghai, the 1st in Auckland
+        world.buy(code, "2026-02-28 20:00")
+    world.live_until("2026-03-01 23:00")
+    assert [day for day, is_over in world.sweeps() if is_over] == ["2026-03-01", "2026-03-02"]
+    assert world.series("c1") == [("silence", "silence:2026-02-28", "active")]
+    assert world.series("c2") == [("silence", "silence:2026-03-01", "active")]
+
+
+def test_while_headquarters_has_paused_everything_nobody_is_looked_for(world: TriggerWorld):
+    world.publish(plan_of("sale", "dates", dates=["2026-03-01"]))
+    world.member("c1")
+    with world.database.transaction() as session:
+        pause(session, None)
+    assert world.sweep() == 0
+    with world.database.transaction() as session:
+        resume(session, None)
+    world.sweep()
+    assert len(world.series()) == 1
