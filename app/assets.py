@@ -1,4 +1,4 @@
-"""Static files under a content hash, cached for ever, compressed once.
+"""Static files under a content hash, cached for ever, compressed once, without what only readers of the source need.
 
 The hash is of all files together: modules import each other by relative paths, so one folder is one version.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import os
+import re
 import shutil
 import tempfile
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Any
 from whitenoise import WhiteNoise
 
 FOR_EVER_S = 31_536_000
+CSS_COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 
 
 class Assets:
@@ -52,7 +54,29 @@ def _protect(headers: Any, _path: str, _url: str) -> None:
 def _files(source: Path, without: frozenset[str]) -> dict[str, bytes]:
     found = sorted(path for path in source.rglob("*") if path.is_file())
     names = {path.relative_to(source).as_posix(): path for path in found}
-    return {name: path.read_bytes() for name, path in names.items() if name.split("/")[0] not in without}
+    return {
+        name: _lean(name, path.read_bytes())
+        for name, path in names.items()
+        if name.split("/")[0] not in without
+    }
+
+
+def _lean(name: str, content: bytes) -> bytes:
+    """Without comment lines and indentation; prose is what compresses worst.
+
+    A script with a text over several lines stays as it is: there a line may begin with anything.
+    """
+    if not name.endswith((".js", ".css")):
+        return content
+    text = content.decode()
+    if name.endswith(".css"):
+        text = CSS_COMMENT.sub("", text)
+    lines = [line.strip() for line in text.splitlines()]
+    if any(line.count("`") % 2 for line in lines):
+        return content
+    is_script = name.endswith(".js")
+    kept = (line for line in lines if line and not (is_script and line.startswith("//")))
+    return "".join(f"{line}\n" for line in kept).encode()
 
 
 def _digest(files: dict[str, bytes]) -> str:

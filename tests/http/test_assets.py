@@ -35,6 +35,29 @@ def test_a_file_is_compressed_and_kept_for_ever(source: Path, tmp_path: Path):
     answer.close()
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "served"),
+    [
+        (
+            "b.js",
+            "// why\n  go(); // now\n\n  const at = 'http://a';\n",
+            "go(); // now\nconst at = 'http://a';\n",
+        ),
+        ("c.js", "const text = `one\n// two`;\n", "const text = `one\n// two`;\n"),
+        ("d.css", "/* all\n of it */\n.a {\n  top: 0;\n}\n", ".a {\ntop: 0;\n}\n"),
+        ("e.svg", "  <!-- // -->\n", "  <!-- // -->\n"),
+    ],
+)
+def test_what_only_readers_of_the_source_need_is_not_served(
+    source: Path, tmp_path: Path, name: str, content: str, served: str
+):
+    (source / name).write_text(content)
+    assets = Assets(source, tmp_path / "cache")
+    answer = client_of(assets).get(assets.url(name))
+    assert answer.data.decode() == served
+    answer.close()
+
+
 def test_another_content_is_another_address(source: Path, tmp_path: Path):
     before = Assets(source, tmp_path / "cache").url("js/a.js")
     (source / "js" / "a.js").write_text("export const a = 2;")
