@@ -111,7 +111,7 @@ class Associates:
                 row.id,
                 external_userid=row.external_userid,
                 evidence=evidence,
-                sent_text="好",
+                sent_text="done",
             )
 
         try:
