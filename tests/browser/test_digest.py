@@ -57,7 +57,8 @@ def pressed(sandbox_url: str) -> list[dict[str, Any]]:
 def hear(app: Flask, database: Database, fields: dict[str, Any]) -> None:
     """The press arrives and is worked."""
     with database.transaction() as session:
-        told = {"MsgType": "event", "CreateTime": str(int(clock.now(session).timestamp())), **fields}
+        texts = {name: str(value) if isinstance(value, int) else value for name, value in fields.items()}
+        told = {**texts, "MsgType": "event", "CreateTime": str(int(clock.now(session).timestamp()))}
         receive(session, WeComEvent.of(told), clock.real_now(session))
     apply_received(database, app.extensions["wecom"], wecom_handlers(database), Deadline(60))
 
