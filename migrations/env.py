@@ -31,7 +31,7 @@ from app.wecom import models as wecom
 from app.worklist import models as worklist
 
 TABLES = (
-    associates, catalogue, ClockOffset, follow_ups, group_chats, inbound, intake, livings, measuring, member_events,
+    associates, catalogue, ClockOffset, follow_ups, group_chats, inbound, intake, livings, measuring, member_events, reconciling,
     members, messaging, NightlyJob, orders, organisation, partner_api, sales_scripts, sessions, stores, tagging, Timer,
     wecom, worklist,
 )  # fmt: skip

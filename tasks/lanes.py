@@ -36,7 +36,7 @@ from app.worklist.queries import open_items
 from app.worklist.urging import urge_due
 from config.settings import Settings
 from config.welcome import read_welcome
-from tasks.nightly import JOBS
+from tasks.nightly import jobs_with
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ def work_on(hands: Hands, lane: Lane, deadline: Deadline) -> Progress:
         Lane.BALANCE: lambda: balance_due(database, reword_moved, deadline),
         Lane.URGE: lambda: urge_due(database, deadline),
         Lane.EXPIRY: lambda: expire_due(database, deadline),
-        Lane.NIGHTLY: lambda: run_nightly(database, JOBS, deadline),
+        Lane.NIGHTLY: lambda: run_nightly(database, jobs_with(hands.keys), deadline),
         Lane.DIGEST: lambda: gather_due(database, hands.digests, deadline),
         Lane.PUSH: lambda: deliver_due(database, wecom, deadline),
         Lane.INBOX: lambda: apply_received(database, wecom, hands.handlers, deadline),

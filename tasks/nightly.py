@@ -7,9 +7,17 @@ from functools import partial
 
 from app.follow_ups.measuring.counting import WINDOWS, count_arms
 from app.follow_ups.measuring.scripting import count_scripts
+from app.follow_ups.reconciling import runs
 from app.nightly import NextPiece
+from app.sealing import Keyring
 
 JOBS: Mapping[str, NextPiece] = {
     **{f"count_arms_{days}": partial(count_arms, window_days=days) for days in WINDOWS},
     "count_scripts": count_scripts,
+    runs.JOB: runs.next_piece,
 }
+
+
+def jobs_with(keys: Keyring) -> Mapping[str, NextPiece]:
+    """The jobs, those that read members' own dates with the key to them."""
+    return {**JOBS, runs.JOB: partial(runs.next_piece, keys=keys)}

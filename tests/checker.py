@@ -19,7 +19,7 @@ from app.db import Base, Database, table_of
 from app.follow_ups.models import Enrollment, FollowUpTask, PlanSweep, PlanVersion, StepRecord
 from app.follow_ups.reconciliation import Report, reconcile
 from app.follow_ups.states import Arm, EnrollmentState
-from app.inbound.models import WECOM, Inbound, InboundState, ReceivedEvent
+from app.inbound.models import INTERNAL, WECOM, Inbound, InboundState, ReceivedEvent
 from app.members.models import Sync
 from app.messaging.models import (
     DigestSchedule,
@@ -330,7 +330,7 @@ def _inbox(tables: Tables) -> Iterator[str]:
         (row.source, row.event_key)
         for row in tables.inbound
         if row.state == InboundState.APPLIED
-        and row.source != WECOM
+        and row.source not in (WECOM, INTERNAL)
         and row.event_key.startswith(("purchase:", "refund:"))
     ]
     facts = [(order.source, f"purchase:{order.ref}") for order in tables.orders]

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from app.db import Base
 
 WECOM = "wecom"  # the source of what WeCom tells us; sources of purchases are the chain's own systems
+INTERNAL = "internal"  # of what was put through again here, by whom and why
 Payload = Text().with_variant(MEDIUMTEXT(), "mysql")
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, exists, literal, or_, select
 
 from app.follow_ups.bookkeeping.checks import Check, Faults, Within
-from app.inbound.models import WECOM, Inbound, InboundState, ReceivedEvent
+from app.inbound.models import INTERNAL, WECOM, Inbound, InboundState, ReceivedEvent
 from app.member_events.models import MemberEvent
 from app.orders.models import Order, Refund
 from app.timers import Lane, Timer
@@ -30,7 +30,7 @@ def _without_fact(within: Within) -> Faults:
     return select(Inbound.id.label("event"), Inbound.source, Inbound.event_key.label("key")).where(
         within(Inbound.id),
         Inbound.state == InboundState.APPLIED,
-        Inbound.source != WECOM,
+        Inbound.source.not_in((WECOM, INTERNAL)),
         ~exists().where(_belongs(Order, PURCHASE)),
         ~exists().where(_belongs(Refund, REFUND)),
         ~exists().where(MemberEvent.id == Inbound.id),

@@ -1,0 +1,261 @@
+"""Reconciliations that are kept: piece by piece, some members each, in the nights or when somebody asks.
+
+A piece is thought out while nothing is locked and written together with where the run stands (`nightly`), so a run goes
+on wherever a process died, in memory that does not grow with the number of members. The details of the newest two are
+kept, of older ones the totals.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable
+from datetime import date, datetime, timedelta
+from functools import partial
+from typing import Any
+
+from sqlalchemy import delete, func, select
+from sqlalchemy.orm import Session
+
+from app import clock
+from app.db import add_to_rows, insert_rows, table_of
+from app.follow_ups.bookkeeping.books import check_books
+from app.follow_ups.reconciliation import members_after, quarantined_events
+from app.follow_ups.reconciling.accounting import Accountant
+from app.follow_ups.reconciling.models import Reconciliation, ReconciliationCount, ReconciliationGap
+from app.follow_ups.reconciling.report import Became, Cell, Discrepancy, Fault, Pending, Report
+from app.ids import new_id, new_ids
+from app.members.models import Member
+from app.nightly import NightlyJob, Piece, next_night
+from app.sealing import Keyring
+from app.timers import Lane, TimerKey, clear_timers, set_timers
+
+JOB = "reconcile"
+DETAILED, KEPT = 2, 30
+# Days of these last months are counted one by one.
+MONTHS = 2
+# In real time: while business time is moved forward the nights of a year pass in minutes.
+A_NIGHT = timedelta(hours=12)
+STORES_AT_ONCE = 20
+GAPS_AT_ONCE = 5_000
+UNEXPLAINED, ALARM, DIFFERS = "unexplained", "alarm", "differs"
+
+
+def ask_for_run(session: Session, by: int | None) -> Reconciliation:
+    """Reconcile as soon as somebody works the nightly lane; one that waits or is under way already is the one."""
+    under_way = current_run(session)
+    if under_way is not None:
+        return under_way
+    run = Reconciliation(id=new_id(session), asked_at=clock.now(session), asked_by=by)
+    session.add(run)
+    session.flush()
+    _due_now(session)
+    return run
+
+
+def next_piece(session: Session, cursor: str, keys: Keyring | None = None) -> Piece:
+    """The next piece of the run that waits or is under way: a nightly job.
+
+    The cursor is the last member accounted for, or which rest is being cleared away.
+    """
+    stage, _, number = cursor.partition(":")
+    if stage == "clear":
+        return _clear(session, int(number))
+    run = current_run(session)
+    if run is None and not _is_time(session):
+        return Piece(lambda _: None, "", is_last=True)
+    if run is None or run.began_at is None:
+        return Piece(_begin, "after:0", is_last=False)
+    after = int(number or 0)
+    member_ids = members_after(session, after)
+    if not member_ids:
+        return _last(session, run)
+    report = Report()
+    Accountant(session, keys).account(session, member_ids, report)
+    write = partial(_write, run_id=run.id, report=report, looked_at=len(member_ids), today=_today(session))
+    return Piece(write, f"after:{member_ids[-1]}", is_last=False)
+
+
+def current_run(session: Session) -> Reconciliation | None:
+    """The run that waits or is under way."""
+    query = select(Reconciliation).where(Reconciliation.finished_at.is_(None))
+    return session.scalar(query.order_by(Reconciliation.id).limit(1))
+
+
+def newest_run(session: Session) -> Reconciliation | None:
+    """The newest run that has come to its end."""
+    query = select(Reconciliation).where(Reconciliation.finished_at.is_not(None))
+    return session.scalar(query.order_by(Reconciliation.id.desc()).limit(1))
+
+
+def first_single_day(today: date) -> date:
+    """From when on days are counted one by one; those before by month."""
+    month = today.year * 12 + today.month - 1 - MONTHS
+    return date(month // 12, month % 12 + 1, 1)
+
+
+def _is_time(session: Session) -> bool:
+    last = session.scalar(select(func.max(Reconciliation.real_at)))
+    return last is None or clock.real_now(session) - last >= A_NIGHT
+
+
+def _begin(session: Session) -> None:
+    now = clock.now(session)
+    run = current_run(session)
+    if run is None:
+        run = Reconciliation(id=new_id(session), asked_at=now, asked_by=None)
+        session.add(run)
+    run.began_at, run.real_at = now, clock.real_now(session)
+    run.members = session.scalar(select(func.count()).select_from(Member)) or 0
+    session.flush()
+
+
+def _write(session: Session, run_id: int, report: Report, looked_at: int, today: date) -> None:
+    run = session.get_one(Reconciliation, run_id)
+    run.looked_at += looked_at
+    run.owed += report.owed
+    run.missing += len(report.missing)
+    run.unexplained += len(report.unexplained)
+    run.alarms += len(report.alarms)
+    run.differing += len(report.differs)
+    run.trusted += report.unverifiable
+    session.flush()
+    _count(session, run_id, report, today)
+    gaps = [
+        *_faults(Became.MISSING, report.missing),
+        *_faults(UNEXPLAINED, report.unexplained),
+        *_faults(ALARM, report.alarms),
+        *_faults(DIFFERS, report.differs),
+        *map(_waits, report.pending),
+    ]
+    ids = new_ids(session, len(gaps))
+    insert_rows(
+        session,
+        ReconciliationGap,
+        [{"id": id_, "run_id": run_id, **gap} for id_, gap in zip(ids, gaps, strict=True)],
+    )
+
+
+def _count(session: Session, run_id: int, report: Report, today: date) -> None:
+    steps: Counter[Cell] = Counter()
+    trusted: Counter[Cell] = Counter()
+    for counted, into in ((report.cells, steps), (report.trusted, trusted)):
+        for cell, number in counted.items():
+            into[cell._replace(due_on=_bucket(cell, today))] += number
+    rows = [
+        {"run_id": run_id, **cell._asdict(), "steps": number, "trusted": trusted[cell]}
+        for cell, number in sorted(steps.items())
+    ]
+    add_to_rows(session, ReconciliationCount, rows)
+
+
+def _bucket(cell: Cell, today: date) -> date:
+    is_single = cell.due_on >= first_single_day(today) and cell.became is not Became.TO_COME
+    return cell.due_on if is_single else cell.due_on.replace(day=1)
+
+
+def _faults(kind: str, found: Iterable[Discrepancy]) -> Iterable[dict[str, Any]]:
+    for one in found:
+        yield {
+            "kind": kind,
+            "fault": str(one.fault),
+            "plan_id": one.plan_id,
+            "store_id": one.store_id,
+            "due_on": one.due_on,
+            "member_id": one.member_id,
+            "anchor": one.kind,
+            "anchor_on": one.on,
+            "event": one.event,
+            "step_no": one.step_no,
+            "enrollment_id": one.enrollment_id,
+            "work_item_id": one.item_id,
+            "what": one.what[:255],
+            "mended_at": None,
+            "mended_by": None,
+        }
+
+
+def _waits(one: Pending) -> dict[str, Any]:
+    plan_id, store_id, due_on, became = one.cell
+    found = Discrepancy(
+        one.member_id,
+        one.on,
+        one.step_no,
+        one.why,
+        Fault.DIFFERS,
+        plan_id,
+        store_id,
+        due_on,
+        "",
+        "",
+        one.enrollment_id,
+    )
+    return {**next(iter(_faults(became, [found]))), "fault": ""}
+
+
+def _last(session: Session, run: Reconciliation) -> Piece:
+    books = {one.says: one.count for one in check_books(session) if one.count}
+    events = quarantined_events(session)
+
+    def finish(writing: Session) -> None:
+        done = writing.get_one(Reconciliation, run.id)
+        done.books, done.quarantined_events = json.dumps(books, ensure_ascii=False), events
+        done.finished_at = clock.now(writing)
+        writing.flush()
+
+    return Piece(finish, "clear:0", is_last=False)
+
+
+def _clear(session: Session, turn: int) -> Piece:
+    """Clear away some details of runs that are not among the newest."""
+    table = table_of(Reconciliation)
+    ids = list(session.scalars(select(table.c.id).order_by(table.c.id.desc())))
+    for run_id in ids[DETAILED:]:
+        write = _rest_of(session, run_id)
+        if write is not None:
+            return Piece(write, f"clear:{turn + 1}", is_last=False)
+    gone = delete(table).where(table.c.id.in_(ids[KEPT:]))
+    return Piece(lambda writing: _run(writing, gone), "", is_last=True)
+
+
+def _rest_of(session: Session, run_id: int) -> Any:
+    gaps, counts = table_of(ReconciliationGap), table_of(ReconciliationCount)
+    found = list(session.scalars(select(gaps.c.id).where(gaps.c.run_id == run_id).limit(GAPS_AT_ONCE)))
+    if found:
+        its = delete(gaps).where(gaps.c.id.in_(found))
+        return lambda writing: _run(writing, its)
+    query = select(counts.c.plan_id, counts.c.store_id).where(counts.c.run_id == run_id).distinct()
+    cells = session.execute(query.order_by(counts.c.plan_id, counts.c.store_id).limit(STORES_AT_ONCE)).all()
+    if not cells:
+        return None
+    plan_id = cells[0].plan_id
+    of_plan = [store_id for plan, store_id in cells if plan == plan_id]
+    of_stores = delete(counts).where(
+        counts.c.run_id == run_id, counts.c.plan_id == plan_id, counts.c.store_id.in_(of_plan)
+    )
+    return lambda writing: _run(writing, of_stores)
+
+
+def _run(session: Session, statement: Any) -> None:
+    session.connection().execute(statement)
+
+
+def _due_now(session: Session) -> None:
+    query = select(NightlyJob).where(NightlyJob.name == JOB).with_for_update()
+    job, now = session.scalar(query), clock.now(session)
+    if job is None:
+        job = NightlyJob(
+            id=new_id(session), name=JOB, next_due_at=next_night(now), cursor="", trouble="", finished_at=None
+        )
+        session.add(job)
+        session.flush()
+    else:
+        clear_timers(session, [TimerKey(Lane.NIGHTLY, job.next_due_at, job.id)])
+    job.next_due_at = now
+    session.flush()
+    set_timers(session, [(TimerKey(Lane.NIGHTLY, now, job.id), None)])
+
+
+def _today(session: Session) -> date:
+    at: datetime = clock.now(session)
+    return at.date()
