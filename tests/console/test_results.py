@@ -1,0 +1,230 @@
+"""效果: what follow-ups bring, what may be said of it, and the people behind each number."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import timedelta
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import select, update
+
+from app import clock
+from app.db import Database, insert_rows
+from app.follow_ups.measuring.arms import StoreArm
+from app.follow_ups.measuring.counting import count_arms, day_of
+from app.follow_ups.measuring.models import ArmResult, ArmSpan, Attribution
+from app.follow_ups.measuring.results import Reached
+from app.follow_ups.models import Enrollment, FollowUpPlan, FollowUpTask
+from app.follow_ups.states import Arm, Evidence
+from app.lanes import Deadline
+from app.nightly import NightlyJob, ensure_jobs, run_nightly
+from app.orders.models import Order
+from app.timers import Lane, Timer
+from tests.faces.chain import Chain
+from tests.faces.crowd import add_tasks
+from tests.faces.web import JSON, PAGE, sign_in
+from tests.follow_ups.measuring.worlds import CONSTANT, live
+
+WINDOW = 30
+JOB = f"count_arms_{WINDOW}"
+LONG_AGO = timedelta(days=WINDOW + 10)
+
+
+@pytest.fixture
+def database_kind() -> str:
+    """Pages are tried on one database; their queries where they live, on both."""
+    return "sqlite"
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    return sign_in(app, "zhaohq", "/console/")
+
+
+def page(client: FlaskClient, path: str) -> str:
+    answer = client.get(path.replace("&amp;", "&"), headers=PAGE)
+    assert answer.status_code == 200, answer.text
+    return answer.text
+
+
+def plan_path(client: FlaskClient) -> str:
+    found = re.search(r'href="(/console/results/[a-z0-9]{13})\?', page(client, "/console/results"))
+    assert found
+    return found[1]
+
+
+def tell(database: Database, rows: Sequence[StoreArm], plan_id: int | None) -> None:
+    """As if the nights had counted these; of the plan there is, or of all."""
+    with database.transaction() as session:
+        today = day_of(clock.now(session))
+        whose = session.scalars(select(FollowUpPlan.id)).one() if plan_id is None else plan_id
+        key = {"plan_id": whose, "window_days": WINDOW}
+        cell = {**key, "entered_in": today.replace(day=1), "replied": 0}
+        reached = {Arm.TREATED: Reached.CLIENT_REPORTED}
+        told = [{**cell, **asdict(row), "reached": reached.get(row.arm, Reached.NOTHING)} for row in rows]
+        insert_rows(session, ArmResult, told)
+        first = today.replace(day=1)
+        insert_rows(session, ArmSpan, [{**key, "first_on": first, "last_on": today}])
+
+
+def count(database: Database) -> None:
+    """Let everybody have entered long ago, and count them tonight."""
+    ensure_jobs(database, [JOB])
+    with database.transaction() as session:
+        now = clock.now(session)
+        session.execute(update(Enrollment).values(enrolled_at=now - LONG_AGO))
+        due = now - timedelta(minutes=1)
+        session.execute(update(NightlyJob).values(next_due_at=due))
+        session.execute(update(Timer).where(Timer.lane == str(Lane.NIGHTLY)).values(due_at=due))
+    assert run_nightly(database, {JOB: lambda *at: count_arms(*at, window_days=WINDOW)}, Deadline(60)).done
+
+
+@pytest.mark.parametrize("userid", ["lina", "wangwei"])
+def test_only_headquarters_may_look(app: Flask, userid: str):
+    client = sign_in(app, userid, "/console/")
+    for path in ("/console/results", "/console/results/members?side=treated"):
+        assert client.get(path, headers=PAGE).status_code == 403
+
+
+def test_without_data_the_pages_say_so(client: FlaskClient):
+    text = page(client, "/console/results")
+    assert text.count("还没有数据：还没有会员观察满这么久。") == 3
+    assert "还没有统计过" in text
+    one = page(client, plan_path(client))
+    assert "没有数据：这个月没有归因的购买。" in one
+    assert "没有更多了" in page(client, "/console/results/members?side=treated")
+
+
+def test_an_effect_is_told_with_both_sides_its_intervals_and_what_may_be_said(
+    client: FlaskClient, database: Database
+):
+    rows = live(CONSTANT, 0)
+    tell(database, rows, None)
+    text = page(client, plan_path(client))
+    treated = [row for row in rows if row.arm is Arm.TREATED]
+    buyers, members = sum(row.buyers for row in treated), sum(row.members for row in treated)
+    assert f"{buyers:,} / {members:,}" in text
+    assert f"{100 * buyers / members:.1f}%" in text
+    assert "跟进带来了更多。" in text
+    assert "每位导购每周多卖（件）" in text
+    assert re.search(r"<dd>\+[\d,.]+<small>\+?-?[\d,.]+ … \+[\d,.]+</small>", text)
+    assert "不进入本计划的对照会员" in text
+
+
+def test_too_few_members_are_told_how_many_more_it_takes(client: FlaskClient, database: Database):
+    """A tenth of the chain: an interval there is, and it holds zero."""
+    tell(database, live(CONSTANT, 1)[:24], None)
+    text = page(client, plan_path(client))
+    assert re.search(r"还看不出来：对照组至少还要 [\d,]+ 人，跟进组还要 [\d,]+ 人。", text)
+
+
+def test_a_handful_is_told_what_is_missing_before_there_is_an_interval(
+    client: FlaskClient, database: Database
+):
+    tell(database, live(CONSTANT, 1)[:4], None)
+    text = page(client, plan_path(client))
+    assert "还看不出来：两组都有会员的门店有 2 家，至少要 5 家。" in text
+    assert "要看出 3 个百分点的差别" in text
+
+
+def test_all_plans_are_compared_with_those_kept_out_of_everything(client: FlaskClient, database: Database):
+    rows = live(CONSTANT, 0)
+    tell(database, [row for row in rows if row.arm is Arm.TREATED], 0)
+    text = page(client, "/console/results")
+    assert "没有全局对照组" in text
+    assert "跟进带来了更多。" not in text
+
+
+def test_every_count_opens_as_many_people(app: Flask, client: FlaskClient, chain: Chain, database: Database):
+    add_tasks(database, chain, 130)
+    with database.transaction() as session:
+        session.execute(update(FollowUpTask).values(evidence=Evidence.SELF_DECLARED))
+    count(database)
+    for start in ("/console/results", plan_path(client)):
+        text = page(client, start)
+        links = re.findall(r'class="number"><a href="([^"]+/members\?[^"]+)"[^>]*>([\d,]+)</a>', text)
+        assert len(links) == 5
+        assert int(links[0][1]) > 130
+        for path, number in links:
+            assert people_behind(client, path) == int(number), path
+
+
+def people_behind(client: FlaskClient, path: str) -> int:
+    """How many rows the list has, page by page."""
+    rows = 0
+    while True:
+        text = page(client, path)
+        rows += len(re.findall(r'<th [^>]+><a href="/console/members/[a-z0-9]+"', text))
+        further = re.search(r'<a href="(\?[^"]+after=[^"]+)">继续', text)
+        if further is None:
+            return rows
+        path = path.partition("?")[0] + further[1]
+
+
+def test_attributed_sums_open_their_entries_and_refunds_are_taken_off(
+    app: Flask, client: FlaskClient, chain: Chain, database: Database
+):
+    book(database, chain, [(0, 30_000, Evidence.CLIENT_REPORTED), (7, -10_000, Evidence.CLIENT_REPORTED)])
+    book(database, chain, [(0, 5_000, Evidence.SELF_DECLARED)], task=2)
+    path = plan_path(client)
+    text = page(client, path)
+    assert "¥350" in text
+    assert "¥250" in text
+    strict = page(client, f"{path}?evidence=client_reported")
+    assert "¥350" not in strict
+    assert "¥200" in strict
+    for link in re.findall(r'<a href="([^"]+/sales\?[^"]+)"', text):
+        entries = page(client, link)
+        assert "林晓雯" in entries
+        assert "净额 ¥250" in entries
+        assert entries.count('<tr role="row"><th') == 1 + 3
+
+
+def book(
+    database: Database, chain: Chain, booked: Sequence[tuple[int, int, Evidence]], task: int = 1
+) -> None:
+    with database.transaction() as session:
+        plan_id = session.scalars(select(FollowUpPlan.id)).one()
+        order_id = session.scalars(select(Order.id).order_by(Order.id)).first()
+        now = clock.now(session)
+        rows = [
+            {
+                "order_id": order_id,
+                "refund_id": refund_id,
+                "task_id": task,
+                "member_id": chain.members["xiaowen"],
+                "associate_id": chain.people["lina"],
+                "store_id": chain.stores["S1"],
+                "plan_id": plan_id,
+                "step_kind": "thanks",
+                "script_code": "thanks_30m",
+                "evidence": evidence,
+                "share_ppm": 1_000_000,
+                "amount_fen": fen,
+                "pieces_milli": 1000,
+                "booked_on": day_of(now),
+                "recorded_at": now,
+            }
+            for refund_id, fen, evidence in booked
+        ]
+        insert_rows(session, Attribution, rows)
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/console/results?window=31", 422),
+        ("/console/results?span=0", 422),
+        ("/console/results/members", 422),
+        ("/console/results/members?side=left", 422),
+        ("/console/results/members?side=treated&after=1", 404),
+        ("/console/results/aaaaaaaaaaaaa", 404),
+        ("/console/results/1/sales", 404),
+    ],
+)
+def test_wrong_addresses_are_refused(client: FlaskClient, path: str, status: int):
+    assert client.get(path, headers=JSON).status_code == status
