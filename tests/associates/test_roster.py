@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.associates.models import Shift
@@ -107,6 +107,7 @@ def test_a_shift_that_the_clocks_skip_is_none():
     assert not plan.is_on_duty(ANN, StoreHours(BERLIN, time(1), time(5)), noon)
 
 
+@settings(deadline=None)
 @given(
     shifts=st.dictionaries(
         st.integers(0, 9), st.none() | st.tuples(st.integers(0, 23), st.integers(0, 23)), max_size=8
