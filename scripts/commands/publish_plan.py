@@ -11,6 +11,8 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+from app.criteria.refusing import explain_refusal
+from app.criteria.words import Language
 from app.db import Database
 from app.errors import Invalid
 from app.follow_ups.plans.versions import publish
@@ -20,6 +22,14 @@ from config.settings import Settings
 def read_plan(path: Path) -> dict[str, Any]:
     """The plan document in a TOML file."""
     return tomllib.loads(path.read_text(encoding="utf-8"))
+
+
+def _in_words(refusal: Invalid) -> str:
+    """Of a rule that cannot be read where it stands, what is wrong and what was perhaps meant."""
+    if "rule" not in refusal.details:
+        return f"{refusal} {refusal.details}"
+    zh, en = (explain_refusal(refusal, language) for language in (Language.ZH, Language.EN))
+    return f"{refusal}: {refusal.details['rule']}\n  {zh}\n  {en}"
 
 
 def main() -> None:
@@ -37,7 +47,7 @@ def main() -> None:
     except (OSError, tomllib.TOMLDecodeError, KeyError) as error:
         sys.exit(f"{path}: not a plan: {error}")
     except Invalid as refusal:
-        sys.exit(f"{path}: {refusal} {refusal.details}")
+        sys.exit(f"{path}: {_in_words(refusal)}")
     sys.stdout.write(
         f"{document['code']}: {'published' if is_new else 'unchanged'}, {len(version.steps)} steps\n"
     )
