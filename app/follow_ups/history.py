@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy import ColumnElement, Select, and_, func, select
 from sqlalchemy.orm import Session
 
 from app.follow_ups.models import Enrollment, FollowUpTask, StepRecord
@@ -119,7 +119,11 @@ def _steps() -> Select[*tuple[Any, ...]]:
         .join(Enrollment, Enrollment.id == StepRecord.enrollment_id)
         .join(Member, Member.id == Enrollment.member_id)
         .join(Store, Store.id == Enrollment.store_id)
-        .outerjoin(FollowUpTask, FollowUpTask.id == StepRecord.task_id)
+        # What became of a task tells of the step it was opened for, not of those that it also serves.
+        .outerjoin(
+            FollowUpTask,
+            and_(FollowUpTask.id == StepRecord.task_id, StepRecord.outcome == StepOutcome.OPENED),
+        )
         .outerjoin(WorkItem, WorkItem.id == FollowUpTask.work_item_id)
     )
 

@@ -15,6 +15,7 @@ from app.associates.models import Associate, Shift
 from app.clock import now
 from app.db import Database
 from app.follow_ups.forecast import upcoming_steps
+from app.follow_ups.history import step_history
 from app.follow_ups.measuring.models import ScriptResult
 from app.follow_ups.models import Enrollment, FollowUpTask, StepRecord
 from app.follow_ups.plans.versions import publish
@@ -278,13 +279,15 @@ class TestTheCap:
 class TestOneDay:
     def test_what_falls_on_one_day_is_one_task_the_most_important(self, world: World) -> None:
         add_plan(world, plan_of("also", {"after": "3 days", "title": "另外"}))
-        buy_at_two(world)
+        member_id = buy_at_two(world)
         world.live_until("2026-03-04 11:00")
         assert [title for title, *_ in world.items("c1")] == ["购后致谢", "3 天回访"]
         with world.database.reading() as session:
             merged = session.scalars(select(StepRecord).where(StepRecord.reason == "same_day")).one()
             fit = session.scalars(select(FollowUpTask).where(FollowUpTask.id == merged.task_id)).one()
-        assert (merged.outcome, fit.step_no) == ("merged", 2)
+            assert (merged.outcome, fit.step_no) == ("merged", 2)
+            told = [view for view in step_history(session, member_id) if view.reason == "same_day"]
+        assert [(view.title, view.task_state) for view in told] == [("另外", None)]
         assert_sound(world)
 
     def test_a_promise_takes_the_place_of_what_was_opened_before_it(self, world: World) -> None:
