@@ -11,6 +11,7 @@ from app.clock import ClockOffset
 from app.db import Base, Database
 from app.follow_ups import models as follow_ups
 from app.follow_ups.measuring import models as measuring
+from app.follow_ups.reconciling import models as reconciling
 from app.group_chats import models as group_chats
 from app.inbound import models as inbound
 from app.intake import models as intake
@@ -31,9 +32,9 @@ from app.wecom import models as wecom
 from app.worklist import models as worklist
 
 TABLES = (
-    associates, catalogue, ClockOffset, follow_ups, group_chats, inbound, intake, livings, measuring, member_events, reconciling,
-    members, messaging, NightlyJob, orders, organisation, partner_api, sales_scripts, sessions, stores, tagging, Timer,
-    wecom, worklist,
+    associates, catalogue, ClockOffset, follow_ups, group_chats, inbound, intake, livings, measuring, member_events,
+    members, messaging, NightlyJob, orders, organisation, partner_api, reconciling, sales_scripts, sessions, stores,
+    tagging, Timer, wecom, worklist,
 )  # fmt: skip
 
 
