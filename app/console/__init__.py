@@ -8,6 +8,7 @@ from app.console.attention import attention_pages
 from app.console.organisation import organisation_pages
 from app.console.pages import pages
 from app.console.quarantine import quarantine_pages
+from app.console.reconciliation import reconciliation_pages
 from app.console.results import results_pages
 from app.console.syncs import sync_pages
 
@@ -17,6 +18,7 @@ def register(app: Flask) -> None:
     app.register_blueprint(pages)
     app.register_blueprint(attention_pages)
     app.register_blueprint(quarantine_pages)
+    app.register_blueprint(reconciliation_pages)
     app.register_blueprint(sync_pages)
     app.register_blueprint(organisation_pages)
     app.register_blueprint(results_pages)
