@@ -64,6 +64,7 @@ def add_tasks(
                     "kind": WorkKind.FOLLOW_UP,
                     "state": state,
                     "priority": 90 if number % 3 == 0 else 10,
+                    "rank": 90 if number % 3 == 0 else 10,
                     "title": "购后致谢",
                     "due_at": due,
                     "valid_until": now + timedelta(hours=20),

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from app import clock
 from app.db import Database
 from app.failpoints import failpoint
+from app.follow_ups.acts.putting_off import put_off_told
 from app.intake.handlers import Handler
 from app.messaging import words
 from app.messaging.card_presses import (
