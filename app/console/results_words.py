@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from math import ceil
 
 from flask_babel import gettext, lazy_gettext, ngettext
 
@@ -36,6 +37,11 @@ REACHED = {
 VERDICT = {
     Verdict.MORE: _("Follow-ups bring more."),
     Verdict.LESS: _("Follow-ups bring less: look at this plan."),
+}
+# One look says so, but not every look would.
+ONCE = {
+    Verdict.MORE: _("It looks like more."),
+    Verdict.LESS: _("It looks like less."),
 }
 SHORTFALL = {
     Shortfall.STORES: _(
@@ -90,19 +96,25 @@ def _planned(needed: Needed | None) -> str:
 
 
 def _missing(effect: Estimate) -> str:
-    """How many more it takes to tell what was asked for, at the present split."""
+    """How many more it takes to tell what was asked for, at the present split and looked at whenever one likes.
+
+    For one look the number is known; an interval that is so many times wider takes that many times squared.
+    """
     needed = effect.to_tell
     if needed.held_out is None or needed.treated is None:
         return _more_stores(needed.stores)
-    more = max(0, needed.held_out - effect.held_out), max(0, needed.treated - effect.treated)
-    if not any(more):
+    once_wide, always_wide = (one.high - one.low for one in (effect.difference, effect.watched))
+    wider = (always_wide / once_wide) ** 2 if once_wide else 1.0
+    held_out, treated = ceil(needed.held_out * wider), ceil(needed.treated * wider)
+    if held_out <= effect.held_out and treated <= effect.treated:
         return str(gettext("No difference can be seen, though one of 3 points of a hundred would have been."))
+    seems = ONCE.get(effect.verdict)
     text = gettext(
         "Not enough yet: at least %(held_out)s more members kept out, and %(treated)s more followed up.",
-        held_out=f"{more[0]:,}",
-        treated=f"{more[1]:,}",
+        held_out=f"{max(0, held_out - effect.held_out):,}",
+        treated=f"{max(0, treated - effect.treated):,}",
     )
-    return str(text)
+    return f"{seems} {text}" if seems else str(text)
 
 
 def _more_stores(stores: int | None) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import timedelta
 
 import pytest
@@ -27,7 +27,7 @@ from app.timers import Lane, Timer
 from tests.faces.chain import Chain
 from tests.faces.crowd import add_tasks
 from tests.faces.web import JSON, PAGE, sign_in
-from tests.follow_ups.measuring.worlds import CONSTANT, live
+from tests.follow_ups.measuring.worlds import CONSTANT, NOTHING, live
 
 WINDOW = 30
 JOB = f"count_arms_{WINDOW}"
@@ -102,7 +102,7 @@ def test_without_data_the_pages_say_so(client: FlaskClient):
 def test_an_effect_is_told_with_both_sides_its_intervals_and_what_may_be_said(
     client: FlaskClient, database: Database
 ):
-    rows = live(CONSTANT, 0)
+    rows = live(replace(CONSTANT, members=1000), 0)
     tell(database, rows, None)
     text = page(client, plan_path(client))
     treated = [row for row in rows if row.arm is Arm.TREATED]
@@ -115,11 +115,19 @@ def test_an_effect_is_told_with_both_sides_its_intervals_and_what_may_be_said(
     assert "不进入本计划的对照会员" in text
 
 
-def test_too_few_members_are_told_how_many_more_it_takes(client: FlaskClient, database: Database):
-    """A tenth of the chain: an interval there is, and it holds zero."""
-    tell(database, live(CONSTANT, 1)[:24], None)
+def test_what_one_look_would_say_is_not_said_of_every_look_and_how_many_it_takes_is(
+    client: FlaskClient, database: Database
+):
+    """The interval for one look is above zero, the one that holds for all looks is not."""
+    tell(database, live(CONSTANT, 0), None)
     text = page(client, plan_path(client))
-    assert re.search(r"还看不出来：对照组至少还要 [\d,]+ 人，跟进组还要 [\d,]+ 人。", text)
+    assert "看上去是多了。 还看不出来：对照组至少还要 2,010 人，跟进组还要 11,162 人。" in text
+    assert "跟进带来了更多。" not in text
+
+
+def test_no_difference_among_many_is_no_shortage_of_members(client: FlaskClient, database: Database):
+    tell(database, live(replace(NOTHING, members=3000), 1), None)
+    assert "看不出差别；若真有 3 个百分点，这些人数已足以看出。" in page(client, plan_path(client))
 
 
 def test_a_handful_is_told_what_is_missing_before_there_is_an_interval(
