@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -40,6 +41,7 @@ SERVER = ("--innodb-flush-log-at-trx-commit=2", "--innodb-buffer-pool-size=1G", 
 def main() -> int:
     """Entry of scripts/faults."""
     arguments = _parser().parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # what was started is stopped on the way out
     folder = Path(tempfile.mkdtemp(prefix="dianban-life-"))
     try:
         lived = _live(arguments, folder)
