@@ -381,10 +381,10 @@ def live_them(new_url: Callable[[], str], is_untidy: bool, examples: int) -> Non
 
 
 def test_guarantees_hold_whatever_happens(new_database_url: Callable[[], str], database_kind: str):
-    live_them(new_database_url, is_untidy=True, examples=30 if database_kind == "sqlite" else 10)
+    live_them(new_database_url, is_untidy=True, examples=20 if database_kind == "sqlite" else 7)
 
 
 def test_told_at_once_and_never_down_each_step_ends_as_the_second_opinion_says(
     new_database_url: Callable[[], str], database_kind: str
 ):
-    live_them(new_database_url, is_untidy=False, examples=15 if database_kind == "sqlite" else 5)
+    live_them(new_database_url, is_untidy=False, examples=12 if database_kind == "sqlite" else 4)
