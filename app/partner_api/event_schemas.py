@@ -49,7 +49,9 @@ class JoinSchema(_HappeningSchema):
     """Somebody became a member (入会); once per member."""
 
     name = Words(
-        64, load_default="", metadata=about(_("What to call them; whoever has a name keeps it."), "李先生")
+        64,
+        load_default="",
+        metadata=about(_("What to call them; whoever has a name keeps it."), example="李先生"),
     )
     via = Words(64, load_default="", metadata=about(_("By which code, campaign or till."), "till-SH01"))
 
@@ -57,14 +59,16 @@ class JoinSchema(_HappeningSchema):
 class LevelChangeSchema(_HappeningSchema):
     """A member's level changed (等级变动)."""
 
-    after = Words(32, required=True, metadata=about(_("The level now."), "金卡"))
-    before = Words(32, load_default="", metadata=about(_("The level before, where there was one."), "银卡"))
+    after = Words(32, required=True, metadata=about(_("The level now."), example="金卡"))
+    before = Words(
+        32, load_default="", metadata=about(_("The level before, where there was one."), example="银卡")
+    )
 
 
 class AfterSalesSchema(_HappeningSchema):
     """An after-sales case was opened (售后); its number is `ref`."""
 
-    about = Words(LONGEST_TEXT, load_default="", metadata=about(_("What it is about."), "袖口开线"))
+    about = Words(LONGEST_TEXT, load_default="", metadata=about(_("What it is about."), example="袖口开线"))
 
 
 class VisitSchema(_HappeningSchema):
@@ -91,7 +95,9 @@ class ServiceSchema(_HappeningSchema):
     service = fields.Enum(
         ServiceKind, by_value=fields.String, required=True, metadata=about(_("What was done."))
     )
-    about = Words(LONGEST_TEXT, load_default="", metadata=about(_("What it is about."), "裤长改短 2 厘米"))
+    about = Words(
+        LONGEST_TEXT, load_default="", metadata=about(_("What it is about."), example="裤长改短 2 厘米")
+    )
 
 
 class SatisfactionSchema(_HappeningSchema):
@@ -100,14 +106,14 @@ class SatisfactionSchema(_HappeningSchema):
     score = fields.Integer(
         strict=True, required=True, validate=STARS, metadata=about(_("1 not at all, 5 very."), 5)
     )
-    comment = Words(LONGEST_TEXT, load_default="", metadata=about(_("What they wrote."), "很合身"))
+    comment = Words(LONGEST_TEXT, load_default="", metadata=about(_("What they wrote."), example="很合身"))
 
 
 class ReviewSchema(_HappeningSchema):
     """A review that nobody has answered yet (评价)."""
 
     stars = fields.Integer(strict=True, required=True, validate=STARS, metadata=about(_("1 to 5."), 2))
-    comment = Words(LONGEST_TEXT, load_default="", metadata=about(_("What they wrote."), "袖子长了"))
+    comment = Words(LONGEST_TEXT, load_default="", metadata=about(_("What they wrote."), example="袖子长了"))
 
 
 class YearlyDaySchema(_HappeningSchema):
