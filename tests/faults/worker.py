@@ -22,6 +22,7 @@ from app import clock, failpoints
 from app.associates.queries import find_actor
 from app.db import Database, is_retryable
 from app.follow_ups.firing import fire_due
+from app.follow_ups.measuring import counting
 from app.follow_ups.models import FollowUpTask
 from app.follow_ups.service import complete_task
 from app.follow_ups.states import Channel, Evidence
@@ -30,11 +31,13 @@ from app.intake.service import apply_events
 from app.lanes import Deadline
 from app.members.models import ContactBinding, ExternalContact
 from app.messaging.digests import DigestSender, gather_due
+from app.nightly import run_nightly
 from app.timers import Lane
 from app.worklist.expiry import expire_due
 from app.worklist.models import WorkItem, WorkState
 from app.worklist.queries import open_items
 from tests.faults.chain import purchases
+from tests.follow_ups.measuring.nights import COUNTING
 from tests.intake.wecom_inbox import NOBODY, Recorder
 from tests.world import SOURCE, purchase, refund
 
@@ -117,6 +120,11 @@ class Worker:
     def apply(self) -> int:
         """Events from WeCom; what each left is one row."""
         return apply_received(self.database, NOBODY, Recorder().handlers(), Deadline(5)).done
+
+    def count(self) -> int:
+        """What is counted in the night, an enrollment or two at a time."""
+        counting.PIECE = 2
+        return run_nightly(self.database, COUNTING, Deadline(5)).done
 
     def _some_members(self, most: int) -> list[str]:
         return [

@@ -25,7 +25,8 @@ class Reach:
 
 @dataclass(frozen=True, slots=True)
 class Headline:
-    """What one associate sells more for the follow-ups, with the interval of the effect it is made of."""
+    """What one associate sells more for the follow-ups, with the interval that holds however often it is looked at: a
+    headline is looked at whenever somebody opens the page."""
 
     pieces_per_week: Interval | NotEnough
     fen_per_month: Interval | NotEnough
@@ -46,4 +47,4 @@ def headline(uplift: Uplift, reach: Reach) -> Headline:
 
 
 def _scaled(effect: Estimate | NotEnough, factor: float) -> Interval | NotEnough:
-    return effect if isinstance(effect, NotEnough) else effect.difference.times(factor)
+    return effect if isinstance(effect, NotEnough) else effect.watched.times(factor)

@@ -11,11 +11,11 @@ from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.orm import Session
 
 from app.associates.models import Associate, Role
-from app.follow_ups.measuring.arms import TREATED, Against, Measure, StoreArm
+from app.follow_ups.measuring.arms import HELD_OUT, TREATED, Against, Measure, StoreArm
 from app.follow_ups.measuring.following import ANY_PLAN
 from app.follow_ups.measuring.headline import Reach, headline
 from app.follow_ups.measuring.models import ArmResult, ArmSpan
-from app.follow_ups.measuring.results import Count, Funnel, Measured, Months, Reached
+from app.follow_ups.measuring.results import Count, Funnel, Measured, Months, Reached, Sums
 from app.follow_ups.measuring.uplift import Uplift, compare
 from app.follow_ups.states import Arm
 from app.stores.models import Store
@@ -35,13 +35,16 @@ def measure(session: Session, months: Months) -> Measured | None:
     rows = store_arms(session, months)
     if span is None or not rows:
         return None
-    uplift = _uplift(rows, main_currency_stores(session), against(months.plan_id))
+    whom = against(months.plan_id)
+    uplift = _uplift(rows, main_currency_stores(session), whom)
+    compared = [row for row in rows if row.per_mille]
     return Measured(
         *span,
         funnel=_funnel(session, months),
         uplift=uplift,
-        headline=headline(uplift, _reach(session, rows, span, against(months.plan_id))),
-        shares=sorted({row.per_mille for row in rows}),
+        headline=headline(uplift, _reach(session, rows, span, whom)),
+        treated=_sums(row for row in compared if row.arm in TREATED[whom]),
+        held_out=_sums(row for row in compared if row.arm is HELD_OUT[whom]),
     )
 
 
@@ -72,6 +75,16 @@ def main_currency_stores(session: Session) -> frozenset[int] | None:
         return None
     ((main, _),) = Counter(currencies.values()).most_common(1)
     return frozenset(store_id for store_id, currency in currencies.items() if currency == main)
+
+
+def _sums(rows: Iterable[StoreArm]) -> Sums:
+    its = list(rows)
+    return Sums(
+        sum(row.members for row in its),
+        sum(row.buyers for row in its),
+        sum(row.pieces for row in its),
+        sum(row.fen for row in its),
+    )
 
 
 def _uplift(rows: Sequence[StoreArm], stores: frozenset[int] | None, whom: Against) -> Uplift:

@@ -32,6 +32,7 @@ class Sought:
     reached: Reached = Reached.NOTHING
     replied: bool = False
     bought: bool = False
+    compared: bool = False  # only those who entered while somebody was held out
 
     def takes(self, one: Followed) -> bool:
         """Whether this is one of them."""
@@ -39,6 +40,7 @@ class Sought:
             one.entered.plan_id == self.plan_id
             and one.entered.arm in self.arms
             and one.reached in at_least(self.reached)
+            and (one.entered.per_mille > 0 or not self.compared)
             and (one.replied or not self.replied)
             and (one.bought or not self.bought)
         )

@@ -6,7 +6,7 @@ would not have been without.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -90,6 +90,16 @@ class Months:
 
 
 @dataclass(frozen=True, slots=True)
+class Sums:
+    """What one side of the comparison comes to, unweighted."""
+
+    members: int
+    buyers: int
+    pieces: int
+    fen: int
+
+
+@dataclass(frozen=True, slots=True)
 class Measured:
     """One plan, or all of them, over some months of entering; None where nobody entered who is counted yet.
 
@@ -101,4 +111,5 @@ class Measured:
     funnel: Funnel
     uplift: Uplift
     headline: Headline
-    shares: Sequence[int]  # per mille held out, of those that were in force
+    treated: Sums  # of the members of the comparison only
+    held_out: Sums

@@ -76,6 +76,7 @@ def _counted(session: Session, plan_id: int, on: date) -> list[dict[str, Any]]:
             func.count(),
             func.sum(case((kept > 0, 1), else_=0)),
         )
+        .select_from(WorkItem)
         .join(FollowUpTask, FollowUpTask.work_item_id == WorkItem.id)
         .join(Enrollment, Enrollment.id == FollowUpTask.enrollment_id)
         .where(

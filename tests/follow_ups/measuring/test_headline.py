@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from app.follow_ups.measuring.headline import Headline, Reach, headline
-from app.follow_ups.measuring.results import Attributed, Funnel
+from app.follow_ups.measuring.results import Attributed, Count, Funnel, Reached
 from app.follow_ups.measuring.uplift import Estimate, Interval, NotEnough, measure_uplift
-from app.follow_ups.states import Arm, Evidence, Touch
+from app.follow_ups.states import Arm, Evidence
 from tests.follow_ups.measuring.worlds import CONSTANT, live
 
 
@@ -20,11 +20,9 @@ def test_the_effect_per_member_becomes_pieces_a_week_and_fen_a_month():
     assert isinstance(told.pieces_per_week, Interval)
     assert isinstance(told.fen_per_month, Interval)
     for end in ("value", "low", "high"):
-        assert getattr(told.pieces_per_week, end) == pytest.approx(
-            10 * getattr(uplift.pieces.difference, end)
-        )
+        assert getattr(told.pieces_per_week, end) == pytest.approx(10 * getattr(uplift.pieces.watched, end))
         assert getattr(told.fen_per_month, end) == pytest.approx(
-            120 / 84 * 30.4375 * getattr(uplift.fen.difference, end)
+            120 / 84 * 30.4375 * getattr(uplift.fen.watched, end)
         )
 
 
@@ -41,15 +39,23 @@ def test_a_headline_needs_somebody_and_some_time(reach: Reach):
         headline(measure_uplift([]), reach)
 
 
-def test_done_counts_the_evidence_asked_for_and_better():
+def test_a_grade_of_evidence_counts_with_all_better_ones():
     funnel = Funnel(
-        entered={Arm.TREATED: 90, Arm.PLAN_HOLD_OUT: 10},
-        opened=80,
-        done={Evidence.WECOM_CONFIRMED: 5, Evidence.CLIENT_REPORTED: 30, Evidence.SELF_DECLARED: 20},
+        {
+            (Arm.TREATED, Reached.NOTHING): Count(10, 0, 1),
+            (Arm.TREATED, Reached.OPENED): Count(20, 0, 2),
+            (Arm.TREATED, Reached.SELF_DECLARED): Count(20, 1, 3),
+            (Arm.TREATED, Reached.CLIENT_REPORTED): Count(30, 4, 6),
+            (Arm.TREATED, Reached.WECOM_CONFIRMED): Count(5, 2, 2),
+            (Arm.PLAN_HOLD_OUT, Reached.NOTHING): Count(10, 0, 1),
+        }
     )
-    assert [funnel.done_at_least(grade) for grade in Evidence] == [5, 35, 55]
+    assert funnel.of(Arm.TREATED) == Count(85, 7, 14)
+    assert funnel.of(Arm.TREATED, Reached.OPENED) == Count(75, 7, 13)
+    assert [funnel.of(Arm.TREATED, Reached(grade.value)).members for grade in Evidence] == [5, 35, 55]
+    assert funnel.of(Arm.GLOBAL_HOLD_OUT) == Count(0, 0, 0)
 
 
 def test_refunds_are_taken_back_from_what_is_attributed():
-    attributed = Attributed(Touch.LAST, 14, purchases=3, fen=90_000, refunded_fen=25_000)
+    attributed = Attributed(purchases=3, fen=90_000, refunded_fen=25_000, pieces_milli=3000)
     assert attributed.kept_fen == 65_000
