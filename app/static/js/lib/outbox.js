@@ -112,9 +112,11 @@ function tell(entry, state, reason = '') {
   if (channel) channel.postMessage({ entry: { task, at, said, actor }, state, reason });
 }
 
-// `said` names the words for what was done; `body` is posted with the record's age.
-export async function put(entry) {
+// `said` names the words for what was done; `body` is posted with the record's age. `isKept` is called once a page that is
+// closed or loaded anew cannot lose the record any more: what is shown as done is shown then, not before.
+export async function put(entry, isKept) {
   await keep({ ...entry, actor, at: Date.now() });
+  isKept();
   return deliver();
 }
 
