@@ -6,10 +6,11 @@ import os
 import random
 import signal
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
-from app import failpoints
+from app import clock, failpoints
 from app.db import Database
 from app.inbound.models import Inbound
 from app.lanes import Deadline
@@ -146,9 +147,16 @@ def test_a_clock_that_stalls_beyond_its_lease_is_overtaken_and_its_late_word_ign
 
 
 def stop_while_it_holds_nothing(process: ServerProcess, database: Database) -> None:
-    """Whoever stops while it is SQLite's one writer stops everybody: the turn is ours while we stop it."""
-    with database.transaction():
+    """Whoever stops while it is SQLite's one writer stops everybody: the turn is ours until all its threads stand."""
+    with database.transaction() as session:
+        clock.now(session)  # or the transaction would begin with its first statement: never
         os.kill(process.pid, signal.SIGSTOP)
+        wait_until(lambda: set(states_of_threads(process.pid)) == {"T"})
+
+
+def states_of_threads(pid: int) -> list[str]:
+    """A letter each, as proc(5) tells it; T: stopped."""
+    return [file.read_text().rpartition(")")[2].split()[0] for file in Path(f"/proc/{pid}/task").glob("*/stat")]
 
 
 @pytest.mark.parametrize("clocks", [2, 3])

@@ -115,7 +115,7 @@ async function act({ of = about, path, body = {}, text, stays = false, undo = ''
   const takeBack = holdMs ? () => withdraw(key) : undo && (() => takeItBack(of, undo));
   close();
   settle(card, text, takeBack, undoMs, stays);
-  await put({ key, act: renews ? 'renews' : 'acts', task, text, stays, url: `/h5/api/${path}`, body: { key, ...body } }, holdMs);
+  await put({ key, act: renews ? 'renews' : 'acts', task, text, stays, url: `/h5/api/${path}`, body: { key, ...body } }, { holdMs });
 }
 
 async function takeItBack(of, path) {

@@ -71,8 +71,8 @@ export function startInvitations(offerUndo) {
     const { task } = card.dataset;
     if (underWay.has(task)) return;
     underWay.add(task);
-    showDone(card, '');
-    await record(task, newKey(), `${doneWord(button)}_at`, { evidence: 'self_declared', external_userid: null, sent_text: null });
+    const what = { evidence: 'self_declared', external_userid: null, sent_text: null };
+    await record(task, newKey(), `${doneWord(button)}_at`, what, () => showDone(card, ''));
     underWay.delete(task);
     if (!isGreeting(task)) offerUndo(card);
   });
@@ -106,9 +106,9 @@ async function send(card, button, { shown, canSend }) {
     tellResult(card, say(isUnknown ? 'maybe_sent' : error.kind, { reason: error.message }));
     return '';
   }
-  showDone(card, say('sent_at', { time: timeOf(Date.now()) }));
   keys.delete(task);
-  await record(task, key, 'sent_at', { evidence: 'client_reported', external_userid: contact, sent_text: text });
+  const what = { evidence: 'client_reported', external_userid: contact, sent_text: text };
+  await record(task, key, 'sent_at', what, () => showDone(card, say('sent_at', { time: timeOf(Date.now()) })));
   return '';
 }
 
@@ -147,8 +147,8 @@ async function copyInstead(card, text) {
   tellResult(card, say((await copy(text)) ? 'copied' : 'copy_failed'), true);
 }
 
-async function record(task, key, said, what) {
-  await put({ key, task, said, url: `${pathOf(task)}/done`, body: { key, ...what } });
+async function record(task, key, said, what, isKept) {
+  await put({ key, task, said, url: `${pathOf(task)}/done`, body: { key, ...what } }, { isKept });
 }
 
 const doneAt = entry => say(entry.said || 'sent_at', { time: timeOf(entry.at) });

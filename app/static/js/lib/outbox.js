@@ -117,10 +117,12 @@ function tell(entry, state, reason = '') {
   if (channel) channel.postMessage({ entry: { key, task, at, said, act, actor }, state, reason });
 }
 
-// `said` names the words for what was done; `body` is posted with the record's age. With `holdMs` it is handed in only
-// after so long, or when the page is left, and can be withdrawn until then.
-export async function put(entry, holdMs = 0) {
+// `said` names the words for what was done; `body` is posted with the record's age. `isKept` is called once a page that
+// is closed or loaded anew cannot lose the record any more: what is shown as done is shown then, not before. With
+// `holdMs` it is handed in only after so long, or when the page is left, and can be withdrawn until then.
+export async function put(entry, { isKept = () => {}, holdMs = 0 } = {}) {
   await keep({ ...entry, actor, at: Date.now(), notBefore: holdMs ? Date.now() + holdMs : 0 });
+  isKept();
   return deliver();
 }
 
