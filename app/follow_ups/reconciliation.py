@@ -52,7 +52,8 @@ def quarantined_events(session: Session) -> int:
 
 
 def _everybody(session: Session) -> Iterator[list[int]]:
-    last = -1
-    while member_ids := members_after(session, last):
+    member_ids = members_after(session, 0)
+    while member_ids:
         yield member_ids
-        last = member_ids[-1]
+        is_last = len(member_ids) < MEMBERS_AT_ONCE
+        member_ids = [] if is_last else members_after(session, member_ids[-1])

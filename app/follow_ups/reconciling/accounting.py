@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from app import clock
 from app.follow_ups.reconciling.calendars import read_calendars
 from app.follow_ups.reconciling.claims import PURCHASE, Claim, Claims, Key
-from app.follow_ups.reconciling.clocks import read_shops
+from app.follow_ups.reconciling.clocks import read_clocks
 from app.follow_ups.reconciling.limits import NOBODY, read_limits
 from app.follow_ups.reconciling.owed import Family, Owed, Series
 from app.follow_ups.reconciling.papers import OF_CALENDAR, read_papers
@@ -42,7 +42,7 @@ class Accountant:
 
     def __init__(self, session: Session, keys: Keyring | None = None) -> None:
         self.papers = read_papers(session)
-        self.shops = read_shops(session)
+        self.shops = read_clocks(session)
         self._reader = Reader(self.papers, keys)
         self._claims = Claims(self.papers, self.shops, read_calendars(session, list(self.shops.values())))
         self._limits = read_limits(session)
@@ -70,7 +70,7 @@ class Accountant:
         by_plan: dict[int, list[Claim]] = defaultdict(list)
         for claim in self._claims.of(facts, now):
             by_plan[claim.plan_id].append(claim)
-        for plan_id in sorted(by_plan.keys() | written.plans_of(facts.member_id)):
+        for plan_id in sorted(by_plan.keys() | written.plans_of[facts.member_id]):
             rows = written.series.get((facts.member_id, plan_id), [])
             matched = self._match(by_plan[plan_id], rows, settler)
             family = Family([one.series for one in matched], facts, self.papers, now)
@@ -135,13 +135,12 @@ class Accountant:
         items = written.items_of.get(member_id, [])
         if not items:
             return
-        task_of = {task.work_item_id: task for task in written.tasks.values()}
         over = {item.id for item in self._limits.over_cap(items)}
         for item in items:
-            task = task_of.get(item.id)
+            task = written.task_of.get(item.id)
             if task is None:
                 continue
-            shop = self.shops[written.store_of[task.enrollment_id]]
+            shop = self.shops[written.series_by_id[task.enrollment_id].store_id]
             if item.id in over:
                 settler.alarm_of(item, task, shop, Fault.OVER_CAP)
             if self._limits.in_quiet_hours(item.opened_at, shop):

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from app.almanac import solar_date
 from app.follow_ups.models import PlanSweep
-from app.follow_ups.reconciling.clocks import A_DAY, MIDNIGHT, Shop
+from app.follow_ups.reconciling.clocks import A_DAY, MIDNIGHT, StoreClock
 from app.follow_ups.reconciling.papers import BLUR, Paper
 from app.follow_ups.reconciling.raw import Facts, Yearly
 from app.follow_ups.triggers.festivals import festival_day
@@ -21,7 +21,7 @@ MONTH_AND_DAY = re.compile(r"(\d\d)-(\d\d)$")
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Looked:
     """When it was looked for the members of a day; of one that was forgotten both are its beginning."""
 
     began_at: datetime
@@ -48,22 +48,24 @@ class Calendars:
 
     looks: Mapping[tuple[int, date], datetime]
     waiting: Mapping[int, date]
-    shops: Sequence[Shop]
+    shops: Sequence[StoreClock]
 
-    def look(self, plan_id: int, on: date) -> Look:
+    def look(self, plan_id: int, on: date) -> Looked:
         """When the plan looked for the members of a day."""
         began_at = min(shop.wall(on, MIDNIGHT) for shop in self.shops)
         ended_at = self.looks.get((plan_id, on))
         is_over = ended_at is not None or on < self.waiting.get(plan_id, date.max)
-        return Look(began_at, ended_at or began_at, is_over)
+        return Looked(began_at, ended_at or began_at, is_over)
 
-    def days_of(self, paper: Paper, facts: Facts, shop: Shop, first: date, last: date) -> Iterator[Found]:
+    def days_of(
+        self, paper: Paper, facts: Facts, shop: StoreClock, first: date, last: date
+    ) -> Iterator[Found]:
         """The days from `first` to `last` on which a version of a plan of the calendar looks for the member."""
         for found in DAYS[paper.on](self, paper, facts, shop, range(first.year - 1, last.year + 2)):
             if first <= found.on <= last:
                 yield found
 
-    def _yearly(self, paper: Paper, facts: Facts, _shop: Shop, years: range) -> Iterator[Found]:
+    def _yearly(self, paper: Paper, facts: Facts, _shop: StoreClock, years: range) -> Iterator[Found]:
         for one in facts.yearly:
             if one.kind == paper.on and one.text is not None:
                 for year in years:
@@ -71,7 +73,7 @@ class Calendars:
                         comes_on(one, year) - paper.days * A_DAY, f"{paper.on}:{year}", one.reported_at
                     )
 
-    def _silent(self, paper: Paper, facts: Facts, shop: Shop, _years: range) -> Iterator[Found]:
+    def _silent(self, paper: Paper, facts: Facts, shop: StoreClock, _years: range) -> Iterator[Found]:
         days = {shop.day_of(one.at) for one in facts.bought}
         for last_on in sorted(days):
             on = last_on + timedelta(days=paper.days)
@@ -83,17 +85,17 @@ class Calendars:
             its = [one.recorded_at for one in facts.bought if shop.day_of(one.at) == last_on]
             yield Found(on, f"silence:{last_on.isoformat()}", min(its), stays)
 
-    def _on_dates(self, paper: Paper, facts: Facts, _shop: Shop, _years: range) -> Iterator[Found]:
+    def _on_dates(self, paper: Paper, facts: Facts, _shop: StoreClock, _years: range) -> Iterator[Found]:
         for day in paper.dates:
             yield Found(day - paper.days * A_DAY, f"date:{day.isoformat()}", facts.known_since)
 
-    def _on_festival(self, paper: Paper, facts: Facts, _shop: Shop, years: range) -> Iterator[Found]:
+    def _on_festival(self, paper: Paper, facts: Facts, _shop: StoreClock, years: range) -> Iterator[Found]:
         for year in years:
             on = festival_day(paper.festival, year) - paper.days * A_DAY
             yield Found(on, f"festival:{paper.festival}:{year}", facts.known_since)
 
 
-DAYS: Mapping[str, Callable[[Calendars, Paper, Facts, Shop, range], Iterator[Found]]] = {
+DAYS: Mapping[str, Callable[[Calendars, Paper, Facts, StoreClock, range], Iterator[Found]]] = {
     "birthday": Calendars._yearly,
     "anniversary": Calendars._yearly,
     "silence": Calendars._silent,
@@ -118,7 +120,7 @@ def comes_on(day: Yearly, year: int) -> date:
         return build(year, month, number - 1)
 
 
-def read_calendars(session: Session, shops: Sequence[Shop]) -> Calendars:
+def read_calendars(session: Session, shops: Sequence[StoreClock]) -> Calendars:
     """What was looked at so far; days are looked at one after the other, so those behind a waiting one wait too."""
     looks: dict[tuple[int, date], datetime] = {}
     waiting: dict[int, date] = {}

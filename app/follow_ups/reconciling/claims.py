@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from app.follow_ups.reconciling.calendars import Calendars
-from app.follow_ups.reconciling.clocks import MIDNIGHT, Shop
+from app.follow_ups.reconciling.clocks import MIDNIGHT, StoreClock
 from app.follow_ups.reconciling.judging import held_for_day, held_for_event
 from app.follow_ups.reconciling.papers import BLUR, OF_CALENDAR, Paper, Papers
 from app.follow_ups.reconciling.raw import Bought, Facts, Happened
@@ -54,7 +54,7 @@ class Claims:
     """Finds the claims of members; `shops` and `calendars` are those of the whole chain."""
 
     papers: Papers
-    shops: Mapping[int, Shop]
+    shops: Mapping[int, StoreClock]
     calendars: Calendars
 
     def of(self, facts: Facts, now: datetime) -> Iterator[Claim]:

@@ -19,7 +19,7 @@ A_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Shop:
+class StoreClock:
     """A store's clock and hours."""
 
     zone: ZoneInfo
@@ -61,7 +61,7 @@ class Shop:
         return self.wall(self.day_of(due) + promise.valid_days * A_DAY, self.opens_at)
 
 
-def read_shops(session: Session) -> dict[int, Shop]:
+def read_clocks(session: Session) -> dict[int, StoreClock]:
     """Every store's clock and hours, by id."""
     rows = session.connection().execute(select(table_of(Store)))
-    return {row.id: Shop(ZoneInfo(row.time_zone), row.opens_at, row.closes_at) for row in rows}
+    return {row.id: StoreClock(ZoneInfo(row.time_zone), row.opens_at, row.closes_at) for row in rows}

@@ -15,7 +15,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.db import table_of
-from app.follow_ups.reconciling.clocks import Shop
+from app.follow_ups.reconciling.clocks import StoreClock
 from app.worklist.models import AttentionBudget, WorkState
 
 EVERYBODY, PLAN, NOBODY = "global_hold_out", "plan_hold_out", "treated"
@@ -59,7 +59,7 @@ class Limits:
             counted.append(item)
         return over
 
-    def in_quiet_hours(self, opened_at: datetime, shop: Shop) -> bool:
+    def in_quiet_hours(self, opened_at: datetime, shop: StoreClock) -> bool:
         """True where nobody was to be asked at that instant, by the clock of the store."""
         wall = opened_at.astimezone(shop.zone).time()
         if self.quiet_from <= self.quiet_until:

@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from app.follow_ups.reconciling.claims import PURCHASE, Claim
-from app.follow_ups.reconciling.clocks import Shop
+from app.follow_ups.reconciling.clocks import StoreClock
 from app.follow_ups.reconciling.papers import Paper, Papers, Promise
 from app.follow_ups.reconciling.raw import Facts
 
@@ -30,7 +30,7 @@ class Series:
 
     claim: Claim
     paper: Paper
-    shop: Shop
+    shop: StoreClock
 
     @property
     def is_lasting(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from app.follow_ups.reconciling.clocks import Shop
+from app.follow_ups.reconciling.clocks import StoreClock
 from app.follow_ups.reconciling.owed import Expected, Owed, Series
 from app.follow_ups.reconciling.report import Became, Cell, Discrepancy, Fault, Pending, Report
 from app.follow_ups.reconciling.written import Written
@@ -70,11 +70,9 @@ class Settler:
             self._book(owed, f"{record.outcome}: {record.reason}", became, record)
             self._compare(owed, row, record.reason)
 
-    def alarm_of(self, item: Any, task: Any, shop: Shop, fault: Fault) -> None:
+    def alarm_of(self, item: Any, task: Any, shop: StoreClock, fault: Fault) -> None:
         """A work item that should not have been opened when it was."""
-        series = next(
-            row for rows in self._written.series.values() for row in rows if row.id == task.enrollment_id
-        )
+        series = self._written.series_by_id[task.enrollment_id]
         self.report.alarms.append(
             Discrepancy(
                 member_id=item.member_id,

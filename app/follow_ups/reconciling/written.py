@@ -20,22 +20,22 @@ class Written:
 
     def __init__(self, session: Session, member_ids: Sequence[int]) -> None:
         self.series: dict[tuple[int, int], list[Any]] = defaultdict(list)
+        self.plans_of: dict[int, set[int]] = defaultdict(set)
+        self.series_by_id: dict[int, Any] = {}
         for row in _series(session, member_ids):
             self.series[row.member_id, row.plan_id].append(row)
+            self.plans_of[row.member_id].add(row.plan_id)
+            self.series_by_id[row.id] = row
         self.records: dict[tuple[int, int], Any] = {}
         for row in _of_series(session, StepRecord, member_ids):
             self.records[row.enrollment_id, row.step_no] = row
         self.tasks = {row.id: row for row in _of_series(session, FollowUpTask, member_ids)}
+        self.task_of = {row.work_item_id: row for row in self.tasks.values()}
         self.items: dict[int, Any] = {}
         self.items_of: dict[int, list[Any]] = defaultdict(list)
         for row in _items(session, member_ids):
             self.items[row.id] = row
             self.items_of[row.member_id].append(row)
-        self.store_of = {row.id: row.store_id for rows in self.series.values() for row in rows}
-
-    def plans_of(self, member_id: int) -> set[int]:
-        """The plans in which the member has, or had, a series."""
-        return {plan_id for whose, plan_id in self.series if whose == member_id}
 
 
 def _series(session: Session, member_ids: Sequence[int]) -> Sequence[Any]:
