@@ -113,16 +113,15 @@ async function act({ of = about, path, body = {}, text, stays = false, undo = ''
   const { task } = of;
   const card = one(`[data-member-ref="${of.memberRef}"][data-task="${task}"]`);
   const takeBack = holdMs ? () => withdraw(key) : undo && (() => takeItBack(of, undo));
+  const entry = { key, act: renews ? 'renews' : 'acts', task, text, stays, url: `/h5/api/${path}`, body: { key, ...body } };
   close();
-  settle(card, text, takeBack, undoMs, stays);
-  await put({ key, act: renews ? 'renews' : 'acts', task, text, stays, url: `/h5/api/${path}`, body: { key, ...body } }, { holdMs });
+  await put(entry, { holdMs, isKept: () => settle(card, text, takeBack, undoMs, stays) });
 }
 
 async function takeItBack(of, path) {
   const key = newKey();
   const entry = { key, act: 'renews', undoes: true, task: of.task, text: say('back_again'), stays: true, url: `/h5/api/${path}`, body: { key } };
-  settle(cardWith(of.task), entry.text, null, 0, true);
-  await put(entry);
+  await put(entry, { isKept: () => settle(cardWith(of.task), entry.text, null, 0, true) });
 }
 
 const taskPath = (of, what) => `tasks/${of.task}/${what}`;
