@@ -109,7 +109,6 @@ class Report:
     settled: Counter[tuple[int, str]] = field(default_factory=Counter)
     cells: Counter[Cell] = field(default_factory=Counter)
     trusted: Counter[Cell] = field(default_factory=Counter)
-    by_plan: Counter[tuple[int, int, str]] = field(default_factory=Counter)
     missing: list[Discrepancy] = field(default_factory=list)
     differs: list[Discrepancy] = field(default_factory=list)
     unexplained: list[Discrepancy] = field(default_factory=list)
@@ -137,7 +136,6 @@ class Report:
         """Book one owed step under what became of it."""
         self.owed += 1
         self.settled[step_no, label] += 1
-        self.by_plan[cell.plan_id, step_no, label] += 1
         self._count(cell, on_trust)
 
     def miss(self, missing: Discrepancy, *, on_trust: bool) -> None:
