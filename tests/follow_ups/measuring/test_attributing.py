@@ -9,11 +9,10 @@ from sqlalchemy import select
 
 from app import clock
 from app.db import Database, table_of
-from app.follow_ups.measuring.attributing import attribute, attribute_since
+from app.follow_ups.measuring.attributing import attribute
 from app.follow_ups.measuring.models import Attribution
 from app.follow_ups.service import complete_task
 from app.follow_ups.states import Evidence
-from app.members.service import lock_members
 from app.orders.models import Order
 from tests.world import World
 
@@ -131,11 +130,5 @@ def test_a_task_whose_record_comes_late_earns_what_nobody_earned(database: Datab
     world.live_until("2026-03-01 18:00")
     world.buy("c1", "2026-03-01 18:00")
     task_id = complete(world, "c1", age=timedelta(hours=4))
-    with database.transaction() as session:
-        done_at = clock.now(session) - timedelta(hours=4)
-        member_id = session.scalars(select(Order.member_id)).first()
-        assert member_id is not None
-        lock_members(session, [member_id])
-        attribute_since(session, member_id, done_at, clock.now(session))
     (entry,) = ledger(world)
     assert (entry.task_id, entry.booked_on) == (task_id, date(2026, 3, 1))
