@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select
@@ -144,14 +144,25 @@ class People:
 
 def read_people(session: Session, cases: Sequence[tuple[int, Case]], now: datetime) -> People:
     """Everything about the members (given with their cases) that decides who is asked; a handful of queries."""
-    members = _members(session, {member_id for member_id, _ in cases})
+    days = {case.hours.local_date(at) for _, case in cases for at in (now, case.until)}
+    whole_staff = any(case.step.who is Who.ON_SHIFT for _, case in cases)
+    return people_of(session, {member_id for member_id, _ in cases}, days, whole_staff=whole_staff)
+
+
+def people_of(
+    session: Session, member_ids: Iterable[int], days: Collection[date], *, whole_staff: bool
+) -> People:
+    """The same for asking about these members at any instant of these local days and those between them.
+
+    `whole_staff`: a step may be given to anybody on shift.
+    """
+    members = _members(session, member_ids)
     bound = _live_bindings(session, members)
     stores = {member.store_id for member in members.values()}
-    in_stores = _in_stores(session, stores, any(case.step.who is Who.ON_SHIFT for _, case in cases))
+    in_stores = _in_stores(session, stores, whole_staff)
     known = {row.id: Person(row.id, row.name, row.store_id) for row in in_stores}
     wanted = {member.owner_id for member in members.values() if member.owner_id is not None}
     known |= _active(session, wanted.union(*bound.values()) - known.keys())
-    days = {case.hours.local_date(at) for _, case in cases for at in (now, case.until)}
     people = People(members, known, Roster.read(session, known, days), bound=bound)
     for row in in_stores:
         people.staff.setdefault(row.store_id, []).append(row.id)
