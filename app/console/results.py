@@ -27,6 +27,7 @@ from app.console.results_views import (
     names_of,
     plan_rows,
     tiles,
+    titles_of,
     whom,
 )
 from app.console.results_words import ARM, REACHED, SIDE, Side
@@ -122,6 +123,7 @@ def plan(ref: str) -> ResponseReturnValue:
         total = total_of(session, booked)
         people, number = by_associate(session, booked, asked["page"])
         scripts = by_script(session, booked)
+        titles = titles_of(session, plan_id, {row.name for row in scripts})
     shown["steps"] = funnel_steps(shown["measured"], plan_id, asked["evidence"])
     return _render(
         "plan_results",
@@ -135,6 +137,7 @@ def plan(ref: str) -> ResponseReturnValue:
         people=people,
         part=part_of(asked["page"], SALES_ROWS, len(people), number),
         scripts=scripts,
+        titles=titles,
         evidence=asked["evidence"],
         grades=list(Evidence),
         **shown,
@@ -176,10 +179,11 @@ def sales(ref: str) -> ResponseReturnValue:
         rows = entries(session, booked, asked["page"])
         part = part_of(asked["page"], SALES_ROWS, len(rows), count_entries(session, booked))
         total, currency = total_of(session, booked), main_currency(session)
+        titles = titles_of(session, plan_id, {row.script_code for row in rows})
         who = get_person(session, associate_id).name if associate_id is not None else ""
     return _render(
         "result_sales", asked, day=day, plan=its, ref=ref, month=month, rows=rows, part=part,
-        total=total, currency=currency, who=who, evidence=asked["evidence"],
+        total=total, currency=currency, who=who, evidence=asked["evidence"], titles=titles,
     )  # fmt: skip
 
 

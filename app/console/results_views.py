@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app.console.results_words import AGAINST, FUNNEL, HEADLINE, MEASURE, Side, said
+from app.console.results_words import AGAINST, FUNNEL, HEADLINE, MEASURE, NOBODY_KEPT_OUT, UNTOLD, Side, said
 from app.errors import NotFound
 from app.follow_ups.measuring.arms import HELD_OUT, TREATED, Measure
 from app.follow_ups.measuring.following import Followed
@@ -17,11 +17,13 @@ from app.follow_ups.measuring.headline import Headline
 from app.follow_ups.measuring.measured import against, measure
 from app.follow_ups.measuring.results import Count, Measured, Months, Reached, Sums
 from app.follow_ups.measuring.uplift import Estimate, Interval, NotEnough
-from app.follow_ups.models import FollowUpPlan
+from app.follow_ups.models import FollowUpPlan, PlanVersion
+from app.follow_ups.plans.versions import get_version
 from app.follow_ups.states import Arm, Evidence
 from app.members.models import Member
 from app.nightly import Night, nights
 from app.pages.formats import money
+from app.sales_scripts.models import SalesScript
 from app.stores.models import Store
 
 SPANS = (3, 6, 12)
@@ -175,6 +177,17 @@ def funnel_steps(measured: Measured | None, plan_id: int, weakest: Evidence) -> 
     ]
 
 
+def titles_of(
+    session: Session, plan_id: int, codes: Collection[str]
+) -> tuple[dict[str, str], dict[str, str]]:
+    """What people call the plan's steps (as its newest version does) and these scripts, by kind and by code."""
+    newest = select(PlanVersion.id).where(PlanVersion.plan_id == plan_id).order_by(PlanVersion.number.desc())
+    version_id = session.scalar(newest.limit(1))
+    steps = get_version(session, version_id).steps if version_id is not None else ()
+    scripts = select(SalesScript.code, SalesScript.title).where(SalesScript.code.in_(sorted(codes)))
+    return {step.kind: step.title for step in steps}, dict(session.execute(scripts).all())
+
+
 def names_of(session: Session, rows: Sequence[Followed]) -> dict[int, str]:
     """Members and stores by id."""
     members = {row.entered.member_id for row in rows}
@@ -226,7 +239,7 @@ def _effect(
         _mean(held_out, total, each),
         f"{whole(total(held_out))} / {held_out.members:,}",
         *texts,
-        said(effect),
+        said(effect) if held_out.members else str(NOBODY_KEPT_OUT),
     )
 
 
@@ -237,7 +250,8 @@ def _mean(sums: Sums, total: Callable[[Sums], int], each: Callable[[float], str]
 def _tile(title: str, told: Interval | NotEnough, write: Callable[[float], str]) -> Tile:
     if isinstance(told, NotEnough):
         return Tile(title, "–", "")
-    return Tile(title, write(told.value), _range(told, write))
+    is_told = told.low > 0 or told.high < 0
+    return Tile(title, write(told.value) if is_told else str(UNTOLD), _range(told, write))
 
 
 def _range(interval: Interval, write: Callable[[float], str]) -> str:

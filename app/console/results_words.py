@@ -38,6 +38,8 @@ VERDICT = {
     Verdict.MORE: _("Follow-ups bring more."),
     Verdict.LESS: _("Follow-ups bring less: look at this plan."),
 }
+UNTOLD = _("cannot be told yet")
+NOBODY_KEPT_OUT = _("Nobody is kept out, so there is nobody to compare with.")
 # One look says so, but not every look would.
 ONCE = {
     Verdict.MORE: _("It looks like more."),

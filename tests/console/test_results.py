@@ -83,6 +83,7 @@ def test_what_one_look_would_say_is_not_said_of_every_look_and_how_many_it_takes
     text = page(client, plan_path(client))
     assert "看上去是多了。 还看不出来：对照组至少还要 2,010 人，跟进组还要 11,162 人。" in text
     assert "跟进带来了更多。" not in text
+    assert re.search(r"<dd>还看不出来<small>-[\d.]+ … \+[\d.]+</small>", text)
 
 
 def test_no_difference_among_many_is_no_shortage_of_members(client: FlaskClient, database: Database):
@@ -104,6 +105,7 @@ def test_all_plans_are_compared_with_those_kept_out_of_everything(client: FlaskC
     tell(database, [row for row in rows if row.arm is Arm.TREATED], 0)
     text = page(client, "/console/results")
     assert "没有全局对照组" in text
+    assert "没有对照组，无从比较。" in text
     assert "跟进带来了更多。" not in text
 
 
@@ -142,6 +144,7 @@ def test_attributed_sums_open_their_entries_and_refunds_are_taken_off(
     text = page(client, path)
     assert "¥350" in text
     assert "¥250" in text
+    assert "购后致谢" in text
     strict = page(client, f"{path}?evidence=client_reported")
     assert "¥350" not in strict
     assert "¥200" in strict
