@@ -31,13 +31,15 @@ class Lane(StrEnum):
     NIGHTLY = "nightly"  # what is counted once a night; subject: nightly job
     DIGEST = "digest"  # notices waiting to be gathered; subject: associate
     PUSH = "push"  # messages to deliver, in REAL time because leases are; subject: message
+    ORDER = "order"  # group sends and moments to be made at WeCom, in REAL time; subject: send order
+    CONFIRM = "confirm"  # the same, gathered before that, and asked about after it; subject: send order
     INBOX = "inbox"  # received events to apply, in REAL time; subject: inbound
     WELCOME = "welcome"  # new contacts to be welcomed within seconds, in REAL time; subject: inbound
     ORGANISATION = "organisation"  # full syncs of the organisation, in REAL time; subject: organisation sync
     SYNC = "sync"  # comparing our tables with WeCom's, in REAL time; subject: sync
 
 
-REAL_TIME_LANES = frozenset({Lane.PUSH, Lane.INBOX, Lane.WELCOME, Lane.SYNC, Lane.ORGANISATION})
+REAL_TIME_LANES = frozenset({Lane.PUSH, Lane.ORDER, Lane.INBOX, Lane.WELCOME, Lane.SYNC, Lane.ORGANISATION})
 CHUNK = 300
 A_KEY = "SELECT %s AS lane, CAST(%s AS DATETIME(6)) AS due_at, %s AS subject_id"
 DELETE_BY_KEYS = """

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 from app import clock
 from app.db import Database
+from app.follow_ups.channels.following import follow_due
+from app.follow_ups.channels.ordering import order_due
 from app.follow_ups.firing import fire_due
 from app.follow_ups.rewording import reword_moved
 from app.follow_ups.sweeping import sweep_due
@@ -95,6 +97,8 @@ def work_on(hands: Hands, lane: Lane, deadline: Deadline) -> Progress:
         Lane.NIGHTLY: lambda: run_nightly(database, jobs_with(hands.keys), deadline),
         Lane.DIGEST: lambda: gather_due(database, hands.digests, deadline),
         Lane.PUSH: lambda: deliver_due(database, wecom, deadline),
+        Lane.CONFIRM: lambda: follow_due(database, wecom, deadline),
+        Lane.ORDER: lambda: order_due(database, wecom, deadline),
         Lane.INBOX: lambda: apply_received(database, wecom, hands.handlers, deadline),
         Lane.WELCOME: lambda: welcome_due(database, wecom, hands.words, deadline),
         Lane.ORGANISATION: lambda: run_syncs(database, wecom, deadline),

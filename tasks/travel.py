@@ -27,10 +27,11 @@ BUSINESS_LANES = (
     Lane.URGE,
     Lane.NIGHTLY,
     Lane.DIGEST,
+    Lane.CONFIRM,
 )
 # In the order of their consequences.
-LANES = (*BUSINESS_LANES, Lane.PUSH)
-SPEAKING_LANES = {Lane.DIGEST, Lane.PUSH}
+LANES = (*BUSINESS_LANES, Lane.PUSH, Lane.ORDER)
+SPEAKING_LANES = {Lane.DIGEST, Lane.PUSH, Lane.CONFIRM, Lane.ORDER}
 SLICE_S = 5.0
 # Sending that cannot be done now (the receiver is away) must not hold time up for ever.
 PATIENCE_S = 30.0

@@ -38,7 +38,7 @@ A_LONG_DAY = timedelta(hours=26)
 # What is decided on firing, so never before the step is due.
 DECIDED_WHEN_DUE = {
     *("due", "late", "too_late", "new_purchase", "kept_earlier", "nobody_to_ask", "off_duty", "condition"),
-    *("same_day", "member_cap", "quiet_hours", "paused", "no_channel", "plan_hold_out", "global_hold_out"),
+    *("same_day", "member_cap", "quiet_hours", "paused", "no_channel", "quota_full", "plan_hold_out", "global_hold_out"),
 }
 HELD_OUT = {"plan_hold_out", "global_hold_out"}
 

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.db import table_of
 from app.follow_ups.assigning import MemberFacts, People, Person, read_people
+from app.follow_ups.channels.reaching import Quota
 from app.follow_ups.deciding import Wait, importance, on_same_day, within_cap
 from app.follow_ups.falling_due import Fallen
 from app.follow_ups.models import FollowUpTask
@@ -21,6 +22,7 @@ from app.orders.value import Tiers
 from app.worklist.attention import Budget, Touch
 from app.worklist.touches import recent_touches
 
+QUOTA_FULL = Verdict(StepOutcome.SKIPPED, StepReason.QUOTA_FULL)
 MERGED = Verdict(StepOutcome.MERGED, StepReason.SAME_DAY)
 
 
@@ -69,6 +71,8 @@ def ask(session: Session, fallen: Sequence[Fallen], budget: Budget, tiers: Tiers
         return answers
     people = read_people(session, [(item.member_id, item.case) for item in fallen], now)
     touches = recent_touches(session, people.members.keys(), budget, now)
+    by_group_send = {item.member_id for item in fallen if item.step.channel is Channel.GROUP_SEND}
+    quota = Quota(session, by_group_send, now)
     ids = iter(new_ids(session, 2 * len(fallen)))
     for item in sorted(fallen, key=_most_important_first):
         mine = touches[item.member_id]
@@ -83,6 +87,9 @@ def ask(session: Session, fallen: Sequence[Fallen], budget: Budget, tiers: Tiers
         together = on_same_day(item.case, mine, now)
         if together.into is not None:
             answers.held[item.id], answers.merged[item.id] = MERGED, together.into.work_item_id
+            continue
+        if item.step.channel is Channel.GROUP_SEND and not quota.take(item.member_id):
+            answers.held[item.id] = QUOTA_FULL
             continue
         for other in together.others:
             answers.replaced.append(other.work_item_id)

@@ -16,7 +16,7 @@ from app.associates.roster import Roster
 from app.db import table_of
 from app.follow_ups.deciding import Case, Wait
 from app.follow_ups.rules import Verdict
-from app.follow_ups.states import StepOutcome, StepReason, WaitingFor, Who
+from app.follow_ups.states import CONFIRMED_BY_WECOM, StepOutcome, StepReason, WaitingFor, Who
 from app.members.models import ContactBinding, ExternalContact, Member
 from app.members.queries import is_live
 from app.orders.models import MemberPurchases
@@ -45,6 +45,20 @@ class Entitled:
     manager: int | None
     contacts: Sequence[int] = ()
     staff: Sequence[int] = ()
+
+    @property
+    def anybody(self) -> bool:
+        """True where there is somebody."""
+        return any((self.owner, self.manager, self.contacts, self.staff))
+
+    def among(self, people: Collection[int]) -> Entitled:
+        """Those of them who are among these."""
+        return Entitled(
+            owner=self.owner if self.owner in people else None,
+            manager=self.manager if self.manager in people else None,
+            contacts=self.contacts,
+            staff=[who for who in self.staff if who in people],
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +106,7 @@ def whom_to_ask(case: Case, entitled: Entitled, duty: Duty) -> int | Wait | Verd
         return found
     if found is not None:
         return Wait(found, WaitingFor.OFF_DUTY)
-    there_are = any((entitled.owner, entitled.manager, entitled.contacts, entitled.staff))
-    return Verdict(StepOutcome.SKIPPED, StepReason.OFF_DUTY if there_are else StepReason.NOBODY_TO_ASK)
+    return Verdict(StepOutcome.SKIPPED, StepReason.OFF_DUTY if entitled.anybody else StepReason.NOBODY_TO_ASK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +147,12 @@ class People:
 
     def ask(self, case: Case, member_id: int, now: datetime) -> Person | Wait | Verdict:
         """The person to ask about this member, or why nobody is asked now."""
-        found = whom_to_ask(case, self.entitled(member_id), Duty(self.roster, case, now))
+        entitled = self.entitled(member_id)
+        if case.step.channel in CONFIRMED_BY_WECOM:
+            entitled = entitled.among(self.bound.get(member_id, ()))
+            if not entitled.anybody:
+                return Verdict(StepOutcome.SKIPPED, StepReason.NO_CHANNEL)
+        found = whom_to_ask(case, entitled, Duty(self.roster, case, now))
         return self.people[found] if isinstance(found, int) else found
 
     def can_chat(self, member_id: int, associate_id: int) -> bool:

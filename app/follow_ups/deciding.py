@@ -21,14 +21,21 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from app.follow_ups.rules import Anchor, Relative, Step, Verdict, on_repurchase
-from app.follow_ups.states import Arm, Channel, StepOutcome, StepReason, WaitingFor
+from app.follow_ups.states import (
+    CONFIRMED_BY_WECOM,
+    Arm,
+    Channel,
+    StepOutcome,
+    StepReason,
+    WaitingFor,
+)
 from app.stores.rules import StoreHours
 from app.worklist.attention import Budget, Pauses, Touch
 
 # Later than this after it was to be opened, a step is opened with the reason "late".
 LATE_AFTER = timedelta(minutes=30)
-# Channels on which a person is asked to do something.
-BY_HAND = frozenset({Channel.CHAT, Channel.INVITE, Channel.PHONE, Channel.IN_STORE})
+# Channels on which a person is asked to do something, or to confirm it in WeCom.
+BY_HAND = frozenset({Channel.CHAT, Channel.INVITE, Channel.PHONE, Channel.IN_STORE}) | CONFIRMED_BY_WECOM
 HOLD_OUT = {
     Arm.PLAN_HOLD_OUT: StepReason.PLAN_HOLD_OUT,
     Arm.GLOBAL_HOLD_OUT: StepReason.GLOBAL_HOLD_OUT,

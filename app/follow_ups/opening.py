@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,9 +10,10 @@ from sqlalchemy.orm import Session
 
 from app.db import insert_rows
 from app.follow_ups.asking import Opening
+from app.follow_ups.channels.gathering import Ask, gather
 from app.follow_ups.conditions import Conditions
 from app.follow_ups.models import FollowUpTask
-from app.follow_ups.states import Channel
+from app.follow_ups.states import CONFIRMED_BY_WECOM, Channel
 from app.follow_ups.wording import Words
 from app.messaging.service import NewNotice, write_notices
 from app.worklist.models import Elsewhere
@@ -35,7 +36,10 @@ def open_tasks(session: Session, openings: Sequence[Opening], conditions: Condit
         return
     words = Words(session, openings, conditions)
     open_items(session, [_item_row(opening, now) for opening in openings])
-    insert_rows(session, FollowUpTask, [_task_row(opening) | words.of(opening) for opening in openings])
+    rows = [_task_row(opening) | words.of(opening) for opening in openings]
+    insert_rows(session, FollowUpTask, rows)
+    texts = {row["id"]: row["text"] for row in rows}
+    gather(session, [_ask(one, texts, now) for one in openings if one.channel in CONFIRMED_BY_WECOM], now)
     write_notices(session, [_notice(opening, now) for opening in openings], now)
 
 
@@ -70,6 +74,25 @@ def _task_row(opening: Opening) -> dict[str, Any]:
         "sent_text": None,
         "completed_by": None,
     }
+
+
+def _ask(opening: Opening, texts: Mapping[int, str], now: datetime) -> Ask:
+    fallen = opening.fallen
+    return Ask(
+        channel=opening.channel,
+        plan_version_id=fallen.version.id,
+        step_no=fallen.step.step_no,
+        task_id=opening.task_id,
+        work_item_id=opening.item_id,
+        member_id=opening.member.id,
+        associate_id=opening.assignee.id,
+        associate=opening.assignee.name,
+        store_id=opening.assignee.store_id or fallen.store.id,
+        title=fallen.step.title,
+        text=texts[opening.task_id],
+        valid_until=fallen.case.until,
+        day=fallen.case.hours.local_date(now).isoformat(),
+    )
 
 
 def _notice(opening: Opening, now: datetime) -> NewNotice:

@@ -58,6 +58,7 @@ class StepReason(StrEnum):
     QUIET_HOURS = "quiet_hours"  # its validity ended before the quiet hours did
     OFF_DUTY = "off_duty"  # its validity ended before anybody was back at work
     PAUSED = "paused"  # HQ had paused everything until its validity had ended
+    QUOTA_FULL = "quota_full"  # the member had this month's group sends; WeCom lets them have no more
     NO_CHANNEL = "no_channel"  # the member cannot be reached on the step's channel
 
 

@@ -25,6 +25,7 @@ from app.sales_scripts.rules import fill
 
 DATE_LOCALE = "zh_Hans_CN"
 LONGEST_WHY = 255
+OF_NOBODY = ("associate", "store")
 
 
 class Words:
@@ -50,13 +51,16 @@ class Words:
             "product": article or fallen.version.document.product_fallback,
             "purchased_on": _day(fallen.row.anchor_on),
         }
+        said = values
+        if opening.channel is Channel.MOMENT:  # everybody sees it: nothing of one member is told
+            said = {name: values[name] for name in OF_NOBODY}
         code, because = self._script(opening)
         script = self._scripts.get(code)
         return {
             "script_code": code,
             "chosen_because": because,
             "why": fill(fallen.step.why, values)[:LONGEST_WHY],
-            "text": fill(script.body, values) if script else "",
+            "text": fill(script.body, said) if script else "",
         }
 
     def _script(self, opening: Opening) -> tuple[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask_babel import lazy_gettext as _
 
 from app.follow_ups.acts.kinds import SkipReason
+from app.follow_ups.channels.models import SendReason
 from app.follow_ups.history import StepView
 from app.follow_ups.states import Evidence, StepOutcome, StepReason
 from app.worklist.models import WorkState
@@ -49,6 +50,7 @@ REASON = {
     StepReason.QUIET_HOURS: _("Its time ran out during quiet hours"),
     StepReason.OFF_DUTY: _("Nobody was on duty before its time ran out"),
     StepReason.PAUSED: _("Headquarters had paused all follow-ups until its time ran out"),
+    StepReason.QUOTA_FULL: _("The member had as many group sends this month as WeCom allows"),
     StepReason.NO_CHANNEL: _("The member cannot be reached in this way"),
 }
 EVIDENCE = {
@@ -63,6 +65,11 @@ CLOSE_REASON = {
     SkipReason.WRONG_PERSON: _("Skipped: wrong person"),
     SkipReason.BOUGHT_ELSEWHERE: _("Skipped: bought elsewhere"),
     SkipReason.OTHER: _("Skipped for another reason"),
+    SendReason.NO_WORDS: _(
+        "It has no words that can be sent: something in them is not known, or they are too long"
+    ),
+    SendReason.REFUSED: _("WeCom did not take it, or it was taken back there"),
+    SendReason.UNKNOWN: _("WeCom gave no answer, and it is not there; it is not sent twice"),
     "refunded": _("The purchase was refunded"),
     "new_purchase": _("There was a newer purchase"),
     "validity_ended": _("Its time ran out"),

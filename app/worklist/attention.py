@@ -20,7 +20,7 @@ ROW = 1
 # While headquarters has paused everything these lanes are not worked: nothing is opened, urged or pushed. What is
 # received is still taken in, and what is open still expires.
 PAUSED_LANES = frozenset(
-    {Lane.MINUTES, Lane.DAYS, Lane.SWEEP, Lane.BALANCE, Lane.URGE, Lane.DIGEST, Lane.PUSH}
+    {Lane.MINUTES, Lane.DAYS, Lane.SWEEP, Lane.BALANCE, Lane.URGE, Lane.DIGEST, Lane.PUSH, Lane.ORDER}
 )
 A_DAY = timedelta(days=1)
 

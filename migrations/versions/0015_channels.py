@@ -1,16 +1,64 @@
-"""Steps that WeCom or the system carries out: group sends, moments, texts and notices"""
+"""Steps that are confirmed in WeCom: what is ordered there, and whom it is to reach"""
 
 from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects import mysql
 
 revision = "0015"
 down_revision = "0014"
 branch_labels = None
 depends_on = None
 
+ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+INSTANT = sa.DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql")
+
 
 def upgrade() -> None:
-    """Filled by its subject."""
+    op.create_table(
+        "send_orders",
+        sa.Column("id", ID, autoincrement=False, nullable=False),
+        sa.Column("channel", sa.String(length=16), nullable=False),
+        sa.Column("open_key", sa.String(length=64), nullable=True),
+        sa.Column("associate_id", ID, nullable=False),
+        sa.Column("store_id", ID, nullable=False),
+        sa.Column("title", sa.String(length=64), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("speaks_for", sa.Boolean(), nullable=False),
+        sa.Column("size", sa.Integer(), nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("reason", sa.String(length=255), nullable=False),
+        sa.Column("fence", sa.Integer(), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("looks", sa.Integer(), nullable=False),
+        sa.Column("wecom_id", sa.String(length=128), nullable=False),
+        sa.Column("job_id", sa.String(length=128), nullable=False),
+        sa.Column("opened_at", INSTANT, nullable=False),
+        sa.Column("valid_until", INSTANT, nullable=False),
+        *(
+            sa.Column(name, INSTANT, nullable=True)
+            for name in ("next_due_at", "claimed_at", "ordered_at", "reminded_at")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_send_orders")),
+        sa.UniqueConstraint("open_key", name=op.f("uq_send_orders_open_key")),
+    )
+    op.create_index(op.f("ix_send_orders_wecom_id"), "send_orders", ["wecom_id"])
+    op.create_table(
+        "send_targets",
+        sa.Column("task_id", ID, autoincrement=False, nullable=False),
+        *(sa.Column(name, ID, nullable=False) for name in ("order_id", "work_item_id", "member_id")),
+        sa.Column("external_userid", sa.String(length=64), nullable=False),
+        sa.Column("month", sa.String(length=7), nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("sent_by", ID, nullable=True),
+        sa.Column("sent_at", INSTANT, nullable=True),
+        sa.PrimaryKeyConstraint("task_id", name=op.f("pk_send_targets")),
+    )
+    op.create_index(op.f("ix_send_targets_order_id"), "send_targets", ["order_id"])
+    op.create_index(op.f("ix_send_targets_member_id_month"), "send_targets", ["member_id", "month"])
 
 
 def downgrade() -> None:
-    """Filled by its subject."""
+    for table in ("send_targets", "send_orders"):
+        op.drop_table(table)

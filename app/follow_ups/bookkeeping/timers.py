@@ -7,6 +7,7 @@ from functools import partial
 from sqlalchemy import ColumnElement, and_, exists, or_, select
 
 from app.follow_ups.bookkeeping.checks import Check, Faults, Within
+from app.follow_ups.channels.models import BEING_MADE, FINAL, SendOrder
 from app.follow_ups.models import Enrollment, PlanSweep
 from app.follow_ups.states import EnrollmentState
 from app.inbound.models import ReceivedEvent
@@ -46,6 +47,12 @@ OWNERS: dict[Lane, ColumnElement[bool]] = {
     Lane.PUSH: (OutboundMessage.id == Timer.subject_id)
     & (OutboundMessage.state == MessageState.ENQUEUED)
     & (OutboundMessage.next_due_at == Timer.due_at),
+    Lane.ORDER: (SendOrder.id == Timer.subject_id)
+    & SendOrder.state.in_(BEING_MADE)
+    & (SendOrder.next_due_at == Timer.due_at),
+    Lane.CONFIRM: (SendOrder.id == Timer.subject_id)
+    & SendOrder.state.not_in(BEING_MADE | FINAL)
+    & (SendOrder.next_due_at == Timer.due_at),
     Lane.INBOX: (ReceivedEvent.inbound_id == Timer.subject_id) & (ReceivedEvent.next_due_at == Timer.due_at),
     Lane.SYNC: (Sync.id == Timer.subject_id) & (Sync.next_due_at == Timer.due_at),
     Lane.ORGANISATION: (OrganisationSync.id == Timer.subject_id)

@@ -1,0 +1,110 @@
+"""What WeCom says of members' parts becomes what is known of their tasks. Callers hold the members' `member_care`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.associates.models import Associate
+from app.follow_ups.channels.carriers import Seen
+from app.follow_ups.channels.models import SendOrder, SendTarget, TargetState
+from app.follow_ups.channels.rules import month_of
+from app.follow_ups.measuring.attributing import attribute_since
+from app.follow_ups.models import FollowUpTask
+from app.follow_ups.states import Evidence, StepReason
+from app.members.contacts import people_by_userid
+from app.members.models import ContactBinding, ExternalContact, Member
+from app.members.queries import is_live
+from app.messaging.service import NewNotice, write_notices
+from app.worklist.models import WorkItem, WorkState
+from app.worklist.service import close_items, move_items
+
+DONE_REASON = "done"
+TOLD_WITHIN = timedelta(hours=1)
+NOTICE = 128
+
+
+def settle(
+    session: Session, order: SendOrder, targets: Sequence[SendTarget], seen: Iterable[Seen], now: datetime
+) -> None:
+    """Write down what became of these targets, those that still wait: sent ones are done, with WeCom's confirmation.
+
+    Done is credited to whom WeCom says sent it, and the task is theirs. A task that was closed meanwhile stays so, but
+    what was sent is kept with it.
+    """
+    by_name = {one.external_userid: one for one in seen}
+    found = [
+        (target, by_name[target.external_userid]) for target in targets if target.external_userid in by_name
+    ]
+    people = people_by_userid(session, {one.wecom_userid for _, one in found})
+    _move(session, [(target, people.get(one.wecom_userid)) for target, one in found], now)
+    for target, one in found:
+        if one.state is TargetState.SENT:
+            _done(session, order, target, people.get(one.wecom_userid), one.sent_at or now, now)
+        elif one.state is TargetState.FAILED:
+            give_up(session, [target], one.why, now)
+
+
+def give_up(session: Session, targets: Sequence[SendTarget], reason: str, now: datetime) -> None:
+    """Nothing reaches these any more: their tasks, where still open, close with the reason."""
+    close_items(session, [target.work_item_id for target in targets], WorkState.CANCELLED, reason, now)
+    for target in targets:
+        target.state = TargetState.FAILED
+    session.flush()
+
+
+def give_up_unreached(session: Session, targets: Sequence[SendTarget], now: datetime) -> None:
+    """Of whom WeCom says that nobody can send to them: no contact of anybody's, or they had what they may get."""
+    names = {target.external_userid for target in targets}
+    live = select(ExternalContact.external_userid).join(
+        ContactBinding, ContactBinding.external_contact_id == ExternalContact.id
+    )
+    known = set(session.scalars(live.where(ExternalContact.external_userid.in_(sorted(names)), is_live())))
+    for reason, is_contact in ((StepReason.QUOTA_FULL, True), (StepReason.NO_CHANNEL, False)):
+        its = [target for target in targets if (target.external_userid in known) is is_contact]
+        give_up(session, its, reason, now)
+
+
+def _done(
+    session: Session, order: SendOrder, target: SendTarget, who: int | None, sent_at: datetime, now: datetime
+) -> None:
+    task = session.get_one(FollowUpTask, target.task_id, populate_existing=True)
+    item = session.get_one(WorkItem, target.work_item_id, populate_existing=True)
+    at = min(max(sent_at, item.opened_at), now)
+    close_items(session, [item.id], WorkState.DONE, DONE_REASON, at)
+    if task.evidence is None:
+        task.evidence, task.sent_text = Evidence.WECOM_CONFIRMED, order.text
+        task.completed_by = who if who is not None else item.assignee_id
+    target.state, target.sent_by, target.sent_at = TargetState.SENT, who, at
+    target.month = month_of(at) if target.month else ""
+    session.flush()
+    session.expire(item)
+    if at < now:  # what was bought in between may be its merit
+        attribute_since(session, target.member_id, at, now)
+
+
+def _move(session: Session, holders: Sequence[tuple[SendTarget, int | None]], now: datetime) -> None:
+    """Tasks that WeCom gave to somebody else are theirs here too, and they are told."""
+    wanted = {target.work_item_id: who for target, who in holders if who is not None}
+    working = select(Associate.id).where(
+        Associate.id.in_(sorted(set(wanted.values()))), Associate.ended_at.is_(None)
+    )
+    there = set(session.scalars(working))
+    moves = {item_id: who for item_id, who in wanted.items() if who in there}
+    moved = move_items(session, moves, now) if moves else []
+    write_notices(session, [_notice(row, moves, now) for row in _titles(session, moved)], now)
+
+
+def _titles(session: Session, item_ids: Sequence[int]) -> Sequence[Any]:
+    if not item_ids:
+        return []
+    query = select(WorkItem.id, WorkItem.title, Member.name).join(Member, Member.id == WorkItem.member_id)
+    return session.execute(query.where(WorkItem.id.in_(item_ids)).order_by(WorkItem.id)).all()
+
+
+def _notice(row: Any, moves: Mapping[int, int], now: datetime) -> NewNotice:
+    return NewNotice(moves[row.id], row.id, f"{row.title} · {row.name}"[:NOTICE], now + TOLD_WITHIN)

@@ -1,0 +1,300 @@
+"""Group sends and moments, from the step that asks for them to what the customer read, against a sandbox process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from app.db import Database
+from app.follow_ups.channels import rules
+from app.follow_ups.channels.models import OrderState, TargetState
+from app.follow_ups.states import Evidence
+from tests.follow_ups.shop_floor import DUE, WORDS, ShopFloor
+from tests.wecom.local_sandbox import Counted, LocalSandbox
+from tests.world import days
+
+DAY = days("2031-03-03", 0)
+ORDERING = "externalcontact/add_msg_template"
+BEGINNING = "externalcontact/add_moment_task"
+AFTER = ["http500_after", "drop_answer", "malformed"]
+OpenFloor = Callable[..., ShopFloor]
+
+
+@pytest.fixture(scope="module")
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalSandbox]:
+    server = LocalSandbox(tmp_path_factory.mktemp("sandbox"))
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def open_floor(database: Database, sandbox: LocalSandbox) -> Iterator[OpenFloor]:
+    opened: list[ShopFloor] = []
+
+    def open_(channel: str = "group_send") -> ShopFloor:
+        opened.append(ShopFloor(database, sandbox, channel))
+        return opened[-1]
+
+    yield open_
+    for floor in opened:
+        floor.check()
+
+
+@pytest.fixture
+def floor(open_floor: OpenFloor) -> ShopFloor:
+    return open_floor()
+
+
+def test_members_of_one_step_make_one_group_send_and_are_done_when_it_is_confirmed(floor: ShopFloor):
+    calls = Counted(floor.sandbox)
+    floor.members("c1", "c2", "c3")
+    floor.fall_due()
+    assert calls[ORDERING] == 1
+    (send,) = floor.on_phone()
+    assert sorted(one["id"] for one in send["targets"]) == ["wm-c1", "wm-c2", "wm-c3"]
+    assert floor.items("c1") == [("open", "")]
+    floor.confirm_on_phone()
+    floor.live(minutes=2)
+    owner = floor.world.person("owner").id
+    for code in ("c1", "c2", "c3"):
+        assert floor.heard(code) == [WORDS]
+        assert floor.items(code) == [("done", "done")]
+        (task,) = floor.world.tasks(code)
+        assert (task.evidence, task.completed_by) == (Evidence.WECOM_CONFIRMED, owner)
+        assert task.sent_text == WORDS
+    assert floor.states() == [OrderState.OVER]
+    assert {target.month for target in floor.targets()} == {"2031-03"}
+
+
+def test_words_for_one_customer_are_sent_to_nobody_else(floor: ShopFloor):
+    floor.words("{member}您好，新款到店")
+    floor.members("c1", "c2")
+    floor.fall_due()
+    assert len(floor.on_phone()) == 2
+    floor.confirm_on_phone()
+    floor.live(minutes=2)
+    assert floor.heard("c1") == ["顾客c1您好，新款到店"]
+    assert floor.heard("c2") == ["顾客c2您好，新款到店"]
+
+
+def test_it_is_asked_of_and_credited_to_who_chatted_last(floor: ShopFloor):
+    floor.members("c1")
+    both = {
+        "external_userid": "wm-c1",
+        "name": "顾客c1",
+        "follow": [{"userid": "owner"}, {"userid": "colleague"}],
+    }
+    floor.sandbox.control("PUT", "contacts", [both])
+    floor.phones.say("colleague", "wm-c1")
+    floor.fall_due()
+    assert (floor.on_phone("owner"), len(floor.on_phone("colleague"))) == ([], 1)
+    floor.live(minutes=2)
+    assert floor.holder("c1") == "colleague"
+    floor.confirm_on_phone("colleague")
+    floor.live(minutes=2)
+    (task,) = floor.world.tasks("c1")
+    assert task.completed_by == floor.world.person("colleague").id
+    assert floor.items("c1") == [("done", "done")]
+
+
+def test_words_that_name_the_associate_are_sent_by_them(floor: ShopFloor):
+    floor.words("我是{associate}，新款到店")
+    floor.members("c1")
+    both = {
+        "external_userid": "wm-c1",
+        "name": "顾客c1",
+        "follow": [{"userid": "owner"}, {"userid": "colleague"}],
+    }
+    floor.sandbox.control("PUT", "contacts", [both])
+    floor.phones.say("colleague", "wm-c1")
+    floor.fall_due()
+    assert (len(floor.on_phone("owner")), floor.on_phone("colleague")) == (1, [])
+
+
+def test_a_variable_nobody_knows_sends_nothing(floor: ShopFloor):
+    calls = Counted(floor.sandbox)
+    floor.words("{nickname}您好")
+    floor.members("c1")
+    floor.fall_due()
+    assert floor.items("c1") == [("cancelled", "no_words")]
+    assert (calls[ORDERING], floor.orders()) == (0, [])
+
+
+def test_a_member_without_a_contact_cannot_be_reached(floor: ShopFloor):
+    floor.world.member("c1", in_wecom=False)
+    floor.members()
+    floor.world.buy("c1", "2031-03-03 14:00")
+    floor.fall_due()
+    assert floor.world.steps("c1") == {(DAY, 1): "skipped no_channel"}
+
+
+def test_the_quota_of_the_month_is_kept_before_anything_is_ordered(
+    floor: ShopFloor, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("app.follow_ups.channels.reaching.quota_of", lambda month: 1)
+    floor.members("c1")
+    floor.fall_due()
+    floor.live_until("2031-03-10 14:00")
+    floor.world.buy("c1", "2031-03-10 14:00")
+    floor.live_until("2031-03-11 10:00")
+    assert floor.world.steps("c1")[days("2031-03-10", 0), 1] == "skipped quota_full"
+
+
+def test_who_had_enough_from_wecom_is_told_as_such(floor: ShopFloor):
+    floor.phones.rules(quota="day")
+    floor.members("c1", "c2")
+    floor.fall_due()
+    own = {"userid": "owner", "external_userids": ["wm-c1"], "text": {"content": "自己发的"}}
+    floor.phones.act("group-sends", **own)
+    floor.confirm_on_phone()
+    floor.live(minutes=2)
+    assert floor.items("c1") == [("cancelled", "quota_full")]
+    assert floor.items("c2") == [("done", "done")]
+
+
+def test_who_is_no_friend_any_more_is_told_as_such(floor: ShopFloor):
+    floor.members("c1", "c2")
+    floor.fall_due()
+    floor.sandbox.control("PUT", "contacts", [{"external_userid": "wm-c1", "name": "顾客c1", "follow": []}])
+    floor.confirm_on_phone()
+    floor.live(minutes=2)
+    assert floor.items("c1") == [("cancelled", "no_channel")]
+    assert floor.items("c2") == [("done", "done")]
+
+
+def test_one_who_wants_none_is_taken_out_and_the_others_still_get_it(floor: ShopFloor):
+    floor.members("c1", "c2")
+    floor.fall_due()
+    floor.opt_out("c1")
+    floor.live(minutes=2)
+    (send,) = floor.on_phone()
+    assert [one["id"] for one in send["targets"]] == ["wm-c2"]
+    floor.confirm_on_phone()
+    floor.live(minutes=2)
+    assert (floor.heard("c1"), floor.heard("c2")) == ([], [WORDS])
+    assert floor.items("c1") == [("cancelled", "opted_out")]
+    assert floor.items("c2") == [("done", "done")]
+    assert floor.states() == [OrderState.TAKEN_BACK, OrderState.OVER]
+
+
+def test_one_who_wants_none_before_it_is_made_is_left_out(floor: ShopFloor):
+    floor.members("c1", "c2")
+    floor.live_until(DUE)
+    floor.opt_out("c1")
+    floor.live(minutes=1)
+    (send,) = floor.on_phone()
+    assert [one["id"] for one in send["targets"]] == ["wm-c2"]
+    assert sorted(one.state for one in floor.targets()) == [TargetState.RELEASED, TargetState.WAITING]
+
+
+def test_what_nobody_confirms_is_reminded_of_once_and_taken_back_in_the_end(floor: ShopFloor):
+    calls = Counted(floor.sandbox)
+    floor.members("c1")
+    floor.fall_due()
+    floor.live(hours=4)
+    floor.live(hours=4)
+    assert calls["externalcontact/remind_groupmsg_send"] == 1
+    floor.live_until("2031-03-07 10:01")
+    floor.work()
+    assert floor.on_phone() == []
+    assert floor.items("c1") == [("expired", "validity_ended")]
+    assert floor.states() == [OrderState.TAKEN_BACK]
+
+
+def test_what_was_confirmed_after_the_task_had_ended_is_kept_with_it(floor: ShopFloor):
+    floor.members("c1")
+    floor.fall_due()
+    floor.opt_out("c1")
+    floor.confirm_on_phone()
+    floor.live(minutes=2)
+    (task,) = floor.world.tasks("c1")
+    assert (floor.items("c1"), task.evidence) == ([("cancelled", "opted_out")], Evidence.WECOM_CONFIRMED)
+
+
+@pytest.mark.parametrize("fault", AFTER)
+@pytest.mark.parametrize("channel", ["group_send", "moment"])
+def test_an_answer_that_was_lost_is_found_again_and_never_made_twice(
+    open_floor: OpenFloor, channel: str, fault: str
+):
+    floor = open_floor(channel)
+    path = ORDERING if channel == "group_send" else BEGINNING
+    calls = Counted(floor.sandbox)
+    floor.sandbox.plant(path, fault)
+    floor.members("c1")
+    floor.fall_due()
+    assert floor.states() == [OrderState.DOUBTFUL]
+    floor.live(minutes=1)
+    floor.end_waits()
+    floor.work()
+    assert floor.states() == [OrderState.ORDERED]
+    floor.confirm_on_phone()
+    floor.live(minutes=2)
+    assert floor.items("c1") == [("done", "done")]
+    assert calls[path] == 1
+
+
+def test_what_is_not_found_is_given_up_with_its_reason_and_not_made_again(floor: ShopFloor):
+    calls = Counted(floor.sandbox)
+    floor.sandbox.plant(ORDERING, "http500")
+    floor.members("c1")
+    floor.fall_due()
+    for _ in rules.LOOKS:
+        floor.end_waits()
+        floor.work()
+    assert floor.states() == [OrderState.UNKNOWN]
+    assert floor.items("c1") == [("cancelled", "send_unknown")]
+    assert (calls[ORDERING], floor.on_phone()) == (1, [])
+
+
+def test_too_many_calls_only_make_it_wait(floor: ShopFloor):
+    floor.sandbox.plant(ORDERING, "errcode", value=45009)
+    floor.members("c1")
+    floor.fall_due()
+    assert floor.states() == [OrderState.READY]
+    floor.port = floor.sandbox.app()  # as if WeCom's pause were over
+    floor.end_waits()
+    floor.work()
+    assert floor.states() == [OrderState.ORDERED]
+    assert len(floor.on_phone()) == 1
+
+
+def test_nobody_to_send_to_closes_with_the_reason(floor: ShopFloor):
+    floor.members("c1")
+    floor.sandbox.plant(ORDERING, "errcode", value=41048)
+    floor.fall_due()
+    assert floor.items("c1") == [("cancelled", "quota_full")]
+    assert floor.states() == [OrderState.REFUSED]
+
+
+def test_a_refusal_closes_with_the_reason(floor: ShopFloor):
+    floor.members("c1")
+    floor.sandbox.plant(ORDERING, "errcode", value=40058)
+    floor.fall_due()
+    assert floor.items("c1") == [("cancelled", "wecom_refused")]
+
+
+def test_a_moment_is_one_post_for_all_who_fall_due_that_day(open_floor: OpenFloor):
+    floor = open_floor("moment")
+    floor.words("{store}新款到店")
+    calls = Counted(floor.sandbox)
+    floor.members("c1", "c2")
+    floor.fall_due()
+    floor.live(minutes=3)
+    (moment,) = floor.on_phone(kind="moments")
+    assert moment["text"]["content"] == "南京路店新款到店"
+    floor.confirm_on_phone()
+    floor.live(minutes=2)
+    assert [floor.items(code) for code in ("c1", "c2")] == [[("done", "done")]] * 2
+    assert calls[BEGINNING] == 1
+    assert {task.evidence for task in floor.world.tasks("c1")} == {Evidence.WECOM_CONFIRMED}
+
+
+def test_a_moment_never_names_a_customer(open_floor: OpenFloor):
+    floor = open_floor("moment")
+    floor.words("{member}买了{product}")
+    floor.members("c1")
+    floor.fall_due()
+    assert floor.items("c1") == [("cancelled", "no_words")]
+    assert floor.on_phone(kind="moments") == []
