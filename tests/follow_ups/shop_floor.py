@@ -171,4 +171,4 @@ class ShopFloor:
         }
         assert timers == owed
         assert all(row.next_due_at is None for row in self.orders() if row.state in FINAL)
-        assert violations(self.database) == []
+        assert (found := violations(self.database)) == [], found

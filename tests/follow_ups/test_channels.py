@@ -80,35 +80,35 @@ def test_words_for_one_customer_are_sent_to_nobody_else(floor: ShopFloor):
 
 
 def test_it_is_asked_of_and_credited_to_who_chatted_last(floor: ShopFloor):
-    floor.members("c1")
+    floor.members("d1")
     both = {
-        "external_userid": "wm-c1",
-        "name": "顾客c1",
+        "external_userid": "wm-d1",
+        "name": "顾客d1",
         "follow": [{"userid": "owner"}, {"userid": "colleague"}],
     }
     floor.sandbox.control("PUT", "contacts", [both])
-    floor.phones.say("colleague", "wm-c1")
+    floor.phones.say("colleague", "wm-d1")
     floor.fall_due()
     assert (floor.on_phone("owner"), len(floor.on_phone("colleague"))) == ([], 1)
     floor.live(minutes=2)
-    assert floor.holder("c1") == "colleague"
+    assert floor.holder("d1") == "colleague"
     floor.confirm_on_phone("colleague")
     floor.live(minutes=2)
-    (task,) = floor.world.tasks("c1")
+    (task,) = floor.world.tasks("d1")
     assert task.completed_by == floor.world.person("colleague").id
-    assert floor.items("c1") == [("done", "done")]
+    assert floor.items("d1") == [("done", "done")]
 
 
 def test_words_that_name_the_associate_are_sent_by_them(floor: ShopFloor):
     floor.words("我是{associate}，新款到店")
-    floor.members("c1")
+    floor.members("e1")
     both = {
-        "external_userid": "wm-c1",
-        "name": "顾客c1",
+        "external_userid": "wm-e1",
+        "name": "顾客e1",
         "follow": [{"userid": "owner"}, {"userid": "colleague"}],
     }
     floor.sandbox.control("PUT", "contacts", [both])
-    floor.phones.say("colleague", "wm-c1")
+    floor.phones.say("colleague", "wm-e1")
     floor.fall_due()
     assert (len(floor.on_phone("owner")), floor.on_phone("colleague")) == (1, [])
 
