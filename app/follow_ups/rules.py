@@ -136,23 +136,21 @@ def restarts(step: Step, anchor: Anchor, other: Anchor) -> bool:
     return other.on > anchor.on and (step.offset_minutes is None or other.time_known)
 
 
-def validate_steps(steps: Iterable[Step], *, may_begin_at_once: bool = False) -> list[str]:
-    """What is wrong with a plan's steps, in words for whoever edits it; empty where nothing is.
+def misplaced_steps(steps: Iterable[Step], *, may_begin_at_once: bool = False) -> list[tuple[int, str, str]]:
+    """What is wrong with a plan's steps taken together: number, field and problem; empty where nothing is.
 
     The first step of a plan that starts on a day, not by an event, may be of that day itself.
     """
     problems = []
     last = timedelta(microseconds=-1 if may_begin_at_once else 0)
     for step in steps:
-        if (step.offset_minutes is None) == (step.offset_days is None):
-            problems.append(f"step {step.step_no}: exactly one of minutes and days")
         offset = timedelta(minutes=step.offset_minutes or 0, days=step.offset_days or 0)
         if step.at_time is not None:
             offset += timedelta(hours=step.at_time.hour, minutes=step.at_time.minute)
         if offset <= last:
-            problems.append(f"step {step.step_no}: comes no later than the step before it")
+            problems.append((step.step_no, "after", "not_later"))
         if step.valid_days < 1:
-            problems.append(f"step {step.step_no}: valid for less than a day")
+            problems.append((step.step_no, "valid", "valid"))
         last = offset
     return problems
 

@@ -15,7 +15,7 @@ from app.follow_ups.assigning import people_of
 from app.follow_ups.facts import criterion_of
 from app.follow_ups.forecasting.calendar import A_DAY, Calendar
 from app.follow_ups.forecasting.counting import Counts, Side, Spans
-from app.follow_ups.forecasting.course import Stage
+from app.follow_ups.forecasting.course import Course, Stage
 from app.follow_ups.forecasting.facts import Recollection
 from app.follow_ups.forecasting.lives import read_lives
 from app.follow_ups.forecasting.replay import Replay
@@ -40,7 +40,7 @@ WARM_UP = 2
 
 @dataclass(frozen=True, slots=True)
 class Cast:
-    """The stores a dry run is tried on, and how many members they have; `of_stores`, `of_members`: there are so many."""
+    """The stores a dry run is tried on and how many members they have, out of so many."""
 
     store_ids: tuple[int, ...]
     members: int
@@ -101,13 +101,20 @@ class DryRun:
 
     def try_on(self, session: Session, keys: Keyring, member_ids: Sequence[int], into: Counts) -> None:
         """Live the lives of these members under both, and count them. Writes nothing."""
-        plan_id, sides = _sides(session, self)
+        plan_id = _plan_id(session, self.document.code)
+        for side, course in self.courses(session, keys, member_ids):
+            into.add(side, plan_id, course, self.spans)
+
+    def courses(
+        self, session: Session, keys: Keyring, member_ids: Sequence[int]
+    ) -> Iterator[tuple[Side, Course]]:
+        """The lives of these members, under the plans with the draft and under those in force."""
+        sides = _sides(session, self)
         stage = _stage(session, self, keys, member_ids, [plan for plans in sides.values() for plan in plans])
         stores = stores_by_id(session)
         for life in read_lives(session, member_ids, stores, with_lines=_asks_for_lines(stage)):
             for side, plans in sides.items():
-                course = Replay(life, replace(stage, plans=plans)).live()
-                into.add(side, plan_id, course, self.spans)
+                yield side, Replay(life, replace(stage, plans=plans)).live()
 
 
 def member_chunks(session: Session, store_ids: Sequence[int], after: int = 0) -> Iterator[list[int]]:
@@ -121,10 +128,14 @@ def member_chunks(session: Session, store_ids: Sequence[int], after: int = 0) ->
         after = found[-1]
 
 
-def _sides(session: Session, run: DryRun) -> tuple[int, dict[Side, list[OpenPlan]]]:
+def _plan_id(session: Session, code: str) -> int:
+    """The plan's, 0 for one that there is not yet."""
+    return session.scalar(select(FollowUpPlan.id).where(FollowUpPlan.code == code)) or 0
+
+
+def _sides(session: Session, run: DryRun) -> dict[Side, list[OpenPlan]]:
     present = open_plans(session, frozenset(TriggerKind))
-    code = run.document.code
-    plan_id = session.scalar(select(FollowUpPlan.id).where(FollowUpPlan.code == code)) or 0
+    plan_id = _plan_id(session, run.document.code)
     version = Version(NO_VERSION, plan_id, 0, run.document)
     its = next((plan for plan in present if plan.plan_id == plan_id), OpenPlan(plan_id, None, {}))
     if run.stores is None:
@@ -133,7 +144,7 @@ def _sides(session: Session, run: DryRun) -> tuple[int, dict[Side, list[OpenPlan
         tried = replace(its, in_stores={**its.in_stores, **dict.fromkeys(run.stores, version)})
     others = [plan for plan in present if plan.plan_id != plan_id]
     with_draft = sorted([*others, tried], key=lambda plan: plan.plan_id or 2**63)
-    return plan_id, {Side.DRAFT: with_draft, Side.NOW: present}
+    return {Side.DRAFT: with_draft, Side.NOW: present}
 
 
 def _stage(

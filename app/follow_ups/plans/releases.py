@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -84,6 +85,37 @@ def in_force(session: Session) -> InForce:
             for store_id in stores.get(row.id, ()):
                 in_stores[row.plan_id, store_id] = row.plan_version_id
     return InForce(everywhere, in_stores)
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """A release; `store_ids` None: everywhere, `version_id` None: a withdrawal; `is_in_force`: it decides somewhere."""
+
+    id: int
+    version_id: int | None
+    store_ids: tuple[int, ...] | None
+    at: datetime
+    by: int | None
+    note: str
+    is_in_force: bool
+
+
+def history(session: Session, plan_id: int) -> list[Released]:
+    """What was put in force where, since when and by whom, newest first."""
+    stores = _stores_by_release(session)
+    query = select(PlanRelease).where(PlanRelease.plan_id == plan_id).order_by(PlanRelease.id.desc())
+    found: list[Released] = []
+    covered: set[int] = set()
+    is_covered = False
+    for row in session.scalars(query):
+        its = None if row.is_everywhere else tuple(sorted(stores.get(row.id, ())))
+        decides = not is_covered and (its is None or not covered.issuperset(its))
+        found.append(
+            Released(row.id, row.plan_version_id, its, row.released_at, row.released_by, row.note, decides)
+        )
+        covered.update(its or ())
+        is_covered = is_covered or its is None
+    return found
 
 
 def _stores_by_release(session: Session) -> dict[int, list[int]]:
