@@ -31,7 +31,8 @@ FAULT = {
     Fault.NO_EXPIRY_TIMER: _("The task is open, but nothing will ever close it."),
     Fault.UNEXPLAINED: _("The member is in this plan, and nothing that was reported put them there."),
     Fault.DIFFERS: _("It ended otherwise than the plan says."),
-    Fault.HELD_OUT: _("Who is kept out to measure against was asked about, or the other way round."),
+    Fault.HELD_OUT: _("Somebody who is kept out to measure against was asked about."),
+    Fault.WRONG_ARM: _("The member is in another part of the comparison than the draw says."),
     Fault.OVER_CAP: _("The member was written to more often than the attention budget allows."),
     Fault.QUIET_HOURS: _("It was opened in quiet hours."),
 }

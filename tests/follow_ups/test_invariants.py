@@ -238,8 +238,9 @@ class Lives(RuleBasedStateMachine):
         cap_touches=st.integers(0, 3),
     )
     def change_the_budget(self, quiet_from: time, quiet_until: time, cap_days: int, cap_touches: int) -> None:
-        changes = {"quiet_from": quiet_from, "quiet_until": quiet_until, "cap_days": cap_days}
+        changes: dict[str, Any] = {"quiet_from": quiet_from, "quiet_until": quiet_until, "cap_days": cap_days}
         with self.database.transaction() as session:
+            changes["edited_at"] = clock.now(session)
             session.execute(update(AttentionBudget).values(**changes, cap_touches=cap_touches))
 
     @rule(code=members, arm=st.sampled_from([Arm.PLAN_HOLD_OUT, Arm.GLOBAL_HOLD_OUT]))

@@ -28,6 +28,7 @@ from app.members.models import DateCalendar, DateKind, Member
 from app.members.service import lock_members, members_by_code
 from app.nightly import run_nightly
 from app.sealing import Keyring
+from scripts.commands.reconcile import NAMES, describe_by
 from tests.world import PLAN, World, at
 
 KEYS = Keyring(("not a secret of anybody's",), PURPOSE)
@@ -183,7 +184,7 @@ def test_who_comes_after_a_plan_was_withdrawn_is_owed_nothing(world: World):
 
 
 BROKEN: dict[str, Callable[[int], str]] = {
-    "held out": lambda row_id: f"UPDATE enrollments SET arm = 'plan_hold_out' WHERE id = {row_id}",
+    "wrong arm": lambda row_id: f"UPDATE enrollments SET arm = 'plan_hold_out' WHERE id = {row_id}",
     "quiet hours": lambda row_id: (
         "UPDATE work_items SET opened_at = '2026-03-02 19:00:00.000000' WHERE id IN "
         f"(SELECT work_item_id FROM follow_up_tasks WHERE enrollment_id = {row_id})"
@@ -287,3 +288,21 @@ def test_of_old_runs_the_totals_stay(world: World):
             text("SELECT COUNT(DISTINCT run_id) FROM reconciliation_counts")
         ).scalar_one()
     assert (runs, detailed) == (3, 2)
+
+
+def test_who_is_held_out_and_was_asked_about_is_an_alarm(world: World):
+    """The plan's share says everybody; the documents are changed behind everybody's back."""
+    name, held_out = '"name":"购后跟进"', '"hold_out":100,"name":"购后跟进"'
+    by_hand(world, f"UPDATE plan_versions SET document = REPLACE(document, '{name}', '{held_out}')")
+    found = {one.fault: one.step_no for one in look(world).alarms}
+    assert found == {"wrong arm": 0, "held out": 1}
+
+
+def test_the_balance_is_told_by_plan_store_and_day(world: World):
+    report = look(world)
+    with world.database.reading() as session:
+        names = dict(session.execute(NAMES["plan"]).all())
+    told = describe_by(report, "plan", names).splitlines()
+    assert len(told) == 6
+    assert all(line.startswith("plan ") for line in told)
+    assert "day 2026-03-01: owed 1 = " in describe_by(report, "day", {})

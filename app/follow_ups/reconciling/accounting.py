@@ -117,18 +117,15 @@ class Accountant:
             return
         arm = self._limits.arm_of(row.member_id, paper.code, paper.per_mille, row)
         if row.arm != arm:
-            self._alarm(settler, one, 0, f"expected in {arm}, found in {row.arm}")
+            self._alarm(settler, one, 0, f"expected in {arm}, found in {row.arm}", Fault.WRONG_ARM)
         for promise in paper.promises:
             record = written.records.get((row.id, promise.step_no))
-            if record is None:
-                continue
-            if arm != NOBODY and record.outcome == StepOutcome.OPENED:
-                self._alarm(settler, one, promise.step_no, f"opened for a member of {arm}")
-            if arm == NOBODY and record.outcome == StepOutcome.WITHHELD:
-                self._alarm(settler, one, promise.step_no, "withheld from a member who is not held out")
+            if arm != NOBODY and record is not None and record.outcome == StepOutcome.OPENED:
+                what = f"opened for a member of {arm}"
+                self._alarm(settler, one, promise.step_no, what, Fault.HELD_OUT)
 
-    def _alarm(self, settler: Settler, one: Matched, step_no: int, what: str) -> None:
-        found = discrepancy(one.series, None, what, Fault.HELD_OUT, one.row)
+    def _alarm(self, settler: Settler, one: Matched, step_no: int, what: str, fault: Fault) -> None:
+        found = discrepancy(one.series, None, what, fault, one.row)
         settler.report.alarms.append(replace(found, step_no=step_no))
 
     def _check_limits(self, member_id: int, written: Written, settler: Settler) -> None:

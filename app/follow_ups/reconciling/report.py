@@ -38,7 +38,8 @@ class Fault(StrEnum):
     NO_EXPIRY_TIMER = "open without expiry timer"
     UNEXPLAINED = "unexplained"  # a series nobody has a claim to
     DIFFERS = "differs"  # settled otherwise than the plan says
-    HELD_OUT = "held out"  # asked about somebody who is held out, or the other way round
+    HELD_OUT = "held out"  # somebody who is held out was asked about
+    WRONG_ARM = "wrong arm"  # not in the part of the comparison that the published hash says
     OVER_CAP = "over the cap"
     QUIET_HOURS = "quiet hours"
 
@@ -53,7 +54,7 @@ MISSING = frozenset(
         Fault.NO_EXPIRY_TIMER,
     }
 )
-ALARMS = frozenset({Fault.HELD_OUT, Fault.OVER_CAP, Fault.QUIET_HOURS})
+ALARMS = frozenset({Fault.HELD_OUT, Fault.WRONG_ARM, Fault.OVER_CAP, Fault.QUIET_HOURS})
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,7 @@ CIRCUMSTANCES = ASKED_FIRST | {
     StepReason.GLOBAL_HOLD_OUT,
     StepReason.NO_CHANNEL,
     StepReason.QUOTA_FULL,
+    StepReason.QUOTA_FULL,
     StepReason.SAME_DAY,
 }
 OF_RECORD = {
