@@ -108,6 +108,24 @@ def nights(session: Session, names: Iterable[str]) -> dict[str, Night]:
     return {row.name: Night(row.finished_at, row.trouble) for row in session.scalars(query)}
 
 
+def set_due_now(session: Session, name: str) -> None:
+    """Have a job done as soon as somebody works the lane, not only in the night; it need not have its row yet."""
+    job, now = (
+        session.scalar(select(NightlyJob).where(NightlyJob.name == name).with_for_update()),
+        clock.now(session),
+    )
+    if job is None:
+        job = NightlyJob(
+            id=new_id(session), name=name, next_due_at=now, cursor="", trouble="", finished_at=None
+        )
+        session.add(job)
+    else:
+        clear_timers(session, [TimerKey(Lane.NIGHTLY, job.next_due_at, job.id)])
+        job.next_due_at = now
+    session.flush()
+    set_timers(session, [(TimerKey(Lane.NIGHTLY, now, job.id), None)])
+
+
 def run_nightly(database: Database, jobs: Mapping[str, NextPiece], deadline: Deadline) -> Progress:
     """Do what is due, piece by piece; safe in any number of processes. `done` counts pieces.
 

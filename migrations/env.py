@@ -10,6 +10,7 @@ from app.catalogue import models as catalogue
 from app.clock import ClockOffset
 from app.db import Base, Database
 from app.follow_ups import models as follow_ups
+from app.follow_ups.forecasting import models as forecasting
 from app.follow_ups.measuring import models as measuring
 from app.follow_ups.reconciling import models as reconciling
 from app.group_chats import models as group_chats
@@ -32,8 +33,8 @@ from app.wecom import models as wecom
 from app.worklist import models as worklist
 
 TABLES = (
-    associates, catalogue, ClockOffset, follow_ups, group_chats, inbound, intake, livings, measuring, member_events,
-    members, messaging, NightlyJob, orders, organisation, partner_api, reconciling, sales_scripts, sessions, stores,
+    associates, catalogue, ClockOffset, follow_ups, forecasting, group_chats, inbound, intake, livings, measuring,
+    member_events, members, messaging, NightlyJob, orders, organisation, partner_api, reconciling, sales_scripts, sessions, stores,
     tagging, Timer, wecom, worklist,
 )  # fmt: skip
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 
+from app.follow_ups.forecasting import runs as dry_runs
 from app.follow_ups.measuring.counting import WINDOWS, count_arms
 from app.follow_ups.measuring.scripting import count_scripts
 from app.follow_ups.reconciling import runs
@@ -20,4 +21,8 @@ JOBS: Mapping[str, NextPiece] = {
 
 def jobs_with(keys: Keyring) -> Mapping[str, NextPiece]:
     """The jobs, those that read members' own dates with the key to them."""
-    return {**JOBS, runs.JOB: partial(runs.next_piece, keys=keys)}
+    return {
+        **JOBS,
+        runs.JOB: partial(runs.next_piece, keys=keys),
+        dry_runs.JOB: partial(dry_runs.next_piece, keys=keys),
+    }

@@ -26,9 +26,8 @@ from app.follow_ups.reconciling.models import Reconciliation, ReconciliationCoun
 from app.follow_ups.reconciling.report import Became, Cell, Discrepancy, Fault, Pending, Report
 from app.ids import new_id, new_ids
 from app.members.models import Member
-from app.nightly import NightlyJob, Piece, next_night
+from app.nightly import Piece, set_due_now
 from app.sealing import Keyring
-from app.timers import Lane, TimerKey, clear_timers, set_timers
 
 JOB = "reconcile"
 DETAILED, KEPT = 2, 30
@@ -49,7 +48,7 @@ def ask_for_run(session: Session, by: int | None) -> Reconciliation:
     run = Reconciliation(id=new_id(session), asked_at=clock.now(session), asked_by=by)
     session.add(run)
     session.flush()
-    _due_now(session)
+    set_due_now(session, JOB)
     return run
 
 
@@ -238,22 +237,6 @@ def _rest_of(session: Session, run_id: int) -> Any:
 
 def _run(session: Session, statement: Any) -> None:
     session.connection().execute(statement)
-
-
-def _due_now(session: Session) -> None:
-    query = select(NightlyJob).where(NightlyJob.name == JOB).with_for_update()
-    job, now = session.scalar(query), clock.now(session)
-    if job is None:
-        job = NightlyJob(
-            id=new_id(session), name=JOB, next_due_at=next_night(now), cursor="", trouble="", finished_at=None
-        )
-        session.add(job)
-        session.flush()
-    else:
-        clear_timers(session, [TimerKey(Lane.NIGHTLY, job.next_due_at, job.id)])
-    job.next_due_at = now
-    session.flush()
-    set_timers(session, [(TimerKey(Lane.NIGHTLY, now, job.id), None)])
 
 
 def _today(session: Session) -> date:
