@@ -15,6 +15,7 @@ from app.criteria.words import Language
 from app.follow_ups.acts.kinds import SkipReason
 from app.follow_ups.acts.skipping import UNDO_LIFE
 from app.follow_ups.acts.waiting import Choices, choices
+from app.follow_ups.channels.queries import Standing, standings
 from app.follow_ups.explaining import Bought, TaskWhy, bought_while_open, why_of
 from app.follow_ups.forecast import UpcomingStep, upcoming_steps
 from app.follow_ups.history import StepView, count_steps, step_history
@@ -34,7 +35,7 @@ from app.follow_ups.queries import (
     tasks_of_person,
     worklist,
 )
-from app.follow_ups.states import Evidence
+from app.follow_ups.states import CONFIRMED_BY_WECOM, Evidence
 from app.intake.wecom.greetings import GreetingView, count_greetings, open_greetings
 from app.members.models import MemberCare
 from app.members.queries import (
@@ -81,7 +82,8 @@ class When:
 class TaskCard:
     """A task with what decides its buttons: `blanks` are variables nobody filled, `helper` who else is to do it.
 
-    `waits` is until when it may be put off, `bought` what the member bought since it was opened.
+    `waits` is until when it may be put off, `bought` what the member bought since it was opened, `sending` how a group
+    send or a moment stands.
     """
 
     task: TaskView
@@ -90,6 +92,7 @@ class TaskCard:
     waits: Choices
     bought: Bought | None
     is_later: bool
+    sending: Standing | None = None
 
     @property
     def is_open(self) -> bool:
@@ -320,6 +323,7 @@ def read_spending(session: Session, member_id: int) -> Spending:
 def _cards(session: Session, actor: Actor, tasks: list[TaskView], when: When) -> list[TaskCard]:
     others = active_associates(session, {task.assignee_id for task in tasks} - {actor.associate_id})
     bought, stores = bought_while_open(session, tasks), stores_by_id(session)
+    sending = standings(session, {task.id for task in tasks if task.channel in CONFIRMED_BY_WECOM})
     cards = []
     for task in tasks:
         other, hours = others.get(task.assignee_id), stores[task.store_id].hours
@@ -331,6 +335,7 @@ def _cards(session: Session, actor: Actor, tasks: list[TaskView], when: When) ->
                 choices(hours, when.now, task.valid_until),
                 bought.get(task.id),
                 task.postponed_until is not None and task.postponed_until > when.now,
+                sending.get(task.id),
             )
         )
     return cards

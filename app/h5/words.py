@@ -7,9 +7,11 @@ from flask_babel import lazy_gettext as _
 
 from app.criteria.words import Language
 from app.follow_ups.acts.kinds import Act, CallOutcome, SkipReason
+from app.follow_ups.channels.models import BEING_MADE, OrderState
 from app.follow_ups.measuring.choosing import ChoiceReason
 from app.follow_ups.plans.documents import TriggerKind
 from app.follow_ups.queries import Show
+from app.follow_ups.states import Channel
 from app.member_events.rules import VisitReason
 
 SHOW = {
@@ -25,6 +27,19 @@ SKIP = {
     SkipReason.WRONG_PERSON: _("Wrong person"),
     SkipReason.BOUGHT_ELSEWHERE: _("Bought elsewhere"),
     SkipReason.OTHER: _("Another reason"),
+}
+# Where a group send or a moment stands while its task is open.
+ON_ITS_WAY = _("On its way to WeCom")
+CONFIRM = {
+    Channel.GROUP_SEND: _("Confirm this group send in WeCom"),
+    Channel.MOMENT: _("Publish this moment in WeCom"),
+}
+SENDING = {
+    **dict.fromkeys((*BEING_MADE, OrderState.GATHERING, OrderState.PENDING), ON_ITS_WAY),
+    OrderState.TAKEN_BACK: _("Taken back in WeCom"),
+    OrderState.REFUSED: _("WeCom did not take it"),
+    OrderState.UNKNOWN: _("WeCom gave no answer"),
+    OrderState.OVER: _("WeCom confirms this one itself."),
 }
 CALL = {
     CallOutcome.REACHED: _("Reached"),

@@ -104,7 +104,9 @@ class ShopFloor:
         """As if leases and waits in real time had passed."""
         with self.database.transaction() as session:
             past = clock.real_now(session) - timedelta(seconds=1)
-            for row in session.scalars(select(SendOrder).where(SendOrder.state.in_(BEING_MADE))):
+            for row in session.scalars(
+                select(SendOrder).where(SendOrder.state.in_(BEING_MADE)).with_for_update()
+            ):
                 assert row.next_due_at is not None
                 clear_timers(session, [TimerKey(Lane.ORDER, row.next_due_at, row.id)])
                 row.next_due_at = past

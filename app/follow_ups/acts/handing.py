@@ -16,6 +16,7 @@ from app.follow_ups.acts.holding import May, Standing, Tap, find_done_before, ho
 from app.follow_ups.acts.kinds import Act
 from app.follow_ups.queries import get_task
 from app.follow_ups.rewording import reword
+from app.follow_ups.states import CONFIRMED_BY_WECOM
 from app.members.models import ContactBinding, ExternalContact, Member
 from app.members.queries import is_live
 from app.messaging.service import NewNotice, write_notices
@@ -39,7 +40,7 @@ class Colleague:
 def colleagues_for(session: Session, actor: Actor, task_id: int) -> list[Colleague]:
     """Who may take an open task over, contacts of the member first. Raises `NotFound` as reading the task does."""
     view = get_task(session, actor, task_id)
-    if view.state is not WorkState.OPEN:
+    if view.state is not WorkState.OPEN or view.channel in CONFIRMED_BY_WECOM:
         return []
     found = _eligible(session, view.store_id, view.member_id, without=view.assignee_id)
     return sorted(found, key=lambda one: (not one.is_contact, one.id))
@@ -60,7 +61,7 @@ def hand_task(session: Session, actor: Actor, task_id: int, tap: Tap, to: int) -
         raise Conflict("sending_elsewhere", place="task")
     eligible = _eligible(session, held.item.store_id, held.member_id, without=held.item.assignee_id)
     colleague = next((one for one in eligible if one.id == to), None)
-    if colleague is None:
+    if colleague is None or held.task.channel in CONFIRMED_BY_WECOM:  # WeCom itself says whose those are
         raise Invalid("cannot_take", place="to")
     member = session.get_one(Member, held.member_id)
     reword(session, held.task, member, colleague.name, is_contact=colleague.is_contact)
