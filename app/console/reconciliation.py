@@ -17,7 +17,16 @@ from app.associates.models import Role
 from app.console import reconciliation_words
 from app.console.views import FIRST_DAY, read_day
 from app.errors import NotFound
-from app.follow_ups.reconciling.balances import ROWS, GapView, Part, balance_of, by_day, by_plan, by_store, gaps_of
+from app.follow_ups.reconciling.balances import (
+    ROWS,
+    GapView,
+    Part,
+    balance_of,
+    by_day,
+    by_plan,
+    by_store,
+    gaps_of,
+)
 from app.follow_ups.reconciling.listing import FOUND, StepRow, steps_that
 from app.follow_ups.reconciling.mending import MENDABLE, Mended, mend
 from app.follow_ups.reconciling.models import Reconciliation
