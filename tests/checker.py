@@ -31,6 +31,7 @@ from app.messaging.models import (
     OutboundMessage,
     Welcome,
 )
+from app.nightly import NightlyJob
 from app.orders.models import MemberPurchases, Order, OrderLine, Refund, RefundLine
 from app.timers import Lane, Timer
 from app.worklist.models import BalanceSchedule, WorkItem, WorkState
@@ -121,7 +122,7 @@ class Tables:
         self.tasks, self.items = rows(FollowUpTask), rows(WorkItem)
         self.timers = rows(Timer)
         self.balances, self.sweeps = rows(BalanceSchedule), rows(PlanSweep)
-        self.sends = rows(SendOrder)
+        self.sends, self.nightly = rows(SendOrder), rows(NightlyJob)
         self.notices, self.schedules = rows(Notice), rows(DigestSchedule)
         self.messages = rows(OutboundMessage)
         self.orders, self.order_lines = rows(Order), rows(OrderLine)
@@ -272,6 +273,7 @@ def _timers(tables: Tables) -> Iterator[str]:
         (Lane.SYNC, [(row.next_due_at, row.id) for row in tables.syncs]),
         (Lane.BALANCE, [(row.next_due_at, row.associate_id) for row in tables.balances]),
         (Lane.SWEEP, [(row.next_due_at, row.id) for row in tables.sweeps]),
+        (Lane.NIGHTLY, [(row.next_due_at, row.id) for row in tables.nightly]),
         (Lane.ORDER, [(row.next_due_at, row.id) for row in tables.sends if row.state in BEING_MADE]),
         (Lane.CONFIRM, [(row.next_due_at, row.id) for row in tables.sends if row.state not in BEING_MADE]),
     ):
