@@ -287,6 +287,14 @@ BY_HAND = {
         "UPDATE timers SET lane = 'organisation' WHERE lane = 'expiry'",
         "timers of nobody: organisation",
     ),
+    "an owner of an order": (
+        "UPDATE timers SET lane = 'order' WHERE lane = 'expiry'",
+        "timers of nobody: order",
+    ),
+    "an owner of a confirmation": (
+        "UPDATE timers SET lane = 'confirm' WHERE lane = 'expiry'",
+        "timers of nobody: confirm",
+    ),
 }
 
 
