@@ -6,13 +6,14 @@ touch one B-tree. A timer is deleted by its full key, which its owner remembers 
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import CompoundSelect, String, delete, func, literal, select, tuple_, union_all
+from sqlalchemy import CompoundSelect, String, delete, func, literal, select, union_all
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from app.clock import Moment
@@ -41,6 +42,10 @@ class Lane(StrEnum):
 
 REAL_TIME_LANES = frozenset({Lane.PUSH, Lane.ORDER, Lane.INBOX, Lane.WELCOME, Lane.SYNC, Lane.ORGANISATION})
 CHUNK = 300
+FEW = 8
+DELETE_OF_INSTANT = """
+DELETE timers FROM timers FORCE INDEX (PRIMARY) WHERE lane = %s AND due_at = %s AND subject_id IN ({subjects})
+"""
 A_KEY = "SELECT %s AS lane, CAST(%s AS DATETIME(6)) AS due_at, %s AS subject_id"
 DELETE_BY_KEYS = """
 DELETE timers FROM ({keys}) AS gone STRAIGHT_JOIN timers
@@ -85,23 +90,38 @@ def set_timers(session: Session, rows: Iterable[tuple[TimerKey, int | None]]) ->
     )
 
 
-def clear_timers(session: Session, keys: Sequence[TimerKey]) -> None:
+def clear_timers(session: Session, keys: Iterable[TimerKey]) -> None:
     """Delete timers by full key, touching no other row; one that is already gone is no error.
 
     MariaDB reads, and locks, the whole table for `(a, b, c) IN (…)` of one key, and of as many as a small table has
-    rows: a second worker would wait for the first. Joined from the keys it looks each one up. [M] 300 keys: 4.7 ms
-    against 8.4 ms; one key of 50,000 rows: 0.3 ms against 30 ms.
+    rows: a second worker would wait for the first. So the subjects of one instant are looked up in its index, and
+    where nearly each has its own instant they are joined. [M] 200 keys of one instant: 1.3 ms against 3.6 ms joined.
     """
-    ordered = sorted((str(lane), due_at, subject_id) for lane, due_at, subject_id in keys)
+    together: dict[tuple[str, datetime], list[int]] = defaultdict(list)
+    for lane, due_at, subject_id in keys:
+        together[str(lane), due_at].append(subject_id)
+    alone: list[tuple[str, datetime, int]] = []
     is_sqlite = session.get_bind().dialect.name == "sqlite"
-    table = table_of(Timer)
-    key_columns = tuple_(table.c.lane, table.c.due_at, table.c.subject_id)
-    for start in range(0, len(ordered), CHUNK):
-        some = ordered[start : start + CHUNK]
-        if is_sqlite:
-            session.connection().execute(delete(table).where(key_columns.in_(some)))
+    for (lane, due_at), subject_ids in sorted(together.items()):
+        if is_sqlite or len(subject_ids) >= FEW:
+            _clear_of_instant(session, lane, due_at, sorted(subject_ids))
         else:
-            _clear_by_join(session, some)
+            alone += [(lane, due_at, subject_id) for subject_id in sorted(subject_ids)]
+    for start in range(0, len(alone), CHUNK):
+        _clear_by_join(session, alone[start : start + CHUNK])
+
+
+def _clear_of_instant(session: Session, lane: str, due_at: datetime, subject_ids: Sequence[int]) -> None:
+    table = table_of(Timer)
+    for start in range(0, len(subject_ids), CHUNK):
+        some = subject_ids[start : start + CHUNK]
+        if session.get_bind().dialect.name == "sqlite":
+            its = (table.c.lane == lane) & (table.c.due_at == due_at) & table.c.subject_id.in_(some)
+            session.connection().execute(delete(table).where(its))
+        else:
+            at = due_at.astimezone(UTC).replace(tzinfo=None)
+            query = DELETE_OF_INSTANT.format(subjects=", ".join(map(str, some)))
+            session.connection().exec_driver_sql(query, (lane, at))
 
 
 def _clear_by_join(session: Session, keys: Sequence[tuple[str, datetime, int]]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -26,8 +27,7 @@ QUOTA_FULL = Verdict(StepOutcome.SKIPPED, StepReason.QUOTA_FULL)
 MERGED = Verdict(StepOutcome.MERGED, StepReason.SAME_DAY)
 
 
-@dataclass(frozen=True, slots=True)
-class Opening:
+class Opening(NamedTuple):
     """A step that becomes a task of `assignee`, with the ids it will have."""
 
     fallen: Fallen

@@ -6,20 +6,21 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.associates.models import Associate, Role
 from app.associates.roster import Roster
-from app.db import table_of
+from app.db import is_among, read_rows, table_of
 from app.follow_ups.deciding import Case, Wait
 from app.follow_ups.rules import Verdict
 from app.follow_ups.states import CONFIRMED_BY_WECOM, StepOutcome, StepReason, WaitingFor, Who
 from app.members.models import ContactBinding, ExternalContact, Member
 from app.members.queries import is_live
 from app.orders.models import MemberPurchases
+from app.stores.rules import StoreHours
 
 A_DAY = timedelta(days=1)
 
@@ -63,24 +64,29 @@ class Entitled:
 
 @dataclass(frozen=True, slots=True)
 class Duty:
-    """Who works now, or will, while a step is valid."""
+    """Who works now by a store's hours, or will before `until`; each person is looked up once."""
 
     roster: Roster
-    case: Case
+    hours: StoreHours
+    until: datetime
     now: datetime
+    known: dict[int, bool] = field(default_factory=dict)
 
     def first_of(self, people: Iterable[int | None]) -> int | None:
         """The first who is on duty now."""
-        hours = self.case.hours
-        return next(
-            (who for who in people if who is not None and self.roster.is_on_duty(who, hours, self.now)), None
-        )
+        for who in people:
+            if who is None:
+                continue
+            if who not in self.known:
+                self.known[who] = self.roster.is_on_duty(who, self.hours, self.now)
+            if self.known[who]:
+                return who
+        return None
 
     def next_of(self, people: Iterable[int | None]) -> datetime | None:
         """When the first of them comes on duty, within the step's validity."""
-        case = self.case
         begins = (
-            self.roster.next_duty(who, case.hours, self.now, case.until) for who in people if who is not None
+            self.roster.next_duty(who, self.hours, self.now, self.until) for who in people if who is not None
         )
         return min((at for at in begins if at is not None), default=None)
 
@@ -109,8 +115,7 @@ def whom_to_ask(case: Case, entitled: Entitled, duty: Duty) -> int | Wait | Verd
     return Verdict(StepOutcome.SKIPPED, StepReason.OFF_DUTY if entitled.anybody else StepReason.NOBODY_TO_ASK)
 
 
-@dataclass(frozen=True, slots=True)
-class MemberFacts:
+class MemberFacts(NamedTuple):
     """What asking somebody about a member takes."""
 
     id: int
@@ -130,6 +135,7 @@ class People:
     managers: dict[int, int] = field(default_factory=dict)
     staff: dict[int, list[int]] = field(default_factory=dict)
     bound: Mapping[int, set[int]] = field(default_factory=dict)
+    duties: dict[tuple[StoreHours, datetime, datetime], Duty] = field(default_factory=dict)
 
     def entitled(self, member_id: int) -> Entitled:
         """Who may be asked about this member."""
@@ -152,7 +158,9 @@ class People:
             entitled = entitled.among(self.bound.get(member_id, ()))
             if not entitled.anybody:
                 return Verdict(StepOutcome.SKIPPED, StepReason.NO_CHANNEL)
-        found = whom_to_ask(case, entitled, Duty(self.roster, case, now))
+        terms = case.hours, case.until, now
+        duty = self.duties.get(terms) or self.duties.setdefault(terms, Duty(self.roster, *terms))
+        found = whom_to_ask(case, entitled, duty)
         return self.people[found] if isinstance(found, int) else found
 
     def can_chat(self, member_id: int, associate_id: int) -> bool:
@@ -162,7 +170,8 @@ class People:
 
 def read_people(session: Session, cases: Sequence[tuple[int, Case]], now: datetime) -> People:
     """Everything about the members (given with their cases) that decides who is asked; a handful of queries."""
-    days = {case.hours.local_date(at) for _, case in cases for at in (now, case.until)}
+    instants = {(case.hours, at) for _, case in cases for at in (now, case.until)}
+    days = {hours.local_date(at) for hours, at in instants}
     whole_staff = any(case.step.who is Who.ON_SHIFT for _, case in cases)
     return people_of(session, {member_id for member_id, _ in cases}, days, whole_staff=whole_staff)
 
@@ -201,11 +210,11 @@ def _members(session: Session, ids: Iterable[int]) -> dict[int, MemberFacts]:
             totals.c.refunded_fen,
         )
         .outerjoin_from(members, totals, totals.c.member_id == members.c.id)
-        .where(members.c.id.in_(sorted(ids)))
+        .where(is_among(members.c.id, set(ids)))
     )
     return {
         row[0]: MemberFacts(row[0], row[1], row[2], row[3], (row[4] or 0) - (row[5] or 0))
-        for row in session.connection().execute(query)
+        for row in read_rows(session, query)
     }
 
 
@@ -223,19 +232,19 @@ def _in_stores(session: Session, store_ids: Iterable[int], whole_staff: bool) ->
 def _active(session: Session, ids: Iterable[int]) -> dict[int, Person]:
     table = table_of(Associate)
     query = select(table.c.id, table.c.name, table.c.store_id).where(
-        table.c.id.in_(sorted(ids)), table.c.ended_at.is_(None)
+        is_among(table.c.id, set(ids)), table.c.ended_at.is_(None)
     )
-    return {row.id: Person(*row) for row in session.connection().execute(query)}
+    return {row.id: Person(*row) for row in read_rows(session, query)}
 
 
 def _live_bindings(session: Session, member_ids: Iterable[int]) -> dict[int, set[int]]:
     query = (
         select(ExternalContact.member_id, ContactBinding.associate_id)
         .join(ContactBinding, ContactBinding.external_contact_id == ExternalContact.id)
-        .where(ExternalContact.member_id.in_(sorted(member_ids)), is_live())
+        .where(is_among(table_of(ExternalContact).c.member_id, set(member_ids)), is_live())
     )
     bound: dict[int, set[int]] = defaultdict(set)
-    for member_id, associate_id in session.execute(query):
+    for member_id, associate_id in read_rows(session, query):
         if member_id is not None:
             bound[member_id].add(associate_id)
     return bound

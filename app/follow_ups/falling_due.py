@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.db import table_of
+from app.db import is_among, read_rows, table_of
 from app.follow_ups.conditions import Conditions
 from app.follow_ups.deciding import Case
 from app.follow_ups.models import Enrollment, StepRecord
@@ -32,8 +32,7 @@ class DueTimer(NamedTuple):
     has_opted_out: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Fallen:
+class Fallen(NamedTuple):
     """A step that has fallen due; `row` is its enrollment."""
 
     row: Any
@@ -67,7 +66,8 @@ def take_due(session: Session, lane: Lane, size: int, now: datetime) -> list[Due
         .limit(size)
         .with_for_update(skip_locked=True)
     )
-    return [DueTimer(TimerKey(*row[:3]), row[3], row[4] is not None) for row in session.execute(query)]
+    taken = sorted(read_rows(session, query), key=lambda row: row[1:3])
+    return [DueTimer(TimerKey(*row[:3]), row[3], row[4] is not None) for row in taken]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +82,11 @@ class Batch:
 def read_batch(session: Session, due: Sequence[DueTimer], now: datetime) -> Batch:
     """The enrollments that still wait for exactly this timer, and all about them that is asked before people are."""
     table = table_of(Enrollment)
-    members = sorted({timer.member_id for timer in due})
-    live = select(table).where(table.c.member_id.in_(members), table.c.state != EnrollmentState.CANCELLED)
-    series = session.connection().execute(live).all()
+    members = {timer.member_id for timer in due}
+    live = select(table).where(
+        is_among(table.c.member_id, members), table.c.state != EnrollmentState.CANCELLED
+    )
+    series = read_rows(session, live)
     stores = stores_by_id(session, {row.store_id for row in series})
     wanted = {timer.key.subject_id: timer for timer in due}
     rows = [row for row in series if row.id in wanted and _waits_for(row, wanted[row.id])]

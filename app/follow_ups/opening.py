@@ -70,9 +70,6 @@ def _task_row(opening: Opening) -> dict[str, Any]:
         "step_no": opening.fallen.step.step_no,
         "channel": opening.channel,
         "note": "",
-        "evidence": None,
-        "sent_text": None,
-        "completed_by": None,
     }
 
 

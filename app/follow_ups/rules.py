@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from functools import lru_cache
 
 from app.follow_ups.states import Channel, OnRepurchase, StepOutcome, StepReason, Who
 from app.stores.rules import StoreHours
@@ -91,8 +92,7 @@ def due_at(step: Step, anchor: Anchor, hours: StoreHours) -> datetime:
     """
     if step.offset_minutes is not None:
         return hours.open_from(anchor.at + timedelta(minutes=step.offset_minutes))
-    day = anchor.on + timedelta(days=step.offset_days or 0)
-    return hours.opening_on(day) if step.at_time is None else hours.open_from(hours.at(day, step.at_time))
+    return _due_on_day(hours, anchor.on, step.offset_days or 0, step.at_time)
 
 
 def valid_until(step: Step, anchor: Anchor, hours: StoreHours) -> datetime:
@@ -100,7 +100,19 @@ def valid_until(step: Step, anchor: Anchor, hours: StoreHours) -> datetime:
     due = due_at(step, anchor, hours)
     if step.valid_to_noon:
         return max(hours.at(anchor.on + timedelta(days=step.valid_days), NOON), due + SHORTEST_VALIDITY)
-    return hours.opening_on(hours.local_date(due) + timedelta(days=step.valid_days))
+    return _opening_after(hours, due, step.valid_days)
+
+
+@lru_cache(maxsize=65_536)
+def _due_on_day(hours: StoreHours, on: date, days: int, at_time: time | None) -> datetime:
+    """Remembered, like what follows: whoever bought on a day in a chain is due at a handful of instants."""
+    day = on + timedelta(days=days)
+    return hours.opening_on(day) if at_time is None else hours.open_from(hours.at(day, at_time))
+
+
+@lru_cache(maxsize=65_536)
+def _opening_after(hours: StoreHours, due: datetime, days: int) -> datetime:
+    return hours.opening_on(hours.local_date(due) + timedelta(days=days))
 
 
 def before_firing(step: Step, anchor: Anchor, hours: StoreHours, now: datetime) -> Verdict | None:

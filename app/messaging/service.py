@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from sqlalchemy import select
-from sqlalchemy.dialects.mysql import insert as mysql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
 
-from app.db import insert_rows, table_of, upsert_rows
+from app.db import add_to_rows, insert_rows, is_among, read_rows, table_of, upsert_rows
 from app.ids import new_ids
 from app.messaging.models import DigestSchedule, Notice, NoticeKind, NoticeState
 from app.messaging.rules import gather_at
 from app.timers import Lane, TimerKey, clear_timers, set_timers
 
 
-@dataclass(frozen=True, slots=True)
-class NewNotice:
+class NewNotice(NamedTuple):
     """Tell an associate of a work item; one line of text, without anything secret in it.
 
     `deliver_by` is a business instant: the digest is gathered early enough for it where that is within the hour.
@@ -54,14 +51,11 @@ def _lock_schedules(session: Session, associate_ids: Sequence[int]) -> dict[int,
     """The schedules of these associates, made where missing, locked until the transaction ends."""
     table = table_of(DigestSchedule)
     rows = [{"associate_id": associate_id, "next_due_at": None} for associate_id in associate_ids]
-    if session.get_bind().dialect.name == "sqlite":
-        session.connection().execute(sqlite_insert(table).on_conflict_do_nothing(), rows)
-    else:  # an update that changes nothing locks the row as an ignored duplicate does not
-        mine = mysql_insert(table)
-        locking = mine.on_duplicate_key_update(associate_id=mine.inserted.associate_id)
-        session.connection().execute(locking, rows)
-    query = select(table.c.associate_id, table.c.next_due_at).where(table.c.associate_id.in_(associate_ids))
-    return {row.associate_id: row.next_due_at for row in session.execute(query)}
+    add_to_rows(session, DigestSchedule, rows, added=())
+    query = select(table.c.associate_id, table.c.next_due_at).where(
+        is_among(table.c.associate_id, associate_ids)
+    )
+    return {row.associate_id: row.next_due_at for row in read_rows(session, query)}
 
 
 def _insert_notices(session: Session, rows: Sequence[NewNotice], now: datetime) -> None:
@@ -77,7 +71,6 @@ def _insert_notices(session: Session, rows: Sequence[NewNotice], now: datetime) 
                 "text": row.text,
                 "state": NoticeState.WAITING,
                 "written_at": now,
-                "message_id": None,
             }
             for notice_id, row in zip(new_ids(session, len(rows)), rows, strict=True)
         ],

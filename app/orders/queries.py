@@ -10,6 +10,7 @@ from datetime import date, datetime
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
+from app.db import is_among, read_rows, table_of
 from app.inbound.events import LineKind
 from app.orders.models import MemberPurchases, Order, OrderLine
 from app.stores.models import Store
@@ -67,17 +68,26 @@ def main_articles(session: Session, anchors: Collection[tuple[int, date]]) -> di
     if not anchors:
         return {}
     query = (
-        select(Order.member_id, Order.purchased_on, OrderLine.description)
+        select(
+            Order.member_id,
+            Order.purchased_on,
+            OrderLine.amount_fen,
+            OrderLine.order_id,
+            OrderLine.line_no,
+            OrderLine.description,
+        )
         .join(OrderLine, OrderLine.order_id == Order.id)
         .where(
-            Order.member_id.in_(sorted({member_id for member_id, _ in anchors})),
+            is_among(table_of(Order).c.member_id, {member_id for member_id, _ in anchors}),
             Order.purchased_on.in_(sorted({on for _, on in anchors})),
             OrderLine.kind == LineKind.GOODS,
             OrderLine.refunded_quantity < OrderLine.quantity,
         )
-        .order_by(OrderLine.amount_fen, OrderLine.order_id.desc(), OrderLine.line_no.desc())
     )
-    return {(member_id, on): name for member_id, on, name in session.execute(query) if member_id is not None}
+    dearest_last = sorted(
+        read_rows(session, query), key=lambda line: (line.amount_fen, -line.order_id, -line.line_no)
+    )
+    return {(line.member_id, line.purchased_on): line.description for line in dearest_last}
 
 
 def buyers_of(session: Session, source: str, refs: Collection[str]) -> set[int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
+from functools import lru_cache
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -44,27 +45,11 @@ class Budget:
 
         Quiet hours are the store's local time; a time skipped or repeated counts as in `StoreHours.at`.
         """
-        while instant < until:
-            asked = self._loud_from(hours, hours.open_from(instant))
-            if asked == instant:
-                return instant
-            instant = asked
-        return until
+        return _askable_from(self.quiet_from, self.quiet_until, hours, instant, until)
 
     def is_quiet(self, hours: StoreHours, instant: datetime) -> bool:
         """True while nobody may be asked to write to anybody, however open the store is."""
-        return self._loud_from(hours, instant) != instant
-
-    def _loud_from(self, hours: StoreHours, instant: datetime) -> datetime:
-        if self.quiet_from == self.quiet_until:
-            return instant
-        today = hours.local_date(instant)
-        for evening in (today - A_DAY, today):
-            morning = evening if self.quiet_until > self.quiet_from else evening + A_DAY
-            end = hours.at(morning, self.quiet_until)
-            if hours.at(evening, self.quiet_from) <= instant < end:
-                return end
-        return instant
+        return _loud_from(self.quiet_from, self.quiet_until, hours, instant) != instant
 
     def window(self, now: datetime) -> datetime:
         """Marketing touches after this instant count now."""
@@ -97,6 +82,31 @@ class Touch:
     def importance(self) -> tuple[bool, int]:
         """What orders the tasks of one member: promises above marketing, then priority."""
         return self.is_service, self.priority
+
+
+@lru_cache(maxsize=4096)
+def _askable_from(
+    quiet_from: time, quiet_until: time, hours: StoreHours, instant: datetime, until: datetime
+) -> datetime:
+    """Remembered: every step of a batch asks it of the same instant and a handful of opening hours."""
+    while instant < until:
+        asked = _loud_from(quiet_from, quiet_until, hours, hours.open_from(instant))
+        if asked == instant:
+            return instant
+        instant = asked
+    return until
+
+
+def _loud_from(quiet_from: time, quiet_until: time, hours: StoreHours, instant: datetime) -> datetime:
+    if quiet_from == quiet_until:
+        return instant
+    today = hours.local_date(instant)
+    for evening in (today - A_DAY, today):
+        morning = evening if quiet_until > quiet_from else evening + A_DAY
+        end = hours.at(morning, quiet_until)
+        if hours.at(evening, quiet_from) <= instant < end:
+            return end
+    return instant
 
 
 def read_budget(session: Session) -> Budget:

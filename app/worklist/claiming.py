@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, and_, select
 from sqlalchemy.orm import Session
 
-from app.db import Base
+from app.db import Base, read_rows
 from app.members.models import MemberCare
 from app.timers import Lane, Timer, TimerKey
 from app.worklist.models import WorkItem
@@ -36,4 +36,4 @@ def _claim(
         .limit(size)
         .with_for_update(skip_locked=True)
     )
-    return [TimerKey(*row) for row in session.execute(query)]
+    return sorted(TimerKey(*row) for row in read_rows(session, query))

@@ -12,11 +12,9 @@ from datetime import datetime, time, timedelta
 from typing import Any
 
 from sqlalchemy import and_, func, or_, select
-from sqlalchemy.dialects.mysql import insert as mysql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
 
-from app.db import table_of, upsert_rows
+from app.db import add_to_rows, is_among, read_rows, table_of, upsert_rows
 from app.stores.queries import hours_of
 from app.stores.rules import StoreHours
 from app.timers import Lane, TimerKey, clear_timers, set_timers
@@ -86,17 +84,9 @@ def lock_schedules(session: Session, added: Mapping[int, int]) -> Sequence[Any]:
     ]
     if not rows:
         return []
-    if session.get_bind().dialect.name == "sqlite":
-        lite = sqlite_insert(table)
-        more: Any = lite.on_conflict_do_update(
-            index_elements=["associate_id"], set_={"counted": table.c.counted + lite.excluded.counted}
-        )
-    else:  # an update that changes nothing locks the row as an ignored duplicate does not
-        mine = mysql_insert(table)
-        more = mine.on_duplicate_key_update(counted=table.c.counted + mine.inserted.counted)
-    session.connection().execute(more, rows)
-    query = select(table).where(table.c.associate_id.in_(sorted(added))).order_by(table.c.associate_id)
-    return session.execute(query).all()
+    add_to_rows(session, BalanceSchedule, rows, added={"counted"})
+    query = select(table).where(is_among(table.c.associate_id, added))
+    return sorted(read_rows(session, query), key=lambda row: row.associate_id)
 
 
 def read_loads(session: Session, days: Mapping[int, LocalDay]) -> dict[int, int]:
@@ -144,7 +134,10 @@ def _write(
             if present is not None:
                 obsolete.append(TimerKey(Lane.BALANCE, present, person))
         number, until = counted[person]
-        rows.append({"associate_id": person, "next_due_at": at, "counted": number, "counted_until": until})
+        if (at, number, until) != (present, row.counted, row.counted_until):
+            rows.append(
+                {"associate_id": person, "next_due_at": at, "counted": number, "counted_until": until}
+            )
     clear_timers(session, obsolete)
     set_timers(session, timers)
     upsert_rows(session, BalanceSchedule, rows)

@@ -36,16 +36,12 @@ def open_items(session: Session, rows: Sequence[dict[str, Any]]) -> None:
         {
             "kind": WorkKind.FOLLOW_UP,
             "state": WorkState.OPEN,
-            "closed_at": None,
             "close_reason": "",
             "is_service": False,
             "value_fen": 0,
             "rank": row["priority"],
-            "postponed_until": None,
             "urge_level": 0,
             "next_urge_at": first_urge(budget, row["opened_at"], row["valid_until"]),
-            "urged_at": None,
-            "asked_at": None,
             "elsewhere": Elsewhere.CONTACT,
             **row,
         }

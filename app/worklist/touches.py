@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.db import table_of
+from app.db import is_among, read_rows, table_of
 from app.worklist.attention import Budget, Touch
 from app.worklist.models import WorkItem, WorkKind, WorkState
 
@@ -35,12 +35,12 @@ def recent_touches(
         table.c.opened_at,
         table.c.state,
     ).where(
-        table.c.member_id.in_(sorted(member_ids)),
+        is_among(table.c.member_id, member_ids),
         table.c.state.in_((WorkState.OPEN, WorkState.DONE)),
         table.c.kind.in_(TOUCHING),
         table.c.opened_at > min(budget.window(now), now - A_LOCAL_DAY),
     )
-    for member_id, item_id, is_service, priority, opened_at, state in session.connection().execute(query):
-        touch = Touch(item_id, bool(is_service), priority, opened_at, state == WorkState.OPEN)
+    for member_id, item_id, is_service, priority, opened_at, state in read_rows(session, query):
+        touch = Touch(item_id, is_service, priority, opened_at, state == WorkState.OPEN)
         touches[member_id].append(touch)
     return touches

@@ -1,8 +1,4 @@
-"""The database: one engine, two kinds of transaction, and the column types every table shares.
-
-Tables live in their domains. Nothing here knows what is stored. Services only flush; the edge
-(route, job, script) opens `transaction()` or `reading()` and thereby commits.
-"""
+"""One engine, two kinds of transaction, and what is done again after a lost race."""
 
 from __future__ import annotations
 
@@ -10,80 +6,25 @@ import fcntl
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
-from sqlalchemy import (
-    BigInteger,
-    Connection,
-    DateTime,
-    Dialect,
-    Engine,
-    Integer,
-    MetaData,
-    Table,
-    create_engine,
-    event,
-    make_url,
-)
-from sqlalchemy.dialects.mysql import DATETIME as MYSQL_DATETIME
-from sqlalchemy.dialects.mysql import insert as mysql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from pymysql.constants import FIELD_TYPE
+from pymysql.converters import conversions
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError, IntegrityError
-from sqlalchemy.orm import DeclarativeBase, Session
-from sqlalchemy.types import TypeDecorator
+from sqlalchemy.orm import Session
 
 from app.ids import IdSource
 
 T = TypeVar("T")
-NAMING = {
-    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-    "ck": "ck_%(table_name)s_%(constraint_name)s",
-    "pk": "pk_%(table_name)s",
-}
 # 1213 deadlock, 1205 lock wait, 1020 row changed (MariaDB snapshot), 1047/1180 Galera certification.
 RETRYABLE_MYSQL = frozenset({1213, 1205, 1020, 1047, 1180})
 MAX_ATTEMPTS = 6
 POLL_S = 0.001
-
-
-class Instant(TypeDecorator[datetime]):
-    """A UTC instant with microseconds; only aware datetimes go in, only aware ones come out."""
-
-    impl = DateTime
-    cache_ok = True
-
-    def load_dialect_impl(self, dialect: Dialect) -> Any:
-        """Use DATETIME(6) on MySQL and MariaDB, whose plain DATETIME drops microseconds."""
-        return dialect.type_descriptor(MYSQL_DATETIME(fsp=6) if dialect.name == "mysql" else DateTime())
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Refuse naive datetimes rather than guess their zone."""
-        if value is None:
-            return None
-        if value.tzinfo is UTC:  # nearly always; the general way costs three times as much
-            return value.replace(tzinfo=None)
-        if value.tzinfo is None:
-            raise ValueError(f"naive datetime for an instant: {value!r}")
-        return value.astimezone(UTC).replace(tzinfo=None)
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Give the stored wall clock its zone back."""
-        return value if value is None else value.replace(tzinfo=UTC)
-
-
-Id = BigInteger().with_variant(Integer, "sqlite")
-
-
-class Base(DeclarativeBase):
-    """Declarative base of every table, with named constraints so that migrations can drop them."""
-
-    metadata = MetaData(naming_convention=NAMING)
-    type_annotation_map = {datetime: Instant(), int: Id}
 
 
 class Database:
@@ -163,79 +104,6 @@ def is_retryable(error: DBAPIError) -> bool:
     return code in RETRYABLE_MYSQL or isinstance(error, IntegrityError) or code == "database is locked"
 
 
-def insert_rows(session: Session, model: type[Base], rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert plain dicts, all with the same keys, with one executemany; nothing happens for no rows.
-
-    On MariaDB the values go to the driver as they are, past SQLAlchemy's handling of each parameter. [M] An import of
-    100,000 purchases: 77 s against 97 s.
-    """
-    if not rows:
-        return
-    table, connection = table_of(model), session.connection()
-    if connection.dialect.name == "sqlite":
-        connection.execute(table.insert(), list(rows))
-        return
-    names, quote = list(rows[0]), connection.dialect.identifier_preparer.quote
-    columns, places = ", ".join(map(quote, names)), ", ".join(["%s"] * len(names))
-    values = [tuple([_driver_value(row[name]) for name in names]) for row in rows]
-    connection.exec_driver_sql(f"INSERT INTO {quote(table.name)} ({columns}) VALUES ({places})", values)  # noqa: S608
-
-
-def add_to_rows(session: Session, model: type[Base], rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert rows of counts, or add every non-key column to what stands there where the primary key exists."""
-    if not rows:
-        return
-    table = table_of(model)
-    keys = [column.name for column in table.primary_key]
-    names = [name for name in rows[0] if name not in keys]
-    if session.get_bind().dialect.name == "sqlite":
-        lite = sqlite_insert(table)
-        statement: Any = lite.on_conflict_do_update(
-            index_elements=keys, set_={name: table.c[name] + lite.excluded[name] for name in names}
-        )
-    else:
-        mine = mysql_insert(table)
-        statement = mine.on_duplicate_key_update(
-            {name: table.c[name] + mine.inserted[name] for name in names}
-        )
-    session.connection().execute(statement, list(rows))
-
-
-def _driver_value(value: Any) -> Any:
-    """An instant as MariaDB writes it, in UTC; everything else as it is. Refuses naive datetimes like `Instant`."""
-    if type(value) is not datetime:
-        return value
-    if value.tzinfo is None:
-        raise ValueError(f"naive datetime for an instant: {value!r}")
-    utc = value if value.tzinfo is UTC else value.astimezone(UTC)
-    return utc.replace(tzinfo=None).isoformat(" ")
-
-
-def upsert_rows(session: Session, model: type[Base], rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert rows, or overwrite every non-key column where the primary key exists."""
-    if not rows:
-        return
-    table = table_of(model)
-    keys = [column.name for column in table.primary_key]
-    names = [name for name in rows[0] if name not in keys]
-    if session.get_bind().dialect.name == "sqlite":
-        lite = sqlite_insert(table)
-        statement: Any = lite.on_conflict_do_update(
-            index_elements=keys, set_={name: lite.excluded[name] for name in names}
-        )
-    else:
-        mine = mysql_insert(table)
-        statement = mine.on_duplicate_key_update({name: mine.inserted[name] for name in names})
-    session.connection().execute(statement, list(rows))
-
-
-def table_of(model: type[Base]) -> Table:
-    """The Core table of a model, typed."""
-    table = model.__table__
-    assert isinstance(table, Table)
-    return table
-
-
 def _make_engine(url: str, patience_s: float | None) -> Engine:
     waits = {} if patience_s is None else {"pool_timeout": patience_s}
     parsed = make_url(url)
@@ -246,6 +114,10 @@ def _make_engine(url: str, patience_s: float | None) -> Engine:
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
+    if parsed.get_driver_name() == "pymysql":  # its own way with instants costs ten times as much
+        reading: dict[Any, Any] = {"conv": {**conversions, FIELD_TYPE.DATETIME: datetime.fromisoformat}}
+    else:
+        reading = {}
     return create_engine(
         parsed.update_query_dict({"charset": "utf8mb4"}),
         isolation_level="READ COMMITTED",
@@ -256,6 +128,7 @@ def _make_engine(url: str, patience_s: float | None) -> Engine:
             "read_timeout": patience_s or 60,
             "write_timeout": patience_s or 60,
             "init_command": "SET time_zone='+00:00'",
+            **reading,
         },
         **waits,
     )

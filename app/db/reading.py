@@ -1,0 +1,70 @@
+"""Reading many rows at once.
+
+PyMySQL takes rows apart in Python, byte by byte. Where many are read the server packs them into one value instead,
+which is unpacked in C. [M] 500 rows of 16 columns: 1.5 ms of processor time against 12.
+"""
+
+from __future__ import annotations
+
+from collections import namedtuple
+from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime, time
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+from sqlalchemy import BigInteger, Boolean, Date, Integer, Select, String, Text, Time, func, select
+from sqlalchemy.orm import Session
+
+from app.db.tables import Instant
+
+UNPACK: dict[type[Any], Callable[[Any], Any] | None] = {
+    BigInteger: None,
+    Integer: None,
+    String: None,
+    Text: None,
+    Boolean: bool,
+    Date: date.fromisoformat,
+    Time: time.fromisoformat,
+    Instant: lambda text: datetime.fromisoformat(text).replace(tzinfo=UTC),
+}
+
+
+def read_rows(session: Session, query: Select[*tuple[Any, ...]]) -> Sequence[Any]:
+    """The rows of a query of columns in no particular order, all at once, with the query's names.
+
+    For hundreds of rows, which the query may lock. Raises `LookupError` for columns of types that no table here has.
+    """
+    connection = session.connection()
+    if connection.dialect.driver != "pymysql":
+        return connection.execute(query).all()
+    packed = connection.scalar(_packing(query))
+    if packed is None:
+        return []
+    try:
+        rows: list[list[Any]] = msgspec.json.decode(packed)
+    except msgspec.DecodeError:  # cut off: longer than this server's `group_concat_max_len`
+        return connection.execute(query).all()
+    columns = list(query.selected_columns)
+    for place, column in enumerate(columns):
+        unpack = UNPACK[type(column.type)]
+        if unpack is not None:
+            _unpack(rows, place, unpack)
+    return list(map(_row_type(tuple(column.name for column in columns))._make, rows))
+
+
+def _packing(query: Select[*tuple[Any, ...]]) -> Select[Any]:
+    its = query.subquery()
+    return select(func.json_arrayagg(func.json_array(*its.c), type_=Text)).select_from(its)
+
+
+def _unpack(rows: list[list[Any]], place: int, unpack: Callable[[Any], Any]) -> None:
+    """Of one column; equal values, of which instants and dates have many, once."""
+    known = {packed: unpack(packed) for packed in {row[place] for row in rows} if packed is not None}
+    for row in rows:
+        row[place] = known.get(row[place])
+
+
+@lru_cache(maxsize=256)
+def _row_type(names: tuple[str, ...]) -> Any:
+    return namedtuple("Row", names)
