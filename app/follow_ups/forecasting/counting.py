@@ -10,11 +10,10 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+from app.follow_ups.channels.rules import month_of
 from app.follow_ups.forecasting.course import Asked, Course
 from app.follow_ups.states import Channel, StepOutcome, StepReason
 
-# WeCom lets a customer get so many group sends in a calendar month.
-GROUP_SENDS_A_MONTH = 4
 TOUCHED_WITHIN = (7, 30)
 EXAMPLES = 20
 MOST = 50
@@ -56,7 +55,7 @@ class Counts:
 
     Keys: `step` side span step_no outcome reason; `all` side span (tasks of all plans); `load` side span associate day
     (tasks of all plans); `store` side span store day (tasks of this plan); `touched` side span days times (members);
-    `quota` side month (group sends) and `over` side month (members who would get too many).
+    `quota` side month (group sends of this plan) and `full` side month (those that WeCom's quota stops).
     """
 
     numbers: Counter[Key] = field(default_factory=Counter)
@@ -65,20 +64,17 @@ class Counts:
 
     def add(self, side: Side, plan_id: int, course: Course, spans: Spans) -> None:
         """Count one life."""
-        sends: Counter[str] = Counter()
         channels = {step.step_no: step.channel for step in _steps_of(course, plan_id)}
         for one in course.became:
             span = spans.of(one.at)
             if span is None or one.plan_id != plan_id:
                 continue
-            verdict = one.verdict
-            self.numbers["step", side, span, one.step_no, verdict.outcome, verdict.reason] += 1
-            is_sent = verdict.outcome is StepOutcome.OPENED or verdict.reason is StepReason.NO_CHANNEL
-            if is_sent and channels[one.step_no] is Channel.GROUP_SEND:
-                sends[f"{one.at:%Y-%m}"] += 1
-        for month, number in sends.items():
-            self.numbers["quota", side, month] += number
-            self.numbers["over", side, month] += number > GROUP_SENDS_A_MONTH
+            outcome, reason = one.verdict.outcome, one.verdict.reason
+            self.numbers["step", side, span, one.step_no, outcome, reason] += 1
+            if channels[one.step_no] is Channel.GROUP_SEND and outcome is StepOutcome.OPENED:
+                self.numbers["quota", side, month_of(one.at)] += 1
+            if reason is StepReason.QUOTA_FULL:
+                self.numbers["full", side, month_of(one.at)] += 1
         tasks = [one for one in course.asked if not one.is_gone]
         for span in Span:
             its = [one for one in tasks if spans.of(one.at) is span]

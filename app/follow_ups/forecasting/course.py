@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from itertools import count
 from typing import NamedTuple
 
+from app.follow_ups.asking import MERGED, QUOTA_FULL
 from app.follow_ups.assigning import People, Person
+from app.follow_ups.channels.rules import month_of, quota_of
 from app.follow_ups.deciding import Case, Wait, before_asking, importance, on_same_day, why_opened, within_cap
 from app.follow_ups.facts import Facts, criterion_of
 from app.follow_ups.forecasting.calendar import Calendar
@@ -17,12 +20,11 @@ from app.follow_ups.forecasting.lives import Life
 from app.follow_ups.plans.versions import OpenPlan, Version
 from app.follow_ups.records import Waiting, next_waiting
 from app.follow_ups.rules import Anchor, Relative, Step, Verdict, due_at, valid_until
-from app.follow_ups.states import Arm, StepOutcome, StepReason, WaitingFor
+from app.follow_ups.states import Arm, Channel, StepOutcome, StepReason, WaitingFor
 from app.stores.queries import StoreFacts
 from app.worklist.attention import Budget, Pauses, Touch
 
 NO_PAUSE = Pauses()
-MERGED = Verdict(StepOutcome.MERGED, StepReason.SAME_DAY)
 
 
 class Became(NamedTuple):
@@ -92,6 +94,7 @@ class Course:
         self.became: list[Became] = []
         self.asked: list[Asked] = []
         self._touches: list[Touch] = []
+        self._group_sends: Counter[str] = Counter()
         self._numbers = count(1)
 
     def facts(self, now: datetime) -> Facts:
@@ -176,6 +179,11 @@ class Course:
         together = on_same_day(case, self._touches, now)
         if together.into is not None:
             return MERGED
+        if case.step.channel is Channel.GROUP_SEND:
+            month = month_of(now)
+            if self._group_sends[month] >= quota_of(month):
+                return QUOTA_FULL
+            self._group_sends[month] += 1
         for other in together.others:
             self._touches.remove(other)
             self._replace(other)

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from app import clock
 from app.db import insert_rows, table_of
+from app.errors import DomainError
 from app.follow_ups.forecasting.counting import Counts
 from app.follow_ups.forecasting.models import PlanDryRun, PlanDryRunPart
 from app.follow_ups.forecasting.staging import Cast, DryRun, cast, member_chunks
@@ -34,7 +35,7 @@ DAYS = 90
 KEPT = 5
 LONGEST_TROUBLE = 255
 # What a history can bring about by what it says; anything else is the database's trouble and passes.
-TROUBLES = (LookupError, ValueError, TypeError, ArithmeticError)
+TROUBLES = (DomainError, LookupError, ValueError, TypeError, ArithmeticError)
 log = structlog.get_logger()
 
 

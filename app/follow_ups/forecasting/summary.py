@@ -105,10 +105,11 @@ class Summary:
         return sorted(its, key=lambda one: (-one["30"], -one["7"], one["member"]))
 
     def quota(self, side: Side) -> list[tuple[str, int, int]]:
-        """By month, WeCom group sends, and members who would get more of them than WeCom lets through."""
+        """By month, WeCom group sends of this plan, and those that its quota would not let through."""
+        sent = {str(key[0]): number for key, number in self._under("quota", side)}
+        full = {str(key[0]): number for key, number in self._under("full", side)}
         return [
-            (str(key[0]), number, self._numbers["over", side, key[0]])
-            for key, number in sorted(self._under("quota", side), key=lambda one: str(one[0]))
+            (month, sent.get(month, 0), full.get(month, 0)) for month in sorted(sent.keys() | full.keys())
         ]
 
     def stores(self, span: Span) -> list[StoreRow]:

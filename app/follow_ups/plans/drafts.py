@@ -24,7 +24,7 @@ from app.follow_ups.models import FollowUpPlan, PlanDraft, PlanVersion
 from app.follow_ups.plans.checking import mistakes_of, unknown_names
 from app.follow_ups.plans.documents import LONGEST_CODE, Document, canonical
 from app.follow_ups.plans.reading import try_document
-from app.follow_ups.plans.releases import release
+from app.follow_ups.plans.releases import in_force, release
 from app.follow_ups.plans.versions import Version, add_version
 from app.follow_ups.plans.writing import as_toml, line_of
 
@@ -157,11 +157,16 @@ def publish_text(
     by: int | None = None,
     note: str = "",
 ) -> Version:
-    """The same of a text that is not kept as a draft. A text that is the newest version already is only released."""
+    """The same of a text that is not kept as a draft.
+
+    A text that is the newest version already is only released, and not even that where it is in force there.
+    """
     checked = check_text(session, text, code)
     if checked.mistakes or checked.raw is None:
         raise checked.mistakes[0].error
     version, _ = add_version(session, checked.raw, by)
+    if in_force(session).holds(version.plan_id, version.id, store_ids):
+        return version
     release(session, version.plan_id, version.id, store_ids=store_ids, by=by, note=note)
     return version
 

@@ -60,6 +60,12 @@ class InForce:
         """The version of the plan that a member of this store enters now."""
         return self.in_stores.get((plan_id, store_id), self.everywhere.get(plan_id))
 
+    def holds(self, plan_id: int, version_id: int, store_ids: Collection[int] | None) -> bool:
+        """True where this version is the one in these stores already, or everywhere for None."""
+        if store_ids is None:
+            return self.everywhere.get(plan_id) == version_id and self.version_ids(plan_id) == {version_id}
+        return all(self.version_id(plan_id, store_id) == version_id for store_id in store_ids)
+
     def version_ids(self, of_plan: int | None = None) -> set[int]:
         """All versions that are in force anywhere, of one plan or of all."""
         found = [(plan_id, version_id) for plan_id, version_id in self.everywhere.items()]
