@@ -12,6 +12,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 SANDBOX_SECRET_KEY = "sandbox-only-not-a-secret"  # noqa: S105 - refused in production below
 MIN_SECRET_LENGTH = 32
+MINI_PROGRAM_PAGE = "pages/worklist"
 SPOOL = str(ROOT / ".local" / "spool")
 # What WeCom's admin console makes: a Token of at most 32 letters and digits, a key of 43 that decodes to 32 bytes.
 CALLBACK_TOKEN = re.compile(r"[A-Za-z0-9]{1,32}")
@@ -46,6 +47,8 @@ class Settings:
     wecom_oauth_url: str
     wecom_login_url: str
     wecom_jssdk_url: str
+    wecom_mini_program: str
+    wecom_mini_program_page: str
     wecom_callback_token: str = field(repr=False)
     wecom_callback_aes_key: str = field(repr=False)
     callback_spool: str
@@ -94,6 +97,8 @@ def _sandbox_defaults() -> dict[str, str | None]:
         "WECOM_OAUTH_URL": sandbox,
         "WECOM_LOGIN_URL": sandbox,
         "WECOM_JSSDK_URL": "",
+        "WECOM_MINI_PROGRAM": "",
+        "WECOM_MINI_PROGRAM_PAGE": MINI_PROGRAM_PAGE,
         "WECOM_CALLBACK_TOKEN": "sandboxCallback",
         "WECOM_CALLBACK_AES_KEY": "sandbox0callback0key0for0the0demo0only00000",
         "CALLBACK_SPOOL": SPOOL,
@@ -117,6 +122,8 @@ def _production_defaults() -> dict[str, str | None]:
         "WECOM_OAUTH_URL": "https://open.weixin.qq.com",
         "WECOM_LOGIN_URL": "https://login.work.weixin.qq.com",
         "WECOM_JSSDK_URL": None,
+        "WECOM_MINI_PROGRAM": "",
+        "WECOM_MINI_PROGRAM_PAGE": MINI_PROGRAM_PAGE,
         "WECOM_CALLBACK_TOKEN": None,
         "WECOM_CALLBACK_AES_KEY": None,
         "CALLBACK_SPOOL": SPOOL,

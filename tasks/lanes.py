@@ -24,7 +24,7 @@ from app.intake.wecom_events import wecom_handlers
 from app.lanes import Deadline, Progress
 from app.members.dates import PURPOSE
 from app.messaging.delivery import deliver_due
-from app.messaging.digests import DigestSender, gather_due
+from app.messaging.digests import DigestSender, MiniProgram, gather_due
 from app.nightly import run_nightly
 from app.organisation.running import run_syncs
 from app.sealing import Keyring
@@ -66,11 +66,18 @@ def hands_of(settings: Settings) -> Hands:
             settings.database_url,
             settings.secret_key,
         ),
-        DigestSender(settings.wecom_agent_id, f"{settings.public_url}/h5/worklist", open_items),
+        _digests_of(settings),
         wecom_handlers(database),
         WelcomeWords.of(read_welcome()),
         Keyring(settings.secret_keys, PURPOSE),
     )
+
+
+def _digests_of(settings: Settings) -> DigestSender:
+    linked = settings.wecom_mini_program
+    mini_program = MiniProgram(linked, settings.wecom_mini_program_page) if linked else None
+    url = f"{settings.public_url}/h5/worklist"
+    return DigestSender(settings.wecom_agent_id, url, open_items, mini_program)
 
 
 def run_lane(hands: Hands, lane: Lane, deadline: Deadline) -> Progress:

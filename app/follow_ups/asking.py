@@ -17,7 +17,7 @@ from app.follow_ups.deciding import Wait, importance, on_same_day, within_cap
 from app.follow_ups.falling_due import Fallen
 from app.follow_ups.models import FollowUpTask
 from app.follow_ups.rules import Verdict
-from app.follow_ups.states import Channel, StepOutcome, StepReason
+from app.follow_ups.states import IN_THE_CHAT, Channel, StepOutcome, StepReason
 from app.ids import new_ids
 from app.orders.value import Tiers
 from app.worklist.attention import Budget, Touch
@@ -109,7 +109,7 @@ def _most_important_first(item: Fallen) -> tuple[bool, int, datetime, int]:
 def _opening(item: Fallen, people: People, assignee: Person, tiers: Tiers, ids: Iterator[int]) -> Opening:
     member = people.members[item.member_id]
     channel = item.step.channel
-    if channel in (Channel.CHAT, Channel.INVITE):
+    if channel in IN_THE_CHAT:
         channel = Channel.CHAT if people.can_chat(member.id, assignee.id) else Channel.INVITE
     rank = rank_of(item.step.is_service, tiers.of(member.net_fen), item.step.priority)
     return Opening(item, member, assignee, channel, rank, next(ids), next(ids))

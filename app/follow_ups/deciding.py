@@ -22,7 +22,7 @@ from datetime import datetime, timedelta
 
 from app.follow_ups.rules import Anchor, Relative, Step, Verdict, on_repurchase
 from app.follow_ups.states import (
-    CONFIRMED_BY_WECOM,
+    BY_THE_SYSTEM,
     Arm,
     Channel,
     StepOutcome,
@@ -35,7 +35,7 @@ from app.worklist.attention import Budget, Pauses, Touch
 # Later than this after it was to be opened, a step is opened with the reason "late".
 LATE_AFTER = timedelta(minutes=30)
 # Channels on which a person is asked to do something, or to confirm it in WeCom.
-BY_HAND = frozenset({Channel.CHAT, Channel.INVITE, Channel.PHONE, Channel.IN_STORE}) | CONFIRMED_BY_WECOM
+BY_HAND = frozenset(Channel) - BY_THE_SYSTEM
 HOLD_OUT = {
     Arm.PLAN_HOLD_OUT: StepReason.PLAN_HOLD_OUT,
     Arm.GLOBAL_HOLD_OUT: StepReason.GLOBAL_HOLD_OUT,

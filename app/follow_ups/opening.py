@@ -15,6 +15,7 @@ from app.follow_ups.conditions import Conditions
 from app.follow_ups.models import FollowUpTask
 from app.follow_ups.states import CONFIRMED_BY_WECOM, Channel
 from app.follow_ups.wording import Words
+from app.messaging.models import NoticeKind
 from app.messaging.service import NewNotice, write_notices
 from app.worklist.models import Elsewhere
 from app.worklist.service import open_items
@@ -96,4 +97,7 @@ def _notice(opening: Opening, now: datetime) -> NewNotice:
     step = opening.fallen.step
     prompt = PROMPT if step.offset_minutes is not None else UNHURRIED
     text = f"{step.title} · {opening.member.name}"[:128]
-    return NewNotice(opening.assignee.id, opening.item_id, text, max(opening.fallen.case.due, now) + prompt)
+    by_mini_program = step.channel is Channel.MINI_PROGRAM
+    kind = NoticeKind.MINI_PROGRAM if by_mini_program else NoticeKind.OPENED
+    deliver_by = max(opening.fallen.case.due, now) + prompt
+    return NewNotice(opening.assignee.id, opening.item_id, text, deliver_by, kind)

@@ -79,11 +79,14 @@ class Channel(StrEnum):
     IN_STORE = "in_store"
     GROUP_SEND = "group_send"  # WeCom's own, which the associate confirms there
     MOMENT = "moment"
-    SMS = "sms"  # by the system, nobody is asked
-    MINI_PROGRAM = "mini_program"  # a mini-program notice, by the system
+    SMS = "sms"  # by the system, nobody is asked; nobody can be reached so far, for no numbers are kept
+    # The associate is told by a mini-program notice: WeCom sends those to the corp's own accounts only, never to a
+    # customer. What is done with the member is a chat, or an invitation.
+    MINI_PROGRAM = "mini_program"
 
 
-BY_THE_SYSTEM = frozenset({Channel.SMS, Channel.MINI_PROGRAM})
+BY_THE_SYSTEM = frozenset({Channel.SMS})
+IN_THE_CHAT = frozenset({Channel.CHAT, Channel.INVITE, Channel.MINI_PROGRAM})
 CONFIRMED_BY_WECOM = frozenset({Channel.GROUP_SEND, Channel.MOMENT})
 
 

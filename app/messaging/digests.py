@@ -30,7 +30,7 @@ from app.messaging.models import (
     OutboundMessage,
 )
 from app.timers import Lane, TimerKey, set_timers
-from app.wecom.bodies import render
+from app.wecom.bodies import MiniProgramNotice, render
 from app.wecom.cards import Button, ButtonCard
 
 BATCH = 200
@@ -38,6 +38,7 @@ SQLITE_BATCH = 25
 CHUNK = 500
 QUIET = 2  # a button's style: grey
 LINES = 6
+NEW = (NoticeKind.OPENED, NoticeKind.MINI_PROGRAM)
 LINE = 23  # six of them and the rest's count stay within the 160 characters that WeCom recommends
 
 
@@ -53,12 +54,24 @@ OpenItems = Callable[[Session, Sequence[int]], Mapping[int, OpenItem]]
 
 
 @dataclass(frozen=True, slots=True)
+class MiniProgram:
+    """The mini program linked to the app, and the page of it that shows a worklist."""
+
+    appid: str
+    page: str
+
+
+@dataclass(frozen=True, slots=True)
 class DigestSender:
-    """In whose name digests are sent, where their link leads, and how to ask what is still open."""
+    """In whose name digests are sent, where their link leads, and how to ask what is still open.
+
+    Without a linked mini program what it was to tell stands in the digest.
+    """
 
     agent_id: int
     worklist_url: str
     open_items: OpenItems
+    mini_program: MiniProgram | None = None
 
 
 def gather_due(database: Database, sender: DigestSender, deadline: Deadline) -> Progress:
@@ -90,10 +103,14 @@ def gather_batch(session: Session, sender: DigestSender, size: int) -> int:
     people = active_associates(session, associate_ids)
     items = _still_open(session, sender, waiting)
     live = [notice for notice in waiting if _is_live(notice, items) and notice.associate_id in people]
-    messages = _messages(session, sender, live, items, people, moment)
+    apart = [notice for notice in live if sender.mini_program and notice.kind == NoticeKind.MINI_PROGRAM]
+    together = [notice for notice in live if notice not in apart]
+    messages = _messages(session, sender, together, items, people, moment)
+    alone = _alone(session, sender, apart, people, moment)
     failpoint("gather.rendered")
-    _enqueue(session, messages, moment.real)
-    _settle(session, waiting, live, messages)
+    _enqueue(session, [*messages, *alone.values()], moment.real)
+    _settle(session, [notice for notice in waiting if notice not in apart], together, messages)
+    _settle_alone(session, alone)
     _clear_schedules(session, associate_ids)
     return len(due)
 
@@ -147,6 +164,34 @@ def _messages(
     return messages
 
 
+def _alone(
+    session: Session,
+    sender: DigestSender,
+    notices: Sequence[Any],
+    people: Mapping[int, Associate],
+    moment: clock.Moment,
+) -> dict[int, dict[str, Any]]:
+    """By notice, its own message. The page's address makes each body one of its own, also for WeCom."""
+    messages: dict[int, dict[str, Any]] = {}
+    if sender.mini_program is None or not notices:
+        return messages
+    for message_id, notice in zip(new_ids(session, len(notices)), notices, strict=True):
+        key = _dedupe_key([notice.id])
+        page = f"{sender.mini_program.page}?n={key[:16]}"
+        lines = ((words.notice_task(), notice.text),)
+        told = MiniProgramNotice(sender.mini_program.appid, page, words.notice_title(), lines)
+        body = render(sender.agent_id, (people[notice.associate_id].wecom_userid,), told)
+        messages[notice.id] = _message_row(message_id, notice.associate_id, key, body, moment)
+    return messages
+
+
+def _settle_alone(session: Session, messages: Mapping[int, Mapping[str, Any]]) -> None:
+    table = table_of(Notice)
+    for notice_id, row in messages.items():
+        joining = update(table).where(table.c.id == notice_id)
+        session.connection().execute(joining.values(state=NoticeState.GATHERED, message_id=row["id"]))
+
+
 def _dedupe_key(notice_ids: Iterable[int]) -> str:
     return hashlib.sha256(",".join(map(str, sorted(notice_ids))).encode()).hexdigest()
 
@@ -168,7 +213,7 @@ def _lines(notices: Sequence[Any]) -> list[str]:
             late_of.setdefault(notice.text, set()).add(notice.work_item_id)
     lines = [words.late(len(urges))] if len(urges) > 1 else [words.late_one(text) for text in urges.values()]
     lines += [words.late_of(name, len(late)) for name, late in late_of.items()]
-    return lines + [notice.text for notice in notices if notice.kind == NoticeKind.OPENED]
+    return lines + [notice.text for notice in notices if notice.kind in NEW]
 
 
 def _card(sender: DigestSender, key: str, title: str, texts: Sequence[str]) -> ButtonCard:

@@ -24,6 +24,9 @@ class NoticeKind(StrEnum):
     """What a notice says of its work item; of one kind, but for what is new, a digest makes one line."""
 
     OPENED = "opened"  # to be done by the reader
+    MINI_PROGRAM = (
+        "mini_program"  # the same, told apart from the digest by a notice of the linked mini program
+    )
     URGE = "urge"  # still to be done by the reader
     ESCALATION = "escalation"  # still to be done by somebody of the reader's store, whom `text` names
 

@@ -43,6 +43,16 @@ def late_of(name: str, tasks: int) -> str:
     return line % {"name": name, "num": tasks}
 
 
+def notice_title() -> str:
+    """What stands above a mini-program notice: 4 to 12 characters."""
+    return _catalogue().gettext("New follow-up")
+
+
+def notice_task() -> str:
+    """What the line of a mini-program notice is called that names the task."""
+    return _catalogue().gettext("Task")
+
+
 def open_button() -> str:
     """What the button is called that opens the worklist."""
     return _catalogue().gettext("Open")

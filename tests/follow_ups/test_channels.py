@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
+from sqlalchemy import select
 
 from app.db import Database
 from app.follow_ups.channels import rules
 from app.follow_ups.channels.models import OrderState, TargetState
-from app.follow_ups.states import Evidence
+from app.follow_ups.states import Channel, Evidence
+from app.messaging.models import Notice, NoticeKind
 from tests.follow_ups.shop_floor import DUE, WORDS, ShopFloor
 from tests.wecom.local_sandbox import Counted, LocalSandbox
 from tests.world import days
@@ -298,3 +300,20 @@ def test_a_moment_never_names_a_customer(open_floor: OpenFloor):
     floor.fall_due()
     assert floor.items("c1") == [("cancelled", "no_words")]
     assert floor.on_phone(kind="moments") == []
+
+
+def test_a_mini_program_step_asks_the_associate_in_their_mini_program(open_floor: OpenFloor):
+    floor = open_floor("mini_program")
+    floor.members("c1")
+    floor.live_until(DUE)
+    (task,) = floor.world.tasks("c1")
+    assert task.channel == Channel.CHAT
+    with floor.database.reading() as session:
+        assert session.scalars(select(Notice.kind)).all() == [NoticeKind.MINI_PROGRAM]
+
+
+def test_nobody_is_reached_by_sms_while_no_numbers_are_kept(open_floor: OpenFloor):
+    floor = open_floor("sms")
+    floor.members("c1")
+    floor.live_until(DUE)
+    assert floor.world.steps("c1") == {(DAY, 1): "skipped no_channel"}
