@@ -46,6 +46,12 @@ BY_CODE = {
     "sync_not_ready": _("This plan was applied already, or is being worked on. Look at it again."),
     "sync_without_branch": _("A store stands below no branch. Map a department above it first."),
     "sync_ends_many": _("More than a fifth of the associates would end. Tick that this is meant."),
+    "edited_meanwhile": _("Somebody else saved this after you opened it. Look at it again."),
+    "not_confirmed": _("Tick that this is meant."),
+    "unknown_store": _("There is no store with this code."),
+    "bad_plan": _("The plan has a mistake at the place named below."),
+    "bad_plan_step": _("A rule of the plan cannot be read at the place named below."),
+    "bad_plan_code": _("A code has small letters, digits and _, and begins with a letter."),
     "overloaded": _("The system is busy. Please try again in a moment."),
 }
 BY_STATUS = {

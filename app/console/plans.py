@@ -1,0 +1,175 @@
+"""计划: which plans there are, what each does, what is in force where since when, and putting versions in force."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import structlog
+from flask import Blueprint, redirect, render_template
+from flask.typing import ResponseReturnValue
+from marshmallow import Schema, fields, validate
+from werkzeug.wrappers import Response as AnyResponse
+
+from app.associates.models import Role
+from app.console import plans_words
+from app.console.plans_views import (
+    DRAFT,
+    get_plan,
+    numbers_of,
+    plan_rows,
+    release_rows,
+    shown_version,
+    side_of,
+    store_ids_of,
+    version_of,
+)
+from app.console.views import read_day
+from app.errors import Invalid
+from app.follow_ups.forecasting.counting import Side, Span
+from app.follow_ups.plans.comparing import differences
+from app.follow_ups.plans.drafts import CODE, find_draft
+from app.follow_ups.plans.releases import release
+from app.http import allow, load_form, load_query
+from app.http.parts import current_database, current_public_ids
+from app.http.refs import read_ref
+from app.sessions import current_actor
+
+plan_pages = Blueprint("console_plans", __name__, url_prefix="/console/plans", template_folder="templates")
+
+HOME = "/console/plans"
+MOST_VERSIONS = 100_000
+# In a form: nothing is to be in force.
+NOTHING = 0
+log = structlog.get_logger()
+
+
+class PlanSchema(Schema):
+    """`version`: which one is shown; left out: what is in force."""
+
+    version = fields.Integer(load_default=None, validate=validate.Range(1, MOST_VERSIONS))
+
+
+class CompareSchema(Schema):
+    """Two versions by number; 0 is the draft."""
+
+    before = fields.Integer(required=True, validate=validate.Range(DRAFT, MOST_VERSIONS))
+    after = fields.Integer(required=True, validate=validate.Range(DRAFT, MOST_VERSIONS))
+
+
+class ReleaseSchema(Schema):
+    """Which version (0: none any more) is to be in force where: `stores` are codes, none: everywhere."""
+
+    version = fields.Integer(required=True, validate=validate.Range(NOTHING, MOST_VERSIONS))
+    stores = fields.String(load_default="", validate=validate.Length(max=4000))
+    note = fields.String(load_default="", validate=validate.Length(max=255))
+    confirmed = fields.Boolean(load_default=False)
+
+
+class NewSchema(Schema):
+    """The code of a new plan."""
+
+    code = fields.String(required=True, validate=validate.Regexp(CODE))
+
+
+PLAN, COMPARE, RELEASE, NEW = PlanSchema(), CompareSchema(), ReleaseSchema(), NewSchema()
+
+
+@plan_pages.get("")
+@allow(Role.HQ)
+def plans() -> ResponseReturnValue:
+    """Every plan: what starts it, which version is in force, whether somebody is at a draft."""
+    load_query()
+    with current_database().reading() as session:
+        day, rows = read_day(session, None), plan_rows(session)
+    return render("plans", day=day, rows=rows)
+
+
+@plan_pages.post("")
+@allow(Role.HQ)
+def new() -> AnyResponse:
+    """Begin a draft of a new plan."""
+    load_query()
+    return redirect(f"{HOME}/drafts/{load_form(NEW)['code']}", 303)
+
+
+@plan_pages.get("/<ref>")
+@allow(Role.HQ)
+def plan(ref: str) -> ResponseReturnValue:
+    """One version: what starts and ends it, and its steps along the time."""
+    asked, plan_id = load_query(PLAN), read_ref("plan", ref)
+    with current_database().reading() as session:
+        day, its = read_day(session, None), get_plan(session, plan_id)
+        version = shown_version(session, plan_id, asked["version"])
+        numbers, draft = numbers_of(session, plan_id), find_draft(session, its.code)
+        releases = [row for row in release_rows(session, plan_id) if row.is_in_force]
+    return render(
+        "plan", day=day, plan=its, ref=ref, version=version, numbers=numbers, draft=draft, releases=releases
+    )
+
+
+@plan_pages.get("/<ref>/releases")
+@allow(Role.HQ)
+def releases(ref: str) -> ResponseReturnValue:
+    """What was in force where since when and by whom, and a form that puts another version in force."""
+    load_query()
+    plan_id = read_ref("plan", ref)
+    with current_database().reading() as session:
+        day, its = read_day(session, None), get_plan(session, plan_id)
+        rows, numbers = release_rows(session, plan_id), numbers_of(session, plan_id)
+    return render("plan_releases", day=day, plan=its, ref=ref, rows=rows, numbers=numbers)
+
+
+@plan_pages.post("/<ref>/releases")
+@allow(Role.HQ)
+def put_in_force(ref: str) -> AnyResponse:
+    """Widen, roll back or withdraw; members in the plan keep the version they began with."""
+    load_query()
+    asked, plan_id, by = load_form(RELEASE), read_ref("plan", ref), current_actor().associate_id
+    if not asked["confirmed"]:
+        raise Invalid("not_confirmed", place="confirmed")
+    with current_database().transaction() as session:
+        get_plan(session, plan_id)
+        number = asked["version"]
+        version_id = version_of(session, plan_id, number).id if number != NOTHING else None
+        store_ids = store_ids_of(session, asked["stores"])
+        release(session, plan_id, version_id, store_ids=store_ids, by=by, note=asked["note"])
+    log.warning("plan_released", plan_id=plan_id, version=asked["version"], by=by)
+    return redirect(f"{HOME}/{ref}/releases", 303)
+
+
+@plan_pages.get("/<ref>/compare")
+@allow(Role.HQ)
+def compare(ref: str) -> ResponseReturnValue:
+    """What differs between two versions, or a version and the draft."""
+    asked, plan_id = load_query(COMPARE), read_ref("plan", ref)
+    with current_database().reading() as session:
+        day, its = read_day(session, None), get_plan(session, plan_id)
+        before, after = (side_of(session, its, asked[name]) for name in ("before", "after"))
+        numbers, draft = numbers_of(session, plan_id), find_draft(session, its.code)
+    return render(
+        "plan_compare",
+        day=day,
+        plan=its,
+        ref=ref,
+        asked=asked,
+        numbers=numbers,
+        draft=draft,
+        before=before,
+        after=after,
+        found=differences(before, after),
+    )
+
+
+def render(page: str, **values: Any) -> str:
+    """A page of plans."""
+    return render_template(
+        f"console/{page}.html",
+        page=page,
+        actor=current_actor(),
+        ref_of=current_public_ids().encode,
+        told=plans_words,
+        Side=Side,
+        Span=Span,
+        home=HOME,
+        **values,
+    )
