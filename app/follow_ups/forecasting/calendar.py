@@ -23,12 +23,17 @@ YEARLY = {TriggerKind.BIRTHDAY: DateKind.BIRTHDAY, TriggerKind.ANNIVERSARY: Date
 
 @dataclass(frozen=True, slots=True)
 class Calendar:
-    """The days of a dry run; `yearly` by kind and index value the days on which such a date comes."""
+    """The days of a dry run.
+
+    `yearly`: by kind and index value the days on which such a date comes; `festivals`: by name and days before, when it
+    is looked for the festival, and of which year.
+    """
 
     first: date
     last: date
     zones: tuple[ZoneInfo, ...]
     yearly: Mapping[tuple[str, str], tuple[date, ...]]
+    festivals: Mapping[tuple[str, int], tuple[tuple[date, int], ...]]
 
     @classmethod
     def of(
@@ -45,7 +50,12 @@ class Calendar:
                     for index in keys.indexes(kind, value):
                         yearly[kind, index].append(day)
                 day += A_DAY
-        return cls(first, last, tuple(zones), {key: tuple(days) for key, days in yearly.items()})
+        festivals = {
+            (trigger.festival, trigger.days): tuple(_festivals(trigger, first, last))
+            for trigger in triggers
+            if trigger.kind is TriggerKind.FESTIVAL
+        }
+        return cls(first, last, tuple(zones), {key: tuple(days) for key, days in yearly.items()}, festivals)
 
     def begins(self, on: date) -> datetime:
         """When it is looked for the members of a day: as it begins in the first of the chain's zones."""
@@ -61,7 +71,8 @@ class Calendar:
             for day in trigger.dates:
                 yield day - trigger.days * A_DAY, event_name("date", day.isoformat())
         else:
-            yield from self._festivals(trigger)
+            for on, year in self.festivals[trigger.festival, trigger.days]:
+                yield on, event_name("festival", trigger.festival, year)
 
     def _yearly(self, trigger: Trigger, life: Life) -> Iterator[tuple[date, str]]:
         for one in life.yearly:
@@ -76,14 +87,17 @@ class Calendar:
         hours = life.store.hours
         for last_on in sorted({hours.local_date(one.anchor.at) for one in life.bought}):
             on = last_on + trigger.days * A_DAY
+            if not self.first <= on <= self.last:
+                continue
             known = [one for one in life.bought if one.known_at <= self.begins(on)]
             if known and max(hours.local_date(one.anchor.at) for one in known) == last_on:
                 yield on, event_name("silence", last_on.isoformat())
 
-    def _festivals(self, trigger: Trigger) -> Iterator[tuple[date, str]]:
-        on = self.first
-        while on <= self.last:
-            year = festival_on(trigger.festival, on + trigger.days * A_DAY)
-            if year:
-                yield on, event_name("festival", trigger.festival, year)
-            on += A_DAY
+
+def _festivals(trigger: Trigger, first: date, last: date) -> Iterator[tuple[date, int]]:
+    on = first
+    while on <= last:
+        year = festival_on(trigger.festival, on + trigger.days * A_DAY)
+        if year:
+            yield on, year
+        on += A_DAY

@@ -236,6 +236,8 @@ class Replay:
         for series in self._course.series:
             if series.waits.step_no is not None:
                 self._course.end(series, StepReason.OPTED_OUT, now)
+            for step_no in series.tasks:
+                self._course.close(series, step_no, now)
 
     def _close_restarted(self, newer: Series, now: datetime) -> None:
         for series in self._course.series:

@@ -54,7 +54,7 @@ class Checked:
     @property
     def content_hash(self) -> str:
         """The fingerprint that its version would have, "" where it cannot be read."""
-        return fingerprint(self.raw) if self.raw is not None else ""
+        return fingerprint(self.raw) if self.raw is not None and self.document is not None else ""
 
 
 def fingerprint(raw: dict[str, Any]) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from datetime import date, time
+from datetime import date, datetime, time
 from enum import StrEnum
 from typing import Any, TypeVar
 
@@ -291,6 +291,6 @@ def _per_mille(percent: Any) -> int:
 
 
 def _days(listed: Any) -> tuple[date, ...]:
-    if not isinstance(listed, list | tuple):
+    if not isinstance(listed, list | tuple) or any(isinstance(day, datetime) for day in listed):
         raise _Bad("dates")
     return tuple(day if isinstance(day, date) else date.fromisoformat(day) for day in listed)
