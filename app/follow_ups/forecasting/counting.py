@@ -12,7 +12,7 @@ from typing import Any
 
 from app.follow_ups.channels.rules import month_of
 from app.follow_ups.forecasting.course import Asked, Course
-from app.follow_ups.states import Channel, StepOutcome, StepReason
+from app.follow_ups.states import CONFIRMED_BY_WECOM, Channel, StepOutcome, StepReason
 
 TOUCHED_WITHIN = (7, 30)
 EXAMPLES = 20
@@ -87,7 +87,10 @@ class Counts:
             return
         for one in tasks:
             self.numbers["all", side, span] += 1
-            self.numbers["load", side, span, one.associate_id, one.on.isoformat()] += 1
+            if (
+                one.step.channel not in CONFIRMED_BY_WECOM
+            ):  # those are one act, however many members they are for
+                self.numbers["load", side, span, one.associate_id, one.on.isoformat()] += 1
             if one.plan_id == plan_id:
                 self.numbers["store", side, span, one.store_id, one.on.isoformat()] += 1
         times = {days: most_within([one.on for one in tasks], days) for days in TOUCHED_WITHIN}
