@@ -9,9 +9,10 @@
     7  nobody who may be asked is on duty: it waits, or is skipped (`assigning`)
     8  marketing, and the member was written to often enough: it waits, or is skipped
     9  another task of the member opened today: the two become one
-   10  it opens
+   10  a group send, and the member had this month's: skipped
+   11  it opens
 
-Firing fetches the facts, asks in two goes (1 to 6 need few, 7 to 9 more) and writes what was decided.
+Firing fetches the facts, asks in two goes (1 to 6 need few, 7 to 10 more) and writes what was decided.
 """
 
 from __future__ import annotations

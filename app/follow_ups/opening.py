@@ -28,6 +28,8 @@ ELSEWHERE = {
     Channel.CHAT: Elsewhere.CONTACT,
     Channel.PHONE: Elsewhere.ANYBODY,
     Channel.IN_STORE: Elsewhere.ANYBODY,
+    Channel.GROUP_SEND: Elsewhere.TOGETHER,
+    Channel.MOMENT: Elsewhere.TOGETHER,
 }
 
 

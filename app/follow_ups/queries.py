@@ -16,7 +16,7 @@ from app.associates.models import Role
 from app.associates.queries import Actor
 from app.errors import NotFound
 from app.follow_ups.models import FollowUpTask
-from app.follow_ups.states import Channel, Evidence
+from app.follow_ups.states import CONFIRMED_BY_WECOM, Channel, Evidence
 from app.members.models import ContactBinding, ExternalContact, Member
 from app.members.queries import is_live
 from app.worklist.models import WorkItem, WorkState
@@ -33,14 +33,16 @@ class Show(StrEnum):
     PROMISES = "promises"  # service: what the member was promised
     CHAT = "chat"
     INVITE = "invite"
-    OTHER = "other"  # calls, and what is done in the store or confirmed in WeCom
+    CONFIRM = "confirm"  # in WeCom: group sends and moments
+    OTHER = "other"  # calls, and what is done in the store
 
 
 _SHOWN: dict[Show, ColumnElement[bool]] = {
     Show.PROMISES: WorkItem.is_service.is_(True),
     Show.CHAT: FollowUpTask.channel == Channel.CHAT,
     Show.INVITE: FollowUpTask.channel == Channel.INVITE,
-    Show.OTHER: FollowUpTask.channel.not_in([Channel.CHAT, Channel.INVITE]),
+    Show.CONFIRM: FollowUpTask.channel.in_(CONFIRMED_BY_WECOM),
+    Show.OTHER: FollowUpTask.channel.not_in([Channel.CHAT, Channel.INVITE, *CONFIRMED_BY_WECOM]),
 }
 
 

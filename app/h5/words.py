@@ -19,6 +19,7 @@ SHOW = {
     Show.PROMISES: _("Promises"),
     Show.CHAT: _("To message"),
     Show.INVITE: _("To invite"),
+    Show.CONFIRM: _("To confirm in WeCom"),
     Show.OTHER: _("Calls and visits"),
 }
 SKIP = {

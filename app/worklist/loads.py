@@ -18,7 +18,7 @@ from app.db import add_to_rows, is_among, read_rows, table_of, upsert_rows
 from app.stores.queries import hours_of
 from app.stores.rules import StoreHours
 from app.timers import Lane, TimerKey, clear_timers, set_timers
-from app.worklist.models import BalanceSchedule, WorkItem, WorkState
+from app.worklist.models import BalanceSchedule, Elsewhere, WorkItem, WorkState
 
 # What falls due together is opened within seconds; the digest that tells of it is gathered after a minute at least.
 BALANCE_AFTER = timedelta(seconds=30)
@@ -26,6 +26,7 @@ BALANCE_AFTER = timedelta(seconds=30)
 LONGEST_OPEN = timedelta(days=31)
 A_DAY = timedelta(days=1)
 MIDNIGHT = time(0)
+TAKES_ROOM = WorkItem.elsewhere != Elsewhere.TOGETHER
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -97,7 +98,7 @@ def read_loads(session: Session, days: Mapping[int, LocalDay]) -> dict[int, int]
     loads = dict.fromkeys(days, 0)
     for day, some in people.items():
         query = select(WorkItem.assignee_id, func.count()).where(
-            WorkItem.assignee_id.in_(some), or_(is_open_on(day), is_done_on(day))
+            WorkItem.assignee_id.in_(some), or_(is_open_on(day), is_done_on(day)), TAKES_ROOM
         )
         loads |= dict(session.execute(query.group_by(WorkItem.assignee_id)).all())
     return loads

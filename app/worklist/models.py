@@ -33,6 +33,9 @@ class Elsewhere(StrEnum):
     CONTACT = "contact"  # a colleague who can chat with the member
     ANYBODY = "anybody"  # a colleague: what is to be done needs no chat
     NOBODY = "nobody"  # its words or its channel are the assignee's own
+    TOGETHER = (
+        "together"  # nobody, and it is done with many others in one act: it takes up none of a day's room
+    )
 
 
 class WorkItem(Base):

@@ -55,7 +55,7 @@ def open_items(session: Session, rows: Sequence[dict[str, Any]]) -> None:
         if row["next_urge_at"] is not None
     ]
     set_timers(session, timers)
-    _count(session, [(row["assignee_id"], row["store_id"]) for row in complete], budget, rows[0]["opened_at"])
+    _count(session, complete, budget, rows[0]["opened_at"])
 
 
 def first_urge(budget: Budget, since: datetime, valid_until: datetime) -> datetime | None:
@@ -86,7 +86,7 @@ def move_items(session: Session, moves: Mapping[int, int], now: datetime) -> lis
     budget = read_budget(session)
     moved = [{**row._mapping, "assignee_id": moves[row.id]} for row in rows]
     ask_anew(session, moved, budget, now)
-    _count(session, [(row["assignee_id"], row["store_id"]) for row in moved], budget, now)
+    _count(session, moved, budget, now)
     return [row.id for row in rows]
 
 
@@ -156,8 +156,12 @@ def _stop_urging(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
     clear_timers(session, timers)
 
 
-def _count(session: Session, given: Sequence[tuple[int, int]], budget: Budget, now: datetime) -> None:
-    numbers, stores = Counter(person for person, _ in given), dict(given)
+def _count(session: Session, given: Sequence[Mapping[str, Any]], budget: Budget, now: datetime) -> None:
+    """Of what takes up no room none is counted, but its assignee is locked all the same."""
+    numbers: Counter[int] = Counter()
+    for row in given:
+        numbers[row["assignee_id"]] += row["elsewhere"] != Elsewhere.TOGETHER
+    stores = {row["assignee_id"]: row["store_id"] for row in given}
     counted = {person: Given(number, stores[person]) for person, number in numbers.items()}
     count_given(session, counted, budget.daily_capacity, now)
 

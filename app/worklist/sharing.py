@@ -19,7 +19,7 @@ from app.members.queries import is_live
 from app.stores.queries import hours_of
 from app.stores.rules import StoreHours
 from app.worklist.attention import Budget, read_budget
-from app.worklist.loads import LocalDay, is_done_on, is_open_on, read_loads
+from app.worklist.loads import TAKES_ROOM, LocalDay, is_done_on, is_open_on, read_loads
 from app.worklist.models import Elsewhere, OverflowKind, WorkItem, WorkState
 
 # Less time than this on another day is not worth waiting for.
@@ -68,13 +68,14 @@ def share_out(desk: Desk, capacity: int, now: datetime) -> Share:
 
     Promises stay, however many: service items, and those about people who are no members yet.
     """
-    marketing = [item for item in desk.items if not _is_promise(item)]
+    counted = [item for item in desk.items if item.elsewhere != Elsewhere.TOGETHER]
+    marketing = [item for item in counted if not _is_promise(item)]
     marketing.sort(key=lambda item: (-item.rank, item.due_at, item.id))
-    room = max(0, capacity - desk.done - (len(desk.items) - len(marketing)))
+    room = max(0, capacity - desk.done - (len(counted) - len(marketing)))
     overflow = marketing[room:]
     gone = {item.id for item in overflow}
     returned = [item for item in desk.items if item.id not in gone and _is_back(item, now)]
-    return Share(desk.associate_id, desk.done + len(desk.items), overflow, returned)
+    return Share(desk.associate_id, desk.done + len(counted), overflow, returned)
 
 
 def _is_promise(item: Any) -> bool:
@@ -133,7 +134,7 @@ def _done(session: Session, days: Mapping[int, LocalDay]) -> dict[int, int]:
     found: dict[int, int] = {}
     for day, people in _by_day(days).items():
         query = select(WorkItem.assignee_id, func.count()).where(
-            WorkItem.assignee_id.in_(people), is_done_on(day)
+            WorkItem.assignee_id.in_(people), is_done_on(day), TAKES_ROOM
         )
         found |= dict(session.execute(query.group_by(WorkItem.assignee_id)).all())
     return found

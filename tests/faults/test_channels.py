@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
 
 import pytest
 
-from app import clock, failpoints
+from app import failpoints
 from app.db import Database
 from app.follow_ups.channels.models import OrderState
 from tests.faults.chain import wait_until
@@ -32,10 +31,7 @@ def gather(floor: ShopFloor, *codes: str) -> None:
     """The step has fallen due and the minute of gathering is over: the next clock that looks orders it."""
     floor.members(*codes)
     floor.live_until(DUE)
-    with floor.database.reading() as session:
-        target = clock.now(session) + timedelta(minutes=1)
-    floor.world.live_to(target)
-    floor.follow_clock()
+    floor.pass_minute()
 
 
 def settled(floor: ShopFloor) -> bool:
@@ -74,10 +70,8 @@ def test_a_clock_that_dies_while_taking_back_is_overtaken(floor: ShopFloor, crew
     floor.members("c1", "c2")
     floor.fall_due()
     floor.opt_out("c1")
-    with floor.database.reading() as session:
-        target = clock.now(session) + timedelta(minutes=2)
-    floor.world.live_to(target)
-    floor.follow_clock()
+    floor.pass_minute()
+    floor.pass_minute()
     dying = crew.clock(place)
     assert dying.wait(60) == failpoints.KILLED
     floor.live(minutes=2)

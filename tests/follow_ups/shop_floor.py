@@ -6,6 +6,7 @@ from copy import deepcopy
 from datetime import timedelta
 from typing import Any
 
+import requests
 from sqlalchemy import select, update
 
 from app import clock
@@ -39,6 +40,8 @@ class ShopFloor:
         self.database, self.sandbox = database, sandbox
         self.port: WeComPort = sandbox.app()
         self._said: dict[str, int] = {}  # before this test
+        self._http = requests.Session()
+        self._http.trust_env = False
         sandbox.fresh()
         self.phones = Campaign(sandbox)
         sandbox.control("PUT", "people", [{"userid": who, "name": who} for who in PEOPLE])
@@ -72,6 +75,13 @@ class ShopFloor:
         """The step fires, and what belongs together is gathered."""
         self.live_until(DUE)
         self.live(minutes=1)
+
+    def pass_minute(self) -> None:
+        """A minute later; what is due in our two lanes waits."""
+        with self.database.reading() as session:
+            target = clock.now(session) + timedelta(minutes=1)
+        self.world.live_to(target)
+        self.follow_clock()
 
     def live_until(self, when: str) -> None:
         self.world.live_until(when)
@@ -139,11 +149,16 @@ class ShopFloor:
         return found
 
     def confirm_on_phone(self, who: str = "owner") -> None:
-        """The associate confirms everything that waits there."""
+        """The associate confirms everything that waits on their phone's page."""
         for send in self.on_phone(who):
-            self.phones.act(f"group-sends/{send['msgid']}/confirm", userid=who)
+            self._tap(who, f"sends/{send['msgid']}")
         for moment in self.on_phone(who, "moments"):
-            self.phones.act(f"moments/{moment['moment_id']}/publish", userid=who)
+            self._tap(who, f"moments/{moment['moment_id']}")
+
+    def _tap(self, who: str, what: str) -> None:
+        host = {"Host": f"{who}.localhost:{self.sandbox.port}", "Connection": "close"}
+        answer = self._http.post(f"{self.sandbox.url}/phone/{what}", json={}, headers=host, timeout=60)
+        answer.raise_for_status()
 
     def heard(self, code: str, who: str = "owner") -> list[str]:
         """What the customer read in the chat with this associate."""

@@ -141,6 +141,15 @@ def test_the_report_says_every_check_with_its_examples(world: World):
     assert said[-1] == "NOT BALANCED"
 
 
+NEW_ORDER = """
+INSERT INTO send_orders (id, channel, associate_id, store_id, title, text, speaks_for, size, state, reason, fence,
+    attempts, looks, wecom_id, job_id, opened_at, valid_until, next_due_at)
+VALUES (1, 'moment', 1, 1, '', '', 0, 1, 'ordered', '', 0, 0, 0, '', '', '2026-03-01', '2026-03-09', '2026-03-05')
+"""
+NEW_TARGET = """
+INSERT INTO send_targets (task_id, order_id, work_item_id, member_id, external_userid, month, state)
+VALUES (1, 1, 1, {c1}, 'wm', '', 'waiting')
+"""
 BY_HAND = {
     "an order": ("DELETE FROM orders WHERE ref = 'r3'", "applied events without their purchase or refund"),
     "a refund": (
@@ -294,6 +303,18 @@ BY_HAND = {
     "an owner of a confirmation": (
         "UPDATE timers SET lane = 'confirm' WHERE lane = 'expiry'",
         "timers of nobody: confirm",
+    ),
+    "what a task is for WeCom to confirm": (
+        "UPDATE follow_up_tasks SET channel = 'group_send'",
+        "open tasks for WeCom to confirm that nothing is ordered for",
+    ),
+    "an order that comes from nowhere": (
+        NEW_ORDER,
+        "orders at WeCom without their timer",
+    ),
+    "a member of an order there is not": (
+        NEW_TARGET,
+        "members of orders that nobody asks about any more",
     ),
 }
 

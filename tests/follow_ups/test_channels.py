@@ -9,10 +9,13 @@ from sqlalchemy import select
 
 from app.db import Database
 from app.follow_ups.channels import rules
+from app.follow_ups.channels.calling import Came, Outcome
+from app.follow_ups.channels.carriers import CARRIERS
 from app.follow_ups.channels.models import OrderState, TargetState
+from app.follow_ups.channels.ordering import claim, record
 from app.follow_ups.states import Channel, Evidence
 from app.messaging.models import Notice, NoticeKind
-from tests.follow_ups.shop_floor import DUE, WORDS, ShopFloor
+from tests.follow_ups.shop_floor import BOUGHT, DUE, WORDS, ShopFloor
 from tests.wecom.local_sandbox import Counted, LocalSandbox
 from tests.world import days
 
@@ -317,3 +320,54 @@ def test_nobody_is_reached_by_sms_while_no_numbers_are_kept(open_floor: OpenFloo
     floor.members("c1")
     floor.live_until(DUE)
     assert floor.world.steps("c1") == {(DAY, 1): "skipped no_channel"}
+
+
+def test_one_that_turns_up_after_it_was_given_up_is_taken_back(floor: ShopFloor):
+    floor.members("c1")
+    floor.live_until(DUE)
+    floor.pass_minute()
+    floor.confirm()
+    with floor.database.transaction() as session:
+        _, (slow,) = claim(session, 8)
+    for _ in range(len(rules.LOOKS) + 1):
+        floor.end_waits()
+        floor.order()
+    assert floor.states() == [OrderState.UNKNOWN]
+    made = CARRIERS[slow.channel].make(floor.port, slow.wish)
+    with floor.database.transaction() as session:
+        record(session, Outcome(slow, Came.MADE, made))
+    assert len(floor.on_phone()) == 1
+    floor.live(minutes=2)
+    assert (floor.on_phone(), floor.states()) == ([], [OrderState.TAKEN_BACK])
+    assert floor.items("c1") == [("cancelled", "send_unknown")]
+
+
+def test_what_wecom_does_not_answer_for_is_given_up_a_day_after_its_end(floor: ShopFloor):
+    floor.members("c1")
+    floor.fall_due()
+    floor.sandbox.plant("externalcontact/get_groupmsg_task", "errcode", times=None, value=41047)
+    floor.live_until("2031-03-07 12:00")
+    floor.work()
+    assert floor.states() == [OrderState.ORDERED]
+    floor.live_until("2031-03-08 14:00")
+    floor.work()
+    assert floor.states() == [OrderState.UNKNOWN]
+    assert floor.items("c1") == [("expired", "validity_ended")]
+
+
+def test_a_moment_that_is_out_serves_who_falls_due_later_that_day(open_floor: OpenFloor):
+    floor = open_floor("moment")
+    calls = Counted(floor.sandbox)
+    seen = [{"external_userid": "wm-c2", "name": "顾客c2", "follow": [{"userid": "owner"}]}]
+    floor.sandbox.control("PUT", "contacts", seen)
+    floor.members("c1")
+    floor.fall_due()
+    floor.live(minutes=3)
+    floor.confirm_on_phone()
+    floor.live(minutes=2)
+    assert floor.states() == [OrderState.OVER]
+    floor.world.member("c2")
+    floor.world.buy("c2", BOUGHT)
+    floor.live(minutes=2)
+    assert floor.items("c2") == [("done", "done")]
+    assert (calls[BEGINNING], floor.states()) == (1, [OrderState.OVER])

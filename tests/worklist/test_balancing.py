@@ -121,6 +121,15 @@ def test_a_call_may_be_made_by_any_colleague_and_an_invitation_by_nobody_else(sh
     assert shop.overflows() == [(20, "moved", "ben", ""), (10, "postponed", "", "03-03 10:00")]
 
 
+def test_what_is_confirmed_together_in_one_act_takes_up_no_room(shop: Shop):
+    shop.budget(daily_capacity=1)
+    shop.sleep_until("2026-03-02 10:00")
+    shop.give("ann", 5, 6, 7, elsewhere=Elsewhere.TOGETHER)
+    shop.give("ann", 30, 20)
+    shop.live_until("2026-03-02 10:05")
+    assert shop.overflows() == [(20, "postponed", "", "03-03 10:00")]
+
+
 def test_what_waited_comes_back_with_a_notice_and_competes_again_until_its_time_is_over(shop: Shop):
     shop.budget(daily_capacity=1)
     shop.sleep_until("2026-03-02 10:00")

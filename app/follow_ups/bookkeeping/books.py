@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from sqlalchemy.orm import Session
 
-from app.follow_ups.bookkeeping import attributions, inbox, messages, people, plans, purchases, timers, totals
+from app.follow_ups.bookkeeping import (
+    attributions,
+    inbox,
+    messages,
+    people,
+    plans,
+    purchases,
+    sends,
+    timers,
+    totals,
+)
 from app.follow_ups.bookkeeping.checks import Finding, run_check
 
 EXAMPLES = 100
@@ -16,6 +26,7 @@ CHECKS = (
     *people.CHECKS,
     *plans.CHECKS,
     *messages.CHECKS,
+    *sends.CHECKS,
     *timers.CHECKS,
 )
 

@@ -8,6 +8,7 @@ several members is out of it, it is taken back, and the others get a new one.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -22,7 +23,7 @@ from app.db import Database, insert_rows, table_of
 from app.failpoints import failpoint
 from app.follow_ups.channels.carriers import CARRIERS, Seen, moment_of_job
 from app.follow_ups.channels.models import FINAL, OrderState, SendOrder, SendReason, SendTarget, TargetState
-from app.follow_ups.channels.rules import REMIND_AFTER, next_look
+from app.follow_ups.channels.rules import PATIENCE, REMIND_AFTER, next_look
 from app.follow_ups.channels.settling import give_up, settle
 from app.follow_ups.states import Channel
 from app.ids import new_id
@@ -80,8 +81,8 @@ def follow_due(database: Database, port: WeComPort, deadline: Deadline) -> Progr
     done = 0
     while not deadline.has_passed():
         handled, claims = database.in_transaction(lambda session: claim(session, BATCH))
-        for one in claims:
-            _follow(database, port, one)
+        with ThreadPoolExecutor(BATCH) as hands:
+            list(hands.map(lambda one: _follow(database, port, one), claims))
         done += handled
         if handled < BATCH:
             return Progress(done, more=False)
@@ -149,13 +150,21 @@ def record(session: Session, claim: Claim, sight: Sight, *, is_back: bool = Fals
     return Todo.TAKE_BACK if is_over and order.wecom_id else Todo.NOTHING
 
 
+def lose_patience(session: Session, claim: Claim, reason: str) -> None:
+    """Long after its end nothing is asked any more: WeCom does not know the order, or will not say."""
+    targets = _lock_targets(session, claim.order_id)
+    order = session.get_one(SendOrder, claim.order_id, populate_existing=True)
+    if order.state in FINAL or clock.now(session) < order.valid_until + PATIENCE:
+        return
+    give_up(session, targets, SendReason.UNKNOWN, clock.now(session))
+    _end(session, claim, order, OrderState.UNKNOWN, reason)
+
+
 def _follow(database: Database, port: WeComPort, claim: Claim) -> None:
     """Ask, write down, and take back where that is to be; what WeCom does not answer is asked again later."""
     carrier = CARRIERS[claim.channel]
     try:
         sight = _look(port, claim)
-        if claim.reminds and sight.seen:
-            carrier.remind(port, claim.wecom_id)
         failpoint("confirm.seen")
         todo = database.in_transaction(lambda session: record(session, claim, sight))
         if todo is Todo.TAKE_BACK:
@@ -164,11 +173,13 @@ def _follow(database: Database, port: WeComPort, claim: Claim) -> None:
             failpoint("confirm.taken_back")
             last = Sight(tuple(carrier.see(port, wecom_id, claim.external_userids)))
             database.in_transaction(lambda session: record(session, claim, last, is_back=True))
-    except WeComRejected as error:
-        if error.errcode not in NOT_YET:
-            log.error("order_not_followed", order_id=claim.order_id, reason=str(error))
+        elif claim.reminds and any(one.state is TargetState.WAITING for one in sight.seen):
+            carrier.remind(port, claim.wecom_id)
     except WeComError as error:
-        log.info("order_not_followed", order_id=claim.order_id, reason=str(error))
+        reason, not_yet = str(error), isinstance(error, WeComRejected) and error.errcode in NOT_YET
+        if not not_yet:
+            log.warning("order_not_followed", order_id=claim.order_id, reason=reason)
+            database.in_transaction(lambda session: lose_patience(session, claim, reason))
 
 
 def _look(port: WeComPort, claim: Claim) -> Sight:

@@ -5,7 +5,7 @@ In firing's transaction, so that a task and what is to be ordered for it are the
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from app.db import insert_rows
 from app.follow_ups.channels.models import FINAL, OrderState, SendOrder, SendReason, SendTarget, TargetState
 from app.follow_ups.channels.rules import GATHER, MOST_MEMBERS, has_words, key_of, month_of
-from app.follow_ups.states import Channel
+from app.follow_ups.states import Channel, StepReason
 from app.ids import new_ids
 from app.members.models import ContactBinding, ExternalContact
 from app.members.queries import is_live
@@ -59,12 +59,15 @@ def gather(session: Session, asks: Sequence[Ask], now: datetime) -> None:
     Callers hold the members and the associates' balance schedules, which keeps two from making the same order. What has
     no words that WeCom takes is closed with that reason.
     """
-    wordless = [ask.work_item_id for ask in asks if not has_words(ask.channel, ask.text)]
-    close_items(session, wordless, WorkState.CANCELLED, SendReason.NO_WORDS, now)
-    rest = [ask for ask in asks if ask.work_item_id not in wordless]
+    wordy = [ask for ask in asks if has_words(ask.channel, ask.text)]
+    contacts = _contacts(session, wordy)
+    rest = [ask for ask in wordy if ask.member_id in contacts]
+    _close(session, set(asks) - set(wordy), SendReason.NO_WORDS, now)
+    _close(
+        session, set(wordy) - set(rest), StepReason.NO_CHANNEL, now
+    )  # no contact any more, since a moment ago
     if not rest:
         return
-    contacts = _contacts(session, rest)
     by_key: dict[str, list[Ask]] = {}
     for ask in rest:
         by_key.setdefault(ask.key, []).append(ask)
@@ -74,14 +77,19 @@ def gather(session: Session, asks: Sequence[Ask], now: datetime) -> None:
     for key, part in sorted(by_key.items()):
         room, order_id = joined.get(key, (0, 0))
         targets += [_target(ask, order_id, contacts, now) for ask in part[:room]]
-        for start in range(room, len(part), MOST_MEMBERS):
-            some, order_id = part[start : start + MOST_MEMBERS], next(ids)
-            is_last = start + MOST_MEMBERS >= len(part)
+        most = MOST_MEMBERS if part[0].channel is Channel.GROUP_SEND else len(part)
+        for start in range(room, len(part), most):
+            some, order_id = part[start : start + most], next(ids)
+            is_last = start + most >= len(part)
             orders.append(_order(order_id, key if is_last else None, some, now))
             targets += [_target(ask, order_id, contacts, now) for ask in some]
     insert_rows(session, SendOrder, orders)
     insert_rows(session, SendTarget, targets)
     set_timers(session, [(TimerKey(Lane.CONFIRM, row["next_due_at"], row["id"]), None) for row in orders])
+
+
+def _close(session: Session, asks: Iterable[Ask], reason: str, now: datetime) -> None:
+    close_items(session, sorted(ask.work_item_id for ask in asks), WorkState.CANCELLED, reason, now)
 
 
 def _join(session: Session, by_key: Mapping[str, list[Ask]], now: datetime) -> dict[str, tuple[int, int]]:
@@ -110,6 +118,8 @@ def _join(session: Session, by_key: Mapping[str, list[Ask]], now: datetime) -> d
 
 def _contacts(session: Session, asks: Sequence[Ask]) -> dict[int, str]:
     """The member's WeCom id; of several the one whom the associate has."""
+    if not asks:
+        return {}
     query = (
         select(ExternalContact.member_id, ContactBinding.associate_id, ExternalContact.external_userid)
         .join(ContactBinding, ContactBinding.external_contact_id == ExternalContact.id)

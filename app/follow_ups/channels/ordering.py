@@ -10,9 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
 
 import structlog
 from sqlalchemy import select
@@ -22,7 +20,8 @@ from app import clock
 from app.associates.models import Associate
 from app.db import Database, table_of
 from app.failpoints import failpoint
-from app.follow_ups.channels.carriers import CARRIERS, Candidate, Made, Wish
+from app.follow_ups.channels.calling import Came, Claim, Outcome, call
+from app.follow_ups.channels.carriers import Made, Wish
 from app.follow_ups.channels.models import (
     OrderState,
     SendOrder,
@@ -38,8 +37,6 @@ from app.members.service import lock_members
 from app.messaging.claiming import claim_due
 from app.messaging.rules import wait_after
 from app.timers import Lane, TimerKey, clear_timers, set_timers
-from app.wecom.apis.group_sends import DISPATCHING, NOBODY_TO_REACH
-from app.wecom.errors import WeComError, WeComMisconfigured, WeComPaused, WeComRejected, WeComRetryable
 from app.wecom.port import WeComPort
 from app.worklist.models import WorkItem, WorkState
 
@@ -50,47 +47,6 @@ MEAN = 0.5  # of the spread of waits: orders are few
 log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """An order that is ours until `lease_until` (real): to be made, or, `is_doubtful`, to be looked for."""
-
-    order_id: int
-    fence: int
-    attempt: int
-    looks: int
-    channel: str
-    wish: Wish
-    is_doubtful: bool
-    lease_until: datetime
-    first_claimed_at: datetime
-    now: datetime
-
-
-class Came(StrEnum):
-    """What a call came to."""
-
-    MADE = "made"
-    NOT_MADE = "not_made"  # surely not: it may be made later
-    DOUBTFUL = "doubtful"
-    LOOKED = "looked"  # for one in doubt: `candidates` are what was found
-    AWAY = "away"  # it could not be looked for
-    NOBODY = "nobody"  # WeCom knows nobody to send it to
-    REFUSED = "refused"
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What came of a claim."""
-
-    claim: Claim
-    came: Came
-    made: Made = field(default_factory=Made)
-    candidates: tuple[Candidate, ...] = ()
-    reason: str = ""
-    wait_s: float = 0.0
-    counts: bool = True
-
-
 def order_due(database: Database, port: WeComPort, deadline: Deadline) -> Progress:
     """Make, or look for, what is due; safe in any number of processes. `done` counts orders."""
     done = 0
@@ -99,7 +55,7 @@ def order_due(database: Database, port: WeComPort, deadline: Deadline) -> Progre
         if claims:
             failpoint("order.claimed")
             with ThreadPoolExecutor(len(claims)) as hands:
-                outcomes = list(hands.map(lambda one: _call(port, one), claims))
+                outcomes = list(hands.map(lambda one: call(port, one), claims))
             failpoint("order.called")
             for outcome in outcomes:
                 database.in_transaction(lambda session: record(session, outcome))  # noqa: B023 - runs now
@@ -159,6 +115,11 @@ def record(session: Session, outcome: Outcome) -> None:
     found = _found(session, outcome)
     if found is not None and not (order.wecom_id or order.job_id):
         _stop_timer(session, order)
+        if (
+            order.state == OrderState.UNKNOWN
+        ):  # given up, and there after all: to be taken back where it still can be
+            for target in _given_up(session, order.id):
+                target.state = TargetState.WAITING
         _keep_made(session, order, found, targets, moment)
     elif (
         found is None
@@ -194,39 +155,6 @@ def _wish(session: Session, order: SendOrder, now: datetime) -> Wish | None:
     return Wish(order.text, userid or "", order.speaks_for, tuple(dict.fromkeys(stay)))
 
 
-def _call(port: WeComPort, claim: Claim) -> Outcome:
-    return _look_for(port, claim) if claim.is_doubtful else _make(port, claim)
-
-
-def _make(port: WeComPort, claim: Claim) -> Outcome:
-    try:
-        return Outcome(claim, Came.MADE, CARRIERS[claim.channel].make(port, claim.wish))
-    except WeComRetryable as error:
-        came = Came.DOUBTFUL if error.sent else Came.NOT_MADE
-        counts = not isinstance(error, WeComPaused)
-        return Outcome(claim, came, reason=str(error), wait_s=error.wait_s, counts=counts)
-    except WeComMisconfigured as error:
-        log.error("order_misconfigured", reason=str(error))
-        return Outcome(claim, Came.NOT_MADE, reason=str(error))
-    except WeComRejected as error:
-        came = Came.NOBODY if error.errcode == NOBODY_TO_REACH else Came.REFUSED
-        return Outcome(claim, came, reason=str(error))
-
-
-def _look_for(port: WeComPort, claim: Claim) -> Outcome:
-    carrier = CARRIERS[claim.channel]
-    try:
-        found = carrier.candidates(port, claim.wish, claim.first_claimed_at, claim.now)
-        candidates = tuple(each for each in found if carrier.is_it(each, claim.wish))
-    except WeComRejected as error:
-        if error.errcode != DISPATCHING:
-            log.error("order_not_looked_for", reason=str(error))
-        return Outcome(claim, Came.AWAY, reason=str(error))
-    except WeComError as error:
-        return Outcome(claim, Came.AWAY, reason=str(error))
-    return Outcome(claim, Came.LOOKED, candidates=candidates)
-
-
 def _lock_targets(session: Session, order_id: int) -> Sequence[SendTarget]:
     """The targets still waiting, their members locked."""
     query = select(SendTarget).where(SendTarget.order_id == order_id, SendTarget.state == TargetState.WAITING)
@@ -235,6 +163,11 @@ def _lock_targets(session: Session, order_id: int) -> Sequence[SendTarget]:
     return session.scalars(
         query.order_by(SendTarget.member_id, SendTarget.task_id).execution_options(populate_existing=True)
     ).all()
+
+
+def _given_up(session: Session, order_id: int) -> Sequence[SendTarget]:
+    query = select(SendTarget).where(SendTarget.order_id == order_id, SendTarget.state == TargetState.FAILED)
+    return session.scalars(query).all()
 
 
 def _found(session: Session, outcome: Outcome) -> Made | None:

@@ -32,6 +32,8 @@ PACE = (
     (timedelta(days=1), timedelta(minutes=30)),
 )
 SLOWEST = timedelta(hours=2)
+# So long after its end WeCom is asked about an order that it does not answer for.
+PATIENCE = timedelta(days=1)
 
 
 def month_of(instant: datetime) -> str:
