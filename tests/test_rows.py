@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from pymysql.converters import escape_string
 from sqlalchemy import select, text
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app.db import Database, add_to_rows, insert_rows, is_among, read_rows, table_of, update_rows, upsert_rows
@@ -133,12 +134,23 @@ def test_rows_are_read_at_once_as_they_are_one_by_one(database: Database, number
 
 @mariadb_only
 def test_more_than_the_server_packs_into_one_value_is_read_too(database: Database) -> None:
+    """Wherever it cuts: a row has fewer characters than there are tries."""
+    query = select(table_of(DigestSchedule))
+    rows = [{"associate_id": number, "next_due_at": AT} for number in range(1, 41)]
     with database.transaction() as session:
-        insert_rows(session, Enrollment, [enrollment(each) for each in range(1, 101)])
-        session.execute(text("SET SESSION group_concat_max_len = 4096"))
-        rows = read_rows(session, select(table_of(Enrollment)))
+        insert_rows(session, DigestSchedule, rows)
+        for most in range(1_100, 1_160):
+            session.execute(text(f"SET SESSION group_concat_max_len = {most}"))
+            assert sorted(row.associate_id for row in read_rows(session, query)) == list(range(1, 41))
         session.execute(text("SET SESSION group_concat_max_len = DEFAULT"))
-    assert sorted(row.id for row in rows) == list(range(1, 101))
+
+
+@mariadb_only
+def test_what_was_to_be_written_stands_in_no_error(database: Database) -> None:
+    with pytest.raises(IntegrityError) as raised, database.transaction() as session:
+        insert_rows(session, Notice, [notice(1, "a name"), notice(1, "another")])
+    assert "INSERT INTO" in str(raised.value)
+    assert "a name" not in str(raised.value)
 
 
 def test_only_the_named_columns_are_overwritten(database: Database) -> None:

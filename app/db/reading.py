@@ -38,12 +38,9 @@ def read_rows(session: Session, query: Select[*tuple[Any, ...]]) -> Sequence[Any
     connection = session.connection()
     if connection.dialect.driver != "pymysql":
         return connection.execute(query).all()
-    packed = connection.scalar(_packing(query))
-    if packed is None:
-        return []
-    try:
-        rows: list[list[Any]] = msgspec.json.decode(packed)
-    except msgspec.DecodeError:  # cut off: longer than this server's `group_concat_max_len`
+    number, packed = connection.execute(_packing(query)).one()
+    rows = _rows_in(packed or "[]")
+    if len(rows) != number:
         return connection.execute(query).all()
     columns = list(query.selected_columns)
     for place, column in enumerate(columns):
@@ -53,9 +50,17 @@ def read_rows(session: Session, query: Select[*tuple[Any, ...]]) -> Sequence[Any
     return list(map(_row_type(tuple(column.name for column in columns))._make, rows))
 
 
-def _packing(query: Select[*tuple[Any, ...]]) -> Select[Any]:
+def _packing(query: Select[*tuple[Any, ...]]) -> Select[int, str]:
     its = query.subquery()
-    return select(func.json_arrayagg(func.json_array(*its.c), type_=Text)).select_from(its)
+    return select(func.count(), func.json_arrayagg(func.json_array(*its.c), type_=Text)).select_from(its)
+
+
+def _rows_in(packed: str) -> list[list[Any]]:
+    """The rows, or fewer: MariaDB cuts off, anywhere, what is longer than its `group_concat_max_len`."""
+    try:
+        return msgspec.json.decode(packed, type=list[list[Any]])
+    except msgspec.DecodeError:
+        return []
 
 
 def _unpack(rows: list[list[Any]], place: int, unpack: Callable[[Any], Any]) -> None:

@@ -18,6 +18,7 @@ from typing import Any
 from sqlalchemy import Connection, Table, update
 from sqlalchemy.dialects.mysql import insert as mysql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from app.db.tables import Base, is_among, table_of
@@ -70,15 +71,18 @@ def update_rows(session: Session, model: type[Base], rows: Sequence[Mapping[str,
     """
     table, connection = table_of(model), session.connection()
     (key,) = (column.name for column in table.primary_key)
-    alike: dict[tuple[tuple[str, Any], ...], list[int]] = defaultdict(list)
+    names = _names_beside_key(model, rows)
+    alike: dict[tuple[Any, ...], list[int]] = defaultdict(list)
     for row in rows:
-        alike[tuple((name, value) for name, value in row.items() if name != key)].append(row[key])
+        alike[tuple([row[name] for name in names])].append(row[key])
     for values, ids in alike.items():
         for start in range(0, len(ids), CHUNK):
             some = sorted(ids[start : start + CHUNK])
             # MariaDB reads, and locks, the whole of a small table rather than look so many up.
             its = update(table).with_hint("FORCE INDEX (PRIMARY)", dialect_name="mysql")
-            connection.execute(its.where(is_among(table.c[key], some)).values(dict(values)))
+            connection.execute(
+                its.where(is_among(table.c[key], some)).values(dict(zip(names, values, strict=True)))
+            )
 
 
 def _names_beside_key(model: type[Base], rows: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -130,7 +134,11 @@ def _write(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any
     beginning = f"INSERT INTO {quote(table.name)} ({', '.join(map(quote, names))}) VALUES "  # noqa: S608
     for some in _fitting(list(map(",".join, zip(*columns, strict=True)))):
         statement = f"{beginning}({'),('.join(some)}){ending}"
-        connection.exec_driver_sql(statement, execution_options={"no_parameters": True})
+        try:
+            connection.exec_driver_sql(statement, execution_options={"no_parameters": True})
+        except DBAPIError as error:
+            error.statement = beginning  # values stand in no error, and thereby in no log
+            raise
 
 
 class _Literals(dict[Any, str]):

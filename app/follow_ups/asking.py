@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from app.db import table_of
 from app.follow_ups.assigning import MemberFacts, People, Person, read_people
 from app.follow_ups.channels.reaching import Quota
-from app.follow_ups.deciding import Wait, importance, on_same_day, within_cap
+from app.follow_ups.deciding import SameDay, Wait, importance, on_same_day, within_cap
 from app.follow_ups.falling_due import Fallen
 from app.follow_ups.models import FollowUpTask
 from app.follow_ups.rules import Verdict
@@ -24,6 +24,7 @@ from app.worklist.attention import Budget, Touch
 from app.worklist.touches import recent_touches
 
 QUOTA_FULL = Verdict(StepOutcome.SKIPPED, StepReason.QUOTA_FULL)
+ALONE = SameDay(None, ())
 MERGED = Verdict(StepOutcome.MERGED, StepReason.SAME_DAY)
 
 
@@ -84,7 +85,7 @@ def ask(session: Session, fallen: Sequence[Fallen], budget: Budget, tiers: Tiers
         if held is not None:
             answers.held[item.id] = held
             continue
-        together = on_same_day(item.case, mine, now)
+        together = on_same_day(item.case, mine, now) if mine else ALONE
         if together.into is not None:
             answers.held[item.id], answers.merged[item.id] = MERGED, together.into.work_item_id
             continue

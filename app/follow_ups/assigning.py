@@ -34,8 +34,7 @@ class Person:
     store_id: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Entitled:
+class Entitled(NamedTuple):
     """Who may be asked about one member, by id; nobody who has left is among them.
 
     `contacts` are colleagues in the member's store who can chat with them, `staff` everybody in that store; both in
@@ -170,8 +169,8 @@ class People:
 
 def read_people(session: Session, cases: Sequence[tuple[int, Case]], now: datetime) -> People:
     """Everything about the members (given with their cases) that decides who is asked; a handful of queries."""
-    instants = {(case.hours, at) for _, case in cases for at in (now, case.until)}
-    days = {hours.local_date(at) for hours, at in instants}
+    spans = {(case.hours, case.until) for _, case in cases}
+    days = {hours.local_date(at) for hours, until in spans for at in (now, until)}
     whole_staff = any(case.step.who is Who.ON_SHIFT for _, case in cases)
     return people_of(session, {member_id for member_id, _ in cases}, days, whole_staff=whole_staff)
 

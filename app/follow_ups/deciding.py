@@ -35,6 +35,8 @@ from app.worklist.attention import Budget, Pauses, Touch
 
 # Later than this after it was to be opened, a step is opened with the reason "late".
 LATE_AFTER = timedelta(minutes=30)
+OPENED = Verdict(StepOutcome.OPENED, StepReason.DUE)
+OPENED_LATE = Verdict(StepOutcome.OPENED, StepReason.LATE)
 # Channels on which a person is asked to do something, or to confirm it in WeCom.
 BY_HAND = frozenset(Channel) - BY_THE_SYSTEM
 HOLD_OUT = {
@@ -147,8 +149,7 @@ def why_opened(case: Case, budget: Budget, now: datetime) -> Verdict:
         expected = budget.askable_from(case.hours, case.due, case.until)
     else:
         expected = case.asked_at
-    is_late = now - expected > LATE_AFTER
-    return Verdict(StepOutcome.OPENED, StepReason.LATE if is_late else StepReason.DUE)
+    return OPENED_LATE if now - expected > LATE_AFTER else OPENED
 
 
 def importance(step: Step) -> tuple[bool, int]:

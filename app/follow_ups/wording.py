@@ -69,7 +69,10 @@ class Words:
         if opening.channel is Channel.INVITE:
             return fallen.step.invite_script_code, ""
         number, codes = self._rule(opening)
-        results = [self._result(opening, code) for code in codes if code in self._scripts]
+        approved = [code for code in codes if code in self._scripts]
+        if len(fallen.step.script_codes) == 1:
+            return next(iter(approved), ""), ""
+        results = [self._result(opening, code) for code in approved]
         document = fallen.version.document
         choice = choose(
             results,
@@ -80,8 +83,6 @@ class Words:
         )
         if choice is None:  # none of them is approved any more
             return "", ""
-        if len(fallen.step.script_codes) == 1:
-            return choice.script_code, ""
         why: dict[str, Any] = {"rule": number, "reason": choice.why.reason}
         if document.learns:
             why |= {

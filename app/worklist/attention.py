@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from functools import lru_cache
+from typing import NamedTuple
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -68,8 +69,7 @@ class Budget:
         return counted[-self.cap_touches] + timedelta(days=self.cap_days)
 
 
-@dataclass(frozen=True, slots=True)
-class Touch:
+class Touch(NamedTuple):
     """A task about a member that is open or was done: what its associate wrote, or is asked to write."""
 
     work_item_id: int
