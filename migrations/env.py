@@ -34,8 +34,8 @@ from app.worklist import models as worklist
 
 TABLES = (
     associates, catalogue, ClockOffset, follow_ups, forecasting, group_chats, inbound, intake, livings, measuring,
-    member_events, members, messaging, NightlyJob, orders, organisation, partner_api, reconciling, sales_scripts, sessions, stores,
-    tagging, Timer, wecom, worklist,
+    member_events, members, messaging, NightlyJob, orders, organisation, partner_api, reconciling, sales_scripts,
+    sessions, stores, tagging, Timer, wecom, worklist,
 )  # fmt: skip
 
 

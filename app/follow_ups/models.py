@@ -98,8 +98,8 @@ class Enrollment(Base):
 
     While ACTIVE, `next_step_no` is the step whose timer stands at `next_due_at` in `next_lane`; else they are None.
     `waiting_for` says why a step that was due is asked about again then (`WaitingFor`), "" where it is not due yet.
-    `arm` is fixed on enrolling: steps of a held-out member are withheld as they fall due. `global_per_mille` is the share
-    that was then held out of everything; the plan's own stands in the version.
+    `arm` is fixed on enrolling: steps of a held-out member are withheld as they fall due. `global_per_mille` is the
+    share that was then held out of everything; the plan's own stands in the version.
     """
 
     __tablename__ = "enrollments"
@@ -174,8 +174,8 @@ class FollowUpTask(Base):
 class CareAct(Base):
     """What somebody did with a task, or about a member's follow-ups (经手记录): once by their key, never changed.
 
-    `until` is when a task that was put off is to be done, `to_id` the colleague it was handed to. `acted_at` is when the
-    page was tapped, `recorded_at` when that was known here.
+    `until` is when a task that was put off is to be done, `to_id` the colleague it was handed to. `acted_at` is when
+    the page was tapped, `recorded_at` when that was known here.
     """
 
     __tablename__ = "care_acts"

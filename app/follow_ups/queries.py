@@ -91,7 +91,7 @@ class WorklistCounts:
 
 @dataclass(frozen=True, slots=True)
 class PersonDay:
-    """A person's tasks in a store that fell due from `start` to before `end`, in any state and however proven, or one."""
+    """A person's tasks in a store that fell due from `start` to before `end`, in any state and proof or in one."""
 
     store_id: int
     associate_id: int
