@@ -30,7 +30,9 @@ BY_CODE = {
     "until_missing": _("Say when to call back."),
     "note_missing": _("Say the reason."),
     "wrong_channel": _("A note of a call does not fit this task."),
-    "cannot_take": _("This colleague cannot take the task: it has to be a contact of the customer, or the manager."),
+    "cannot_take": _(
+        "This colleague cannot take the task: it has to be a contact of the customer, or the manager."
+    ),
     "sending_elsewhere": _("This is being sent in another window or on another device."),
     "not_your_task": _("Somebody else is to do this task."),
     "unknown_task": _("There is no such task, or it is not yours to see."),
