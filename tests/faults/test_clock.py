@@ -156,7 +156,9 @@ def stop_while_it_holds_nothing(process: ServerProcess, database: Database) -> N
 
 def states_of_threads(pid: int) -> list[str]:
     """A letter each, as proc(5) tells it; T: stopped."""
-    return [file.read_text().rpartition(")")[2].split()[0] for file in Path(f"/proc/{pid}/task").glob("*/stat")]
+    return [
+        file.read_text().rpartition(")")[2].split()[0] for file in Path(f"/proc/{pid}/task").glob("*/stat")
+    ]
 
 
 @pytest.mark.parametrize("clocks", [2, 3])
