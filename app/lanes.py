@@ -19,8 +19,10 @@ class Progress:
 
 
 class Deadline:
-    """Real time after which a lane should return, or sooner once `is_over` says so; batches are small, so it is kept
-    closely."""
+    """Real time after which a lane should return, or sooner once `is_over` says so.
+
+    Batches are small, so it is kept closely.
+    """
 
     def __init__(self, seconds: float, is_over: Callable[[], bool] = lambda: False) -> None:
         self._ends_at = time.monotonic() + seconds

@@ -56,9 +56,8 @@ def main() -> None:
     scheduler.start()
     log.info("clock_started", lanes=[bell.lane.value for bell in TIMETABLE])
     while not stop.is_asked():
-        time.sleep(
-            LISTEN_EVERY_S
-        )  # a signal the kernel gave to another thread is heard only when this one runs
+        # A signal that the kernel gave to another thread is heard only when this one runs.
+        time.sleep(LISTEN_EVERY_S)
     scheduler.shutdown(wait=True)
     hands.database.close()
     log.info("clock_stopped")

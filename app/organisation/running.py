@@ -7,7 +7,7 @@ troubles, one that nobody waits for is tried again for the rest of the night; wh
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import msgspec
 import structlog
@@ -106,41 +106,27 @@ def _known(session: Session) -> tuple[str, ...]:
 def _work_off(database: Database, wecom: WeComPort, claim: Claim) -> None:
     try:
         reading = read_organisation(wecom, claim.known)
-    except WeComRetryable as error:
-        wait_s, reason = error.wait_s, str(error)[:LONGEST_REASON]
-        log.warning("organisation_not_read", sync_id=claim.sync_id, reason=reason)
-        database.in_transaction(lambda session: _postpone(session, claim, reason, wait_s))
-        return
     except WeComError as error:
-        reason = str(error)[:LONGEST_REASON]
-        log.warning("organisation_not_read", sync_id=claim.sync_id, reason=reason)
-        database.in_transaction(lambda session: _fail(session, claim, reason))
+        trouble = error
+        log.warning("organisation_not_read", sync_id=claim.sync_id, reason=str(error))
+        database.in_transaction(lambda session: _fail(session, claim, trouble))
         return
     database.in_transaction(lambda session: _record(session, claim, reading))
 
 
-def _postpone(session: Session, claim: Claim, reason: str, wait_s: float) -> None:
-    """Try again later, or give up where somebody waits for it or the night is over."""
+def _fail(session: Session, claim: Claim, error: WeComError) -> None:
+    """Try again later where it was WeCom's trouble and nobody waits; otherwise, or once the night is over, say why."""
     sync = _still_ours(session, claim)
     if sync is None:
         return
-    now, age = clock.real_now(session), clock.now(session) - sync.requested_at
-    if not sync.is_unattended or age >= PATIENCE:
-        _end(sync, reason, clock.now(session))
+    now, sync.reason = clock.now(session), str(error)[:LONGEST_REASON]
+    age = now - sync.requested_at
+    if not isinstance(error, WeComRetryable) or not sync.is_unattended or age >= PATIENCE:
+        sync.state, sync.finished_at = SyncState.FAILED, now
         return
-    wait = max(timedelta(seconds=wait_s), min(max(age, SHORTEST_WAIT), LONGEST_WAIT))
-    sync.reason, sync.next_due_at = reason, now + wait
+    wait = max(timedelta(seconds=error.wait_s), min(max(age, SHORTEST_WAIT), LONGEST_WAIT))
+    sync.next_due_at = clock.real_now(session) + wait
     set_timers(session, [(TimerKey(claim.lease.lane, sync.next_due_at, sync.id), None)])
-
-
-def _fail(session: Session, claim: Claim, reason: str) -> None:
-    sync = _still_ours(session, claim)
-    if sync is not None:
-        _end(sync, reason, clock.now(session))
-
-
-def _end(sync: OrganisationSync, reason: str, now: datetime) -> None:
-    sync.state, sync.reason, sync.finished_at = SyncState.FAILED, reason, now
 
 
 def _record(session: Session, claim: Claim, reading: Reading) -> None:

@@ -62,6 +62,11 @@ def test_an_unknown_account_is_60111_and_nobody(wecom: WeComApp, place: Place):
     assert wecom.people.find(place.unknown_userid) is None
 
 
+def test_a_name_no_account_has_is_40003_and_nobody_too(crew: LocalSandbox):
+    crew.plant("user/get", "errcode", value=40003)
+    assert crew.app().people.find("zhangsan") is None
+
+
 def test_no_userid_is_41009(wecom: WeComApp):
     with refused(41009):
         wecom.people.get("")
