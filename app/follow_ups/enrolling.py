@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 
-from app.db import table_of, upsert_rows
+from app.db import is_among, table_of, upsert_rows
 from app.follow_ups.entering import Entry, enter, whose_rule_holds
 from app.follow_ups.fact_sources import DAY_TERMS, facts_of_days
 from app.follow_ups.facts import criterion_of
@@ -103,7 +103,7 @@ def _series_of(session: Session, days: Mapping[Day, AnchorPurchase]) -> dict[int
     """The series these days of purchases have brought about so far, oldest first, by plan."""
     table = table_of(Enrollment)
     query = select(table).where(
-        table.c.member_id.in_(sorted({member_id for member_id, _ in days})),
+        is_among(table.c.member_id, {member_id for member_id, _ in days}),
         table.c.anchor_on.in_(sorted({on for _, on in days})),
         table.c.anchor_event.startswith(OF_PURCHASES, autoescape=True),
     )

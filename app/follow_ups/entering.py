@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app.db import insert_rows, table_of
+from app.db import insert_rows, is_among, read_rows, table_of
 from app.follow_ups.facts import Facts, criterion_of, facts_of
 from app.follow_ups.measuring.holding_out import arm_of
 from app.follow_ups.models import Enrollment, StepRecord
@@ -74,10 +74,10 @@ def not_entered(session: Session, plan_id: int, entries: Sequence[Entry]) -> lis
     table = table_of(Enrollment)
     query = select(table.c.member_id, table.c.anchor_event).where(
         table.c.plan_id == plan_id,
-        table.c.member_id.in_(sorted({entry.member_id for entry in entries})),
+        is_among(table.c.member_id, {entry.member_id for entry in entries}),
         table.c.anchor_event.in_(sorted({entry.event for entry in entries})),
     )
-    known = {(member_id, event) for member_id, event in session.execute(query)}
+    known = {(row.member_id, row.anchor_event) for row in read_rows(session, query)}
     fresh = {(entry.member_id, entry.event): entry for entry in reversed(entries)}
     return [fresh[key] for key in sorted(fresh) if key not in known]
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from app.db import insert_rows
+from app.db import insert_rows, is_among, table_of
 from app.ids import new_ids
 from app.members.models import (
     ContactBinding,
@@ -65,7 +65,7 @@ def lock_members(session: Session, member_ids: Iterable[int]) -> None:
     """Take the mutex of these members, in ascending order; held until the transaction ends."""
     wanted = sorted(set(member_ids))
     if wanted:
-        query = select(MemberCare.member_id).where(MemberCare.member_id.in_(wanted))
+        query = select(MemberCare.member_id).where(is_among(table_of(MemberCare).c.member_id, wanted))
         session.execute(query.order_by(MemberCare.member_id).with_for_update()).all()
 
 
