@@ -16,6 +16,17 @@ INSTANT = sa.DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql")
 
 
 def upgrade() -> None:
+    _budget()
+    _value_tiers()
+    _balancing()
+    _shifts()
+    _columns_elsewhere()
+    _work_items()
+    _tasks()
+    _enrollments()
+
+
+def _budget() -> None:
     op.create_table(
         "attention_budget",
         sa.Column("id", ID, autoincrement=False, nullable=False),
@@ -42,6 +53,9 @@ def upgrade() -> None:
         sa.Column("ended_by", ID, nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_attention_pauses")),
     )
+
+
+def _value_tiers() -> None:
     op.create_table(
         "value_tiers",
         sa.Column("id", ID, autoincrement=False, nullable=False),
@@ -50,6 +64,9 @@ def upgrade() -> None:
         sa.Column("counted_at", INSTANT, nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_value_tiers")),
     )
+
+
+def _balancing() -> None:
     op.create_table(
         "balance_schedules",
         sa.Column("associate_id", ID, autoincrement=False, nullable=False),
@@ -74,6 +91,9 @@ def upgrade() -> None:
         batch_op.create_index(
             batch_op.f("ix_overflows_decided_at_store_id"), ["decided_at", "store_id"], unique=False
         )
+
+
+def _shifts() -> None:
     op.create_table(
         "shifts",
         sa.Column("associate_id", ID, autoincrement=False, nullable=False),
@@ -84,8 +104,18 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("shifts", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_shifts_work_on"), ["work_on"], unique=False)
+
+
+def _columns_elsewhere() -> None:
     with op.batch_alter_table("member_care", schema=None) as batch_op:
         batch_op.add_column(sa.Column("opted_out_at", INSTANT, nullable=True))
+    with op.batch_alter_table("heartbeats", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("back_at", INSTANT, nullable=True))
+    with op.batch_alter_table("notices", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("kind", sa.String(length=16), nullable=False, server_default="opened"))
+
+
+def _work_items() -> None:
     with op.batch_alter_table("work_items", schema=None) as batch_op:
         batch_op.add_column(sa.Column("is_service", sa.Boolean(), nullable=False, server_default=sa.false()))
         batch_op.add_column(sa.Column("value_fen", ID, nullable=False, server_default="0"))
@@ -99,16 +129,18 @@ def upgrade() -> None:
             sa.Column("elsewhere", sa.String(length=16), nullable=False, server_default="contact")
         )
         batch_op.create_index(batch_op.f("ix_work_items_state_due_at"), ["state", "due_at"], unique=False)
-    with op.batch_alter_table("heartbeats", schema=None) as batch_op:
-        batch_op.add_column(sa.Column("back_at", INSTANT, nullable=True))
-    with op.batch_alter_table("notices", schema=None) as batch_op:
-        batch_op.add_column(sa.Column("kind", sa.String(length=16), nullable=False, server_default="opened"))
+
+
+def _tasks() -> None:
     with op.batch_alter_table("follow_up_tasks", schema=None) as batch_op:
         batch_op.add_column(sa.Column("script_code", sa.String(length=64), nullable=False, server_default=""))
         batch_op.add_column(
             sa.Column("chosen_because", sa.String(length=255), nullable=False, server_default="")
         )
         batch_op.add_column(sa.Column("note", sa.String(length=1024), nullable=False, server_default=""))
+
+
+def _enrollments() -> None:
     with op.batch_alter_table("enrollments", schema=None) as batch_op:
         batch_op.add_column(sa.Column("arm", sa.String(length=16), nullable=False, server_default="treated"))
         batch_op.add_column(sa.Column("waiting_for", sa.String(length=16), nullable=False, server_default=""))

@@ -18,6 +18,13 @@ COUNTS = ("members", "replied", "buyers", "pieces", "pieces_squared", "fen")
 
 
 def upgrade() -> None:
+    _attributions()
+    _scripts()
+    _arms()
+    _nightly_jobs()
+
+
+def _attributions() -> None:
     op.create_table(
         "attributions",
         sa.Column("order_id", ID, autoincrement=False, nullable=False),
@@ -40,6 +47,9 @@ def upgrade() -> None:
     with op.batch_alter_table("attributions", schema=None) as batch_op:
         for columns in (["booked_on", "associate_id"], ["plan_id", "booked_on"], ["task_id"]):
             batch_op.create_index(batch_op.f(f"ix_attributions_{'_'.join(columns)}"), columns, unique=False)
+
+
+def _scripts() -> None:
     op.create_table(
         "script_results",
         sa.Column("plan_id", ID, autoincrement=False, nullable=False),
@@ -50,7 +60,6 @@ def upgrade() -> None:
         sa.Column("counted_at", INSTANT, nullable=False),
         sa.PrimaryKeyConstraint("plan_id", "step_kind", "script_code", name=op.f("pk_script_results")),
     )
-
     op.create_table(
         "script_days",
         sa.Column("plan_id", ID, autoincrement=False, nullable=False),
@@ -61,6 +70,9 @@ def upgrade() -> None:
         sa.Column("succeeded", ID, nullable=False),
         sa.PrimaryKeyConstraint("plan_id", "due_on", "step_kind", "script_code", name=op.f("pk_script_days")),
     )
+
+
+def _arms() -> None:
     op.create_table(
         "arm_results",
         sa.Column("plan_id", ID, autoincrement=False, nullable=False),
@@ -82,6 +94,9 @@ def upgrade() -> None:
         sa.Column("last_on", sa.Date(), nullable=False),
         sa.PrimaryKeyConstraint("plan_id", "window_days", name=op.f("pk_arm_spans")),
     )
+
+
+def _nightly_jobs() -> None:
     op.create_table(
         "nightly_jobs",
         sa.Column("id", ID, autoincrement=False, nullable=False),

@@ -17,6 +17,12 @@ FIGURES = ("members", "looked_at", "owed", "missing", "unexplained", "alarms", "
 
 
 def upgrade() -> None:
+    _runs()
+    _counts()
+    _gaps()
+
+
+def _runs() -> None:
     op.create_table(
         "reconciliations",
         sa.Column("id", ID, autoincrement=False, nullable=False),
@@ -31,6 +37,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_reconciliations")),
     )
     op.create_index(op.f("ix_reconciliations_finished_at"), "reconciliations", ["finished_at"])
+
+
+def _counts() -> None:
     op.create_table(
         "reconciliation_counts",
         *(
@@ -45,6 +54,9 @@ def upgrade() -> None:
             "run_id", "plan_id", "store_id", "due_on", "became", name=op.f("pk_reconciliation_counts")
         ),
     )
+
+
+def _gaps() -> None:
     op.create_table(
         "reconciliation_gaps",
         sa.Column("id", ID, autoincrement=False, nullable=False),
