@@ -66,15 +66,16 @@ class Source:
 
 def read_people(session: Session, member_ids: Collection[int]) -> dict[int, Person]:
     """Those of the members there are."""
-    stores = stores_by_id(session)
     query = (
         select(Member.id, Member.store_id, Member.owner_id, Member.joined_at, MemberCare.opted_out_at)
         .outerjoin(MemberCare, MemberCare.member_id == Member.id)
         .where(Member.id.in_(sorted(member_ids)))
     )
+    rows = session.execute(query).all()
+    stores = stores_by_id(session, {row.store_id for row in rows})
     return {
         row.id: Person(row.id, stores[row.store_id], row.owner_id, row.joined_at, row.opted_out_at)
-        for row in session.execute(query)
+        for row in rows
     }
 
 

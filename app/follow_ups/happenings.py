@@ -66,7 +66,7 @@ def join(
 
     For whoever registers members who ask to be one. Who is first seen by a purchase has not joined by that.
     """
-    on = stores_by_id(session)[store_id].hours.local_date(joined_at)
+    on = stores_by_id(session, {store_id})[store_id].hours.local_date(joined_at)
     event = NewEvent(
         member_id,
         MemberEventKind.JOIN,
@@ -86,7 +86,8 @@ def _start(session: Session, events: Sequence[NewEvent], now: datetime) -> None:
     plans = open_plans(session, kinds) if kinds else []
     if not plans:
         return
-    stores, budget = stores_by_id(session), read_budget(session)
+    stores = stores_by_id(session, {event.store_id for event in events})
+    budget = read_budget(session)
     ordered = sorted(events, key=lambda one: (one.member_id, _when(one)))
     for plan in plans:
         by_store: dict[Version, list[NewEvent]] = defaultdict(list)

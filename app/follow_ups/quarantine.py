@@ -79,7 +79,8 @@ def put_back(session: Session, enrollment_id: int) -> bool:
 
 
 def _go_on(session: Session, row: Any, now: datetime) -> None:
-    version, hours = get_version(session, row.plan_version_id), stores_by_id(session)[row.store_id].hours
+    version = get_version(session, row.plan_version_id)
+    hours = stores_by_id(session, {row.store_id})[row.store_id].hours
     anchor = anchor_of(row)
     rest = version.following(_passed(session, row.id))
     waits, over = next_waiting(rest, anchor, hours, enrolled_at=row.enrolled_at, now=now)

@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 
-from app.db import insert_rows, table_of, upsert_rows
+from app.db import insert_rows, is_among, table_of, upsert_rows
 from app.follow_ups.models import Enrollment, FollowUpTask, PlanVersion, StepRecord
 from app.follow_ups.plans.documents import OnRefund, Stops
 from app.follow_ups.plans.versions import Version, versions
@@ -45,7 +45,8 @@ def stop_series(session: Session, rows: Sequence[Any], reason: StepReason, now: 
     have run out too. What was done stays done; what ended before stays as it ended. Everything carries the reason.
     """
     active = [row for row in rows if row.state == EnrollmentState.ACTIVE]
-    known, stores = versions(session, {row.plan_version_id for row in active}), stores_by_id(session)
+    known = versions(session, {row.plan_version_id for row in active})
+    stores = stores_by_id(session, {row.store_id for row in active})
     clear_timers(session, [TimerKey(row.next_lane, row.next_due_at, row.id) for row in active])
     verdict = Verdict(StepOutcome.CANCELLED, reason)
     records = [
@@ -87,7 +88,7 @@ def stop_begun_before(
 
     What was bought on one day is one anchor: a purchase ends no series of its own day's purchases.
     """
-    stores = stores_by_id(session)
+    stores = stores_by_id(session, {row.store_id for row in rows})
 
     def is_before(row: Any) -> bool:
         at = happened.get(row.member_id)
@@ -187,7 +188,7 @@ def close_restarted_tasks(
         .join(FollowUpTask, FollowUpTask.enrollment_id == Enrollment.id)
         .join(WorkItem, WorkItem.id == FollowUpTask.work_item_id)
         .where(
-            WorkItem.member_id.in_(sorted(bought)),
+            is_among(table_of(WorkItem).c.member_id, bought),
             WorkItem.state == WorkState.OPEN,
             Enrollment.plan_id == version.plan_id,
             FollowUpTask.step_no.in_(sorted(restarting)),

@@ -92,10 +92,11 @@ def _entries(
     """Those found who belong to a store where this version is in force. Their day begins at midnight there."""
     if plan is None or not chunk.events:
         return []
-    stores = stores_by_id(session)
     query = select(Member.id, Member.store_id).where(Member.id.in_(sorted(chunk.events)))
+    rows = session.execute(query.order_by(Member.id)).all()
+    stores = stores_by_id(session, {row.store_id for row in rows})
     found = []
-    for member_id, store_id in session.execute(query.order_by(Member.id)):
+    for member_id, store_id in rows:
         if plan.version_for(store_id) is version:
             anchor = Anchor(stores[store_id].hours.at(on, MIDNIGHT), on, time_known=False)
             found.append(Entry(member_id, stores[store_id], anchor, chunk.events[member_id], {}))

@@ -61,7 +61,8 @@ def tell_of_refunds(
     """A refund is an event of the member for whom it counts; where it waited for its purchase the time is not known."""
     if not came_back.refunds:
         return
-    stores, told = stores_by_id(session), {item.id: item.event for item in returns}
+    stores = stores_by_id(session, {refund.store_id for refund in came_back.refunds})
+    told = {item.id: item.event for item in returns}
     events = [
         NewEvent(
             refund.member_id,

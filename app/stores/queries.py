@@ -52,10 +52,19 @@ def stores_by_code(session: Session, codes: Collection[str] | None = None) -> di
 
 
 def stores_by_id(session: Session, ids: Collection[int] | None = None) -> dict[int, StoreFacts]:
-    """Every store or the given ones, ended ones too (their follow-ups still run out), by id."""
+    """Every store or the given ones, ended ones too (their follow-ups still run out), by id.
+
+    Given ones are read once per transaction, however often they are asked for: a chain has thousands.
+    """
     table = table_of(Store)
-    query = select(table) if ids is None else select(table).where(table.c.id.in_(sorted(ids)))
-    return {row.id: _facts(row) for row in session.connection().execute(query)}
+    if ids is None:
+        return {row.id: _facts(row) for row in session.connection().execute(select(table))}
+    known: dict[int, StoreFacts] = session.info.setdefault("stores", {})
+    missing = set(ids) - known.keys()
+    if missing:
+        rows = session.connection().execute(select(table).where(table.c.id.in_(sorted(missing))))
+        known.update((row.id, _facts(row)) for row in rows)
+    return {store_id: known[store_id] for store_id in ids if store_id in known}
 
 
 def hours_of(session: Session, store_ids: Iterable[int]) -> dict[int, StoreHours]:

@@ -22,7 +22,7 @@ from app.follow_ups.plans.reading import LONGEST_CREDIT_DAYS
 from app.follow_ups.plans.versions import versions
 from app.inbound.events import LineKind
 from app.orders.models import Order, OrderLine, Refund, RefundLine
-from app.stores.queries import StoreFacts, stores_by_id
+from app.stores.queries import stores_by_id
 from app.worklist.models import WorkItem, WorkState
 
 OF_A_PURCHASE = 0  # `refund_id` of an entry that books a purchase
@@ -38,10 +38,9 @@ def attribute(session: Session, order_ids: Collection[int], now: datetime) -> No
     """
     if not order_ids:
         return
-    stores = stores_by_id(session)
     fresh = _unbooked(session, order_ids)
-    _book(session, fresh, _Done(session, fresh, stores), stores, now)
-    _take_back(session, order_ids, stores, now)
+    _book(session, fresh, _Done(session, fresh), now)
+    _take_back(session, order_ids, now)
 
 
 def attribute_since(session: Session, member_id: int, since: datetime, now: datetime) -> None:
@@ -71,12 +70,13 @@ class _Earner:
 class _Done:
     """The done tasks of the buyers, by member."""
 
-    def __init__(self, session: Session, orders: Sequence[Any], stores: Mapping[int, StoreFacts]) -> None:
+    def __init__(self, session: Session, orders: Sequence[Any]) -> None:
         self._tasks: dict[int, list[_Earner]] = defaultdict(list)
         if not orders:
             return
         rows = session.execute(_done_tasks(orders)).all()
         known = versions(session, {row.plan_version_id for row in rows})
+        stores = stores_by_id(session, {row.store_id for row in rows})
         for row in rows:
             version = known[row.plan_version_id]
             credit, step = version.credit, version.step(row.step_no)
@@ -135,17 +135,17 @@ def _unbooked(session: Session, order_ids: Collection[int]) -> Sequence[Any]:
     return session.execute(query.order_by(table.c.id)).all()
 
 
-def _book(
-    session: Session, orders: Sequence[Any], done: _Done, stores: Mapping[int, StoreFacts], now: datetime
-) -> None:
+def _book(session: Session, orders: Sequence[Any], done: _Done, now: datetime) -> None:
     credited = {order.id: credits for order in orders if (credits := done.credits(order))}
     pieces = _pieces(session, credited)
+    earned = [order for order in orders if order.id in credited]
+    stores = stores_by_id(session, {order.store_id for order in earned})
     rows = []
-    for order in orders:
-        credits = credited.get(order.id, [])
+    for order in earned:
+        credits = credited[order.id]
         shares = [credit.share_ppm for credit, _ in credits]
-        amounts = divide(order.goods_fen, shares) if credits else []
-        parts = divide(pieces.get(order.id, 0) * PIECE, shares) if credits else []
+        amounts = divide(order.goods_fen, shares)
+        parts = divide(pieces.get(order.id, 0) * PIECE, shares)
         today = stores[order.store_id].hours.local_date(now)
         for (credit, earner), amount, part in zip(credits, amounts, parts, strict=True):
             rows.append(
@@ -178,9 +178,7 @@ def _pieces(session: Session, order_ids: Iterable[int]) -> dict[int, int]:
     return {order_id: int(quantity) for order_id, quantity in session.execute(query)}
 
 
-def _take_back(
-    session: Session, order_ids: Collection[int], stores: Mapping[int, StoreFacts], now: datetime
-) -> None:
+def _take_back(session: Session, order_ids: Collection[int], now: datetime) -> None:
     """One entry per refund and credited task; a refund is recorded once and for all, so is what it takes back."""
     table = table_of(Attribution)
     entries = session.execute(select(table).where(table.c.order_id.in_(sorted(order_ids)))).all()
@@ -190,10 +188,10 @@ def _take_back(
         if entry.refund_id == OF_A_PURCHASE:
             credited[entry.order_id].append(entry)
         taken.add((entry.order_id, entry.refund_id))
+    refunds = [one for one in _refunds(session, credited) if (one.order_id, one.id) not in taken]
+    stores = stores_by_id(session, {refund.store_id for refund in refunds})
     rows = []
-    for refund in _refunds(session, credited):
-        if (refund.order_id, refund.id) in taken:
-            continue
+    for refund in refunds:
         its = credited[refund.order_id]
         shares = [entry.share_ppm for entry in its]
         amounts, parts = divide(int(refund.fen), shares), divide(int(refund.pieces) * PIECE, shares)

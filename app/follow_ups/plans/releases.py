@@ -6,17 +6,22 @@ roll-back one of an older version, a withdrawal one of no version at all.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app import clock
+from app.db import table_of
 from app.follow_ups.models import PlanRelease, PlanReleaseStore
 from app.follow_ups.plans.sweeps import settle_sweeps
 from app.ids import new_id
+
+# One that commits late may have an id below that of one before it: then there is one more.
+NEWEST = select(func.max(PlanRelease.id), func.count(PlanRelease.id))
 
 
 def release(
@@ -78,19 +83,33 @@ class InForce:
 
 
 def in_force(session: Session) -> InForce:
-    """What is in force now. Ids grow with time, also within one instant."""
+    """What is in force now. Ids grow with time, also within one instant.
+
+    Releases never change, so what they come to is remembered until there is another one.
+    """
+    memory = session.info["memory"]
+    last = tuple(session.connection().execute(NEWEST).one())
+    known, force = memory.get("in_force", (None, None))
+    if known != last or not isinstance(force, InForce):
+        force = _fold(session)
+        memory["in_force"] = last, force
+    return force
+
+
+def _fold(session: Session) -> InForce:
     everywhere: dict[int, int | None] = {}
-    in_stores: dict[tuple[int, int], int | None] = {}
+    in_stores: dict[int, dict[int, int | None]] = defaultdict(dict)
     stores = _stores_by_release(session)
-    for row in session.scalars(select(PlanRelease).order_by(PlanRelease.id)):
+    for row in session.connection().execute(select(table_of(PlanRelease)).order_by(PlanRelease.id)):
         if row.is_everywhere:
             everywhere[row.plan_id] = row.plan_version_id
-            for key in [key for key in in_stores if key[0] == row.plan_id]:
-                del in_stores[key]
+            in_stores[row.plan_id].clear()
         else:
-            for store_id in stores.get(row.id, ()):
-                in_stores[row.plan_id, store_id] = row.plan_version_id
-    return InForce(everywhere, in_stores)
+            in_stores[row.plan_id].update(dict.fromkeys(stores.get(row.id, ()), row.plan_version_id))
+    return InForce(
+        everywhere,
+        {(plan_id, store_id): its[store_id] for plan_id, its in in_stores.items() for store_id in its},
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +145,6 @@ def history(session: Session, plan_id: int) -> list[Released]:
 
 def _stores_by_release(session: Session) -> dict[int, list[int]]:
     found: dict[int, list[int]] = {}
-    for row in session.scalars(select(PlanReleaseStore)):
-        found.setdefault(row.release_id, []).append(row.store_id)
+    for release_id, store_id in session.connection().execute(select(table_of(PlanReleaseStore))):
+        found.setdefault(release_id, []).append(store_id)
     return found

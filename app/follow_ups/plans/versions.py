@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +17,7 @@ from app.follow_ups.models import FollowUpPlan, PlanVersion
 from app.follow_ups.plans.checking import check
 from app.follow_ups.plans.documents import Credit, Document, Stops, Trigger, TriggerKind, canonical
 from app.follow_ups.plans.reading import read_document
-from app.follow_ups.plans.releases import in_force, release
+from app.follow_ups.plans.releases import InForce, in_force, release
 from app.follow_ups.rules import Step
 from app.ids import new_id
 
@@ -112,24 +113,36 @@ class OpenPlan:
 
 
 def open_plans(session: Session, kinds: Collection[TriggerKind]) -> list[OpenPlan]:
-    """The plans that are entered by one of these triggers, in at least one store, in the order they were made."""
-    force = in_force(session)
+    """The plans that are entered by one of these triggers, in at least one store, in the order they were made.
+
+    Remembered like what is in force: every purchase asks.
+    """
+    force, memory = in_force(session), session.info["memory"]
+    known, plans = memory.get("open_plans", (None, {}))
+    if known is not force:
+        plans = {}
+        memory["open_plans"] = force, plans
+    wanted = frozenset(kinds)
+    if wanted not in plans:
+        plans[wanted] = _open_plans(session, force, wanted)
+    return list(plans[wanted])
+
+
+def _open_plans(session: Session, force: InForce, kinds: Collection[TriggerKind]) -> list[OpenPlan]:
     known = versions(session, force.version_ids())
 
     def entered(version_id: int | None) -> Version | None:
         version = known[version_id] if version_id is not None else None
         return version if version is not None and version.trigger.kind in kinds else None
 
+    in_stores: dict[int, dict[int, Version | None]] = defaultdict(dict)
+    for (plan_id, store_id), version_id in force.in_stores.items():
+        in_stores[plan_id][store_id] = entered(version_id)
     plans = []
-    for plan_id in sorted(force.everywhere.keys() | {plan_id for plan_id, _ in force.in_stores}):
-        everywhere = entered(force.everywhere.get(plan_id))
-        in_stores = {
-            store_id: entered(version_id)
-            for (its_plan_id, store_id), version_id in force.in_stores.items()
-            if its_plan_id == plan_id
-        }
-        if everywhere is not None or any(in_stores.values()):
-            plans.append(OpenPlan(plan_id, everywhere, in_stores))
+    for plan_id in sorted(force.everywhere.keys() | in_stores.keys()):
+        everywhere, its = entered(force.everywhere.get(plan_id)), in_stores.get(plan_id, {})
+        if everywhere is not None or any(its.values()):
+            plans.append(OpenPlan(plan_id, everywhere, its))
     return plans
 
 
