@@ -30,4 +30,10 @@ class Deadline:
 
     def has_passed(self) -> bool:
         """True once the time is up."""
-        return self._is_over() or time.monotonic() >= self._ends_at
+        return time.monotonic() >= self._ends_at or self._is_over()
+
+    def or_once(self, is_over: Callable[[], bool]) -> Deadline:
+        """The same end, or sooner once this says so as well."""
+        sooner = Deadline(0, lambda: self._is_over() or is_over())
+        sooner._ends_at = self._ends_at
+        return sooner

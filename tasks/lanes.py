@@ -31,7 +31,7 @@ from app.sealing import Keyring
 from app.timers import Lane, has_due
 from app.wecom.app import open_app
 from app.wecom.port import Credentials, WeComPort
-from app.worklist.attention import lanes_at_work
+from app.worklist.attention import PAUSED_LANES, is_paused, lanes_at_work
 from app.worklist.balancing import balance_due
 from app.worklist.expiry import expire_due
 from app.worklist.queries import open_items
@@ -92,8 +92,10 @@ def run_lane(hands: Hands, lane: Lane, deadline: Deadline) -> Progress:
 
 
 def work_on(hands: Hands, lane: Lane, deadline: Deadline) -> Progress:
-    """The same for who has just seen that something is due."""
+    """The same for who has just seen that something is due. A pause that begins meanwhile is seen before each batch."""
     database, wecom = hands.database, hands.wecom
+    if lane in PAUSED_LANES:
+        deadline = deadline.or_once(lambda: _is_paused(database))
     work: dict[Lane, Callable[[], Progress]] = {
         Lane.MINUTES: lambda: fire_due(database, lane, deadline),
         Lane.DAYS: lambda: fire_due(database, lane, deadline),
@@ -112,3 +114,8 @@ def work_on(hands: Hands, lane: Lane, deadline: Deadline) -> Progress:
         Lane.SYNC: lambda: sync_due(database, wecom, deadline),
     }
     return work[lane]()
+
+
+def _is_paused(database: Database) -> bool:
+    with database.reading() as session:
+        return is_paused(session)

@@ -56,27 +56,32 @@ class Budget:
         """Marketing touches after this instant count now."""
         return now - timedelta(days=self.cap_days)
 
-    def may_touch_from(self, touched_at: Iterable[datetime], now: datetime) -> datetime | None:
+    def may_touch_from(self, touches: Iterable[Touch], now: datetime) -> datetime | None:
         """From when one more marketing touch keeps within the cap; None where the cap lets none through at all.
 
-        `touched_at`: the instants of the member's marketing touches so far.
+        `touches` are the member's so far; promises among them count for nothing. What was sent counts from when it was
+        sent, what is open for as long as it may be sent: what is sent later keeps its place.
         """
         if self.cap_touches < 1:
             return None
-        counted = sorted(at for at in touched_at if at > self.window(now))
-        if len(counted) < self.cap_touches:
-            return now
-        return counted[-self.cap_touches] + timedelta(days=self.cap_days)
+        ends = sorted(self._counts_until(touch) for touch in touches if not touch.is_service)
+        later = [end for end in ends if end > now]
+        return now if len(later) < self.cap_touches else later[-self.cap_touches]
+
+    def _counts_until(self, touch: Touch) -> datetime:
+        return touch.valid_until if touch.sent_at is None else touch.sent_at + timedelta(days=self.cap_days)
 
 
 class Touch(NamedTuple):
-    """A task about a member that is open or was done: what its associate wrote, or is asked to write."""
+    """A task about a member that is open, or was sent whatever it was closed as."""
 
     work_item_id: int
     is_service: bool
     priority: int
     opened_at: datetime
     is_open: bool
+    valid_until: datetime
+    sent_at: datetime | None = None
 
     @property
     def importance(self) -> tuple[bool, int]:
@@ -136,8 +141,16 @@ def lanes_at_work(session: Session, lanes: Iterable[Lane]) -> tuple[Lane, ...]:
     return tuple(lane for lane in lanes if lane not in stopped)
 
 
+def is_paused(session: Session) -> bool:
+    """Whether headquarters has paused everything, as it is now; one read of one row by its key."""
+    return session.scalar(select(AttentionBudget.paused_at).where(AttentionBudget.id == ROW)) is not None
+
+
 def pause(session: Session, by: int | None) -> None:
-    """Stop opening, urging and pushing at once, for every plan and store; while paused already nothing changes."""
+    """Stop opening, urging, ordering and pushing, for every plan and store; while paused already nothing changes.
+
+    Whoever is at it finishes the batch in hand (at most some hundred tasks, or 16 messages) and begins no other.
+    """
     budget = session.get_one(AttentionBudget, ROW, with_for_update=True)
     if budget.paused_at is not None:
         return
