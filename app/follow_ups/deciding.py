@@ -12,6 +12,8 @@
    10  a group send, and the member had this month's: skipped
    11  it opens
 
+A step that is to wait does so until the next step of its series falls due, to which it gives way (`or_give_way`).
+
 Firing fetches the facts, asks in two goes (1 to 6 need few, 7 to 10 more) and writes what was decided.
 """
 
@@ -21,7 +23,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from app.follow_ups.rules import Anchor, Relative, Step, Verdict, on_repurchase
+from app.follow_ups.rules import (
+    Anchor,
+    Relative,
+    Step,
+    Verdict,
+    before_firing,
+    due_at,
+    on_repurchase,
+    valid_until,
+)
 from app.follow_ups.states import (
     BY_THE_SYSTEM,
     Arm,
@@ -47,15 +58,20 @@ RAN_OUT = {
     WaitingFor.QUIET_HOURS: StepReason.QUIET_HOURS,
     WaitingFor.MEMBER_CAP: StepReason.MEMBER_CAP,
     WaitingFor.OFF_DUTY: StepReason.OFF_DUTY,
+    WaitingFor.SAME_DAY: StepReason.SAME_DAY,
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """The step is asked about again at `until`, which is later than now and within its validity or its end."""
+    """The step is asked about again at `until`, which is later than now and within its validity or its end.
+
+    `gives_way_to`: the step of its series that falls due then, and may take its place.
+    """
 
     until: datetime
     reason: WaitingFor
+    gives_way_to: Step | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +118,41 @@ def before_asking(
 def _why_over(case: Case, pauses: Pauses) -> StepReason:
     if pauses.cover(case.until):
         return StepReason.PAUSED
-    return RAN_OUT[case.waited_for] if case.waited_for else StepReason.TOO_LATE
+    has_waited = case.waited_for is not None and case.asked_at >= case.until
+    return RAN_OUT[case.waited_for] if case.waited_for and has_waited else StepReason.TOO_LATE
+
+
+def or_give_way(
+    wait: Wait, case: Case, later: Iterable[Step], enrolled_at: datetime, now: datetime
+) -> Wait | Verdict:
+    """The wait, as long as it keeps no `later` step of its series from its due instant; then the step is left out.
+
+    A series asks about one step at a time. Marketing gives way to whatever comes next. A promise gives way only to a
+    promise that would be worth nothing any more once the waiting is over: what falls due behind it waits with it, and
+    becomes one with it.
+    """
+    anchor, hours = case.anchor, case.hours
+    kept = [
+        (due_at(step, anchor, hours), step)
+        for step in later
+        if before_firing(step, anchor, hours, enrolled_at) is None
+        and (not case.step.is_service or _is_lost_behind(step, case, wait))
+    ]
+    due, step = min(kept, key=lambda one: one[0], default=(wait.until, case.step))
+    if due >= wait.until:
+        return wait
+    if due <= now:
+        return Verdict(StepOutcome.SKIPPED, RAN_OUT[wait.reason])
+    return Wait(due, wait.reason, step)
+
+
+def _is_lost_behind(step: Step, case: Case, wait: Wait) -> bool:
+    return step.is_service and valid_until(step, case.anchor, case.hours) <= wait.until
+
+
+def waits_behind(case: Case, due: datetime) -> WaitingFor | None:
+    """What a step that fell due at this instant has waited for behind the one before it in its series, a promise."""
+    return case.waited_for if due < case.asked_at else None
 
 
 def within_cap(case: Case, touches: Iterable[Touch], budget: Budget, now: datetime) -> Verdict | Wait | None:
@@ -113,8 +163,7 @@ def within_cap(case: Case, touches: Iterable[Touch], budget: Budget, now: dateti
     """
     if case.step.is_service:
         return None
-    marketing = (touch.opened_at for touch in touches if not touch.is_service)
-    allowed = budget.may_touch_from(marketing, now)
+    allowed = budget.may_touch_from(touches, now)
     if allowed == now:
         return None
     again = case.until if allowed is None else budget.askable_from(case.hours, allowed, case.until)

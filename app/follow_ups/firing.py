@@ -8,6 +8,7 @@ follows, including the next timer.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
@@ -20,11 +21,11 @@ from app import clock
 from app.db import Database, insert_rows, table_of, update_rows
 from app.failpoints import failpoint
 from app.follow_ups.asking import Answers, ask
-from app.follow_ups.deciding import Wait, before_asking, why_opened
+from app.follow_ups.deciding import Wait, before_asking, or_give_way, waits_behind, why_opened
 from app.follow_ups.falling_due import Batch, DueTimer, Fallen, read_batch, take_due
 from app.follow_ups.models import Enrollment, StepRecord
 from app.follow_ups.opening import open_tasks
-from app.follow_ups.records import Waiting, next_waiting, step_record
+from app.follow_ups.records import Waiting, lane_of, next_waiting, step_record
 from app.follow_ups.rules import Verdict, due_at
 from app.follow_ups.states import EnrollmentState, StepReason
 from app.lanes import Deadline, Progress
@@ -59,6 +60,8 @@ def fire_due(database: Database, lane: Lane, deadline: Deadline) -> Progress:
         try:
             fired = database.in_transaction(work)
         except UNFIRABLE:
+            if size == 1:  # not what a row says: nothing smaller could be set aside
+                raise
             size //= 2
             continue
         done += fired
@@ -140,7 +143,11 @@ def _write(
     for item in fallen:
         verdict = held.get(item.id) or why_opened(item.case, budget, now)
         if isinstance(verdict, Wait):
-            waits = Waiting(item.step.step_no, Lane(item.row.next_lane), verdict.until, verdict.reason)
+            later = item.version.following(item.row.next_step_no)
+            verdict = or_give_way(verdict, item.case, later, item.row.enrolled_at, now)
+        if isinstance(verdict, Wait):
+            lane = lane_of(verdict.gives_way_to or item.step)
+            waits = Waiting(item.step.step_no, lane, verdict.until, verdict.reason)
         else:
             record = step_record(item.id, item.step, verdict, item.case.due, now)
             records.append(record | {"task_id": tasks.get(item.id)})
@@ -159,6 +166,9 @@ def _next(item: Fallen, now: datetime) -> tuple[Waiting, list[dict[str, object]]
     anchor, hours = item.case.anchor, item.case.hours
     rest = item.version.following(item.row.next_step_no)
     waits, passed = next_waiting(rest, anchor, hours, enrolled_at=item.row.enrolled_at, now=now)
+    if waits.step_no:
+        behind = waits_behind(item.case, due_at(item.version.step(waits.step_no), anchor, hours))
+        waits = replace(waits, waiting_for=behind or "")
     records = [
         step_record(item.id, step, verdict, due_at(step, anchor, hours), now) for step, verdict in passed
     ]

@@ -13,12 +13,13 @@ class OnRepurchase(StrEnum):
 
 
 class EnrollmentState(StrEnum):
-    """Where an enrollment stands; every state but ACTIVE is final."""
+    """Where an enrollment stands."""
 
     ACTIVE = "active"
-    FINISHED = "finished"
+    FINISHED = "finished"  # no step is left; it goes on only where what its last step had become one with was stopped
     CANCELLED = "cancelled"
-    QUARANTINED = "quarantined"  # a step could not be fired; set aside so that it holds nobody else up
+    # A step could not be fired: set aside so that it holds nobody else up. Final unless it is put back, or stopped.
+    QUARANTINED = "quarantined"
 
 
 class StepOutcome(StrEnum):
@@ -38,7 +39,8 @@ class StepReason(StrEnum):
     DUE = "due"
     LATE = "late"  # opened after its day because the service was down
     BEFORE_START = "before_start"  # its validity had ended before the purchase was known
-    TOO_LATE = "too_late"  # its validity ended while the service was down
+    # Its validity ended before it was asked about: the service was down or behind, or had set its series aside.
+    TOO_LATE = "too_late"
     TIME_UNKNOWN = "time_unknown"  # minutes after a purchase of which only the day is known
     REFUNDED = "refunded"
     NEW_PURCHASE = "new_purchase"  # a later purchase restarted this step
@@ -54,9 +56,10 @@ class StepReason(StrEnum):
     PLAN_HOLD_OUT = "plan_hold_out"
     GLOBAL_HOLD_OUT = "global_hold_out"
     SAME_DAY = "same_day"  # what falls on one day for one member is one task
+    # It waited for this until its validity ended, or until the next step of its series, to which it gave way.
     MEMBER_CAP = "member_cap"  # the member was written to often enough
-    QUIET_HOURS = "quiet_hours"  # its validity ended before the quiet hours did
-    OFF_DUTY = "off_duty"  # its validity ended before anybody was back at work
+    QUIET_HOURS = "quiet_hours"  # nobody may be asked then
+    OFF_DUTY = "off_duty"  # nobody was at work
     PAUSED = "paused"  # HQ had paused everything until its validity had ended
     QUOTA_FULL = "quota_full"  # the member had this month's group sends; WeCom lets them have no more
     NO_CHANNEL = "no_channel"  # the member cannot be reached on the step's channel
@@ -68,6 +71,7 @@ class WaitingFor(StrEnum):
     QUIET_HOURS = "quiet_hours"
     MEMBER_CAP = "member_cap"
     OFF_DUTY = "off_duty"
+    SAME_DAY = "same_day"  # no longer: what it had become one with was stopped
 
 
 class Channel(StrEnum):
