@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -17,8 +16,8 @@ from app.db import is_among, read_rows, table_of
 from app.follow_ups.deciding import Case, Wait
 from app.follow_ups.rules import Verdict
 from app.follow_ups.states import CONFIRMED_BY_WECOM, StepOutcome, StepReason, WaitingFor, Who
-from app.members.models import ContactBinding, ExternalContact, Member
-from app.members.queries import is_live
+from app.members.models import Member
+from app.members.queries import contacts_of
 from app.orders.models import MemberPurchases
 from app.stores.rules import StoreHours
 
@@ -183,7 +182,7 @@ def people_of(
     `whole_staff`: a step may be given to anybody on shift.
     """
     members = _members(session, member_ids)
-    bound = _live_bindings(session, members)
+    bound = contacts_of(session, members.keys())
     stores = {member.store_id for member in members.values()}
     in_stores = _in_stores(session, stores, whole_staff)
     known = {row.id: Person(row.id, row.name, row.store_id) for row in in_stores}
@@ -234,19 +233,6 @@ def _active(session: Session, ids: Iterable[int]) -> dict[int, Person]:
         is_among(table.c.id, set(ids)), table.c.ended_at.is_(None)
     )
     return {row.id: Person(*row) for row in read_rows(session, query)}
-
-
-def _live_bindings(session: Session, member_ids: Iterable[int]) -> dict[int, set[int]]:
-    query = (
-        select(ExternalContact.member_id, ContactBinding.associate_id)
-        .join(ContactBinding, ContactBinding.external_contact_id == ExternalContact.id)
-        .where(is_among(table_of(ExternalContact).c.member_id, set(member_ids)), is_live())
-    )
-    bound: dict[int, set[int]] = defaultdict(set)
-    for member_id, associate_id in read_rows(session, query):
-        if member_id is not None:
-            bound[member_id].add(associate_id)
-    return bound
 
 
 def _from(people: Sequence[int], member_id: int) -> Sequence[int]:

@@ -21,7 +21,7 @@ from app.inbound.events import LineKind
 from app.member_events.models import MemberEventKind
 from app.member_events.queries import latest_events
 from app.members.models import ContactBinding, ExternalContact, Member, MemberCare
-from app.members.queries import is_live
+from app.members.queries import contacts_of
 from app.orders.models import MemberPurchases, Order, OrderLine
 from app.stores.queries import StoreFacts, stores_by_id
 from app.tagging.models import BindingTag, Tag
@@ -96,12 +96,7 @@ def _of_profile(person: Person, today: date) -> dict[str, Value]:
 
 
 def _contacts(session: Session, asked: Asked) -> Found:
-    query = (
-        select(ExternalContact.member_id)
-        .join(ContactBinding, ContactBinding.external_contact_id == ExternalContact.id)
-        .where(ExternalContact.member_id.in_(sorted(asked.people)), is_live())
-    )
-    bound = set(session.scalars(query))
+    bound = contacts_of(session, asked.people.keys())
     return {member_id: {"is_contact": member_id in bound} for member_id in asked.people}
 
 

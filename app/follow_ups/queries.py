@@ -18,7 +18,7 @@ from app.errors import NotFound
 from app.follow_ups.models import FollowUpTask
 from app.follow_ups.states import CONFIRMED_BY_WECOM, Channel, Evidence
 from app.members.models import ContactBinding, ExternalContact, Member
-from app.members.queries import is_live
+from app.members.queries import live_bindings
 from app.worklist.models import WorkItem, WorkState
 from app.worklist.queries import is_at_hand
 
@@ -241,12 +241,10 @@ def _count(session: Session, *conditions: ColumnElement[bool]) -> int:
 
 def _tasks(actor: Actor) -> Select[Any]:
     contact = (
-        select(ExternalContact.external_userid)
-        .join(ContactBinding, ContactBinding.external_contact_id == ExternalContact.id)
+        live_bindings(ExternalContact.external_userid)
         .where(
             ExternalContact.member_id == WorkItem.member_id,
             ContactBinding.associate_id == WorkItem.assignee_id,
-            is_live(),
         )
         .limit(1)
         .scalar_subquery()

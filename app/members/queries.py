@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,6 +14,7 @@ from sqlalchemy.orm import Session, aliased
 
 from app.associates.models import Associate, Role
 from app.associates.queries import Actor
+from app.db import is_among, read_rows, table_of
 from app.members.models import ContactBinding, ExternalContact, Member
 from app.stores.models import Store
 
@@ -55,6 +57,23 @@ def is_live() -> ColumnElement[bool]:
     """Of a `ContactBinding`: the two may chat. Neither ended, nor half added, nor lost since they were last added."""
     is_kept = or_(ContactBinding.lost_at.is_(None), ContactBinding.lost_at < ContactBinding.bound_at)
     return and_(ContactBinding.ended_at.is_(None), ContactBinding.is_half.is_(False), is_kept)
+
+
+def live_bindings(*columns: Any) -> Select[*tuple[Any, ...]]:
+    """Columns of bindings (`ContactBinding`) through which one may chat, and of their `ExternalContact`."""
+    joined = ContactBinding.external_contact_id == ExternalContact.id
+    return select(*columns).select_from(ExternalContact).join(ContactBinding, joined).where(is_live())
+
+
+def contacts_of(session: Session, member_ids: Collection[int]) -> dict[int, set[int]]:
+    """By member, the associates who can chat with them, those who left too; one query for any number of members."""
+    bound: dict[int, set[int]] = defaultdict(set)
+    if member_ids:
+        query = live_bindings(ExternalContact.member_id, ContactBinding.associate_id)
+        its = is_among(table_of(ExternalContact).c.member_id, set(member_ids))
+        for member_id, associate_id in read_rows(session, query.where(its)):
+            bound[member_id].add(associate_id)
+    return bound
 
 
 def find_member_by_contact(session: Session, actor: Actor, external_userid: str) -> MemberProfile | None:

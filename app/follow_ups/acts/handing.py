@@ -18,10 +18,10 @@ from app.follow_ups.queries import get_task
 from app.follow_ups.rewording import reword
 from app.follow_ups.states import CONFIRMED_BY_WECOM
 from app.members.models import ContactBinding, ExternalContact, Member
-from app.members.queries import is_live
+from app.members.queries import live_bindings
 from app.messaging.service import NewNotice, write_notices
 from app.worklist.models import WorkState
-from app.worklist.service import move_items
+from app.worklist.service import is_being_sent, move_items
 
 TOLD_WITHIN = timedelta(hours=1)
 NOTICE = 128
@@ -56,8 +56,7 @@ def hand_task(session: Session, actor: Actor, task_id: int, tap: Tap, to: int) -
         return standing_after(session, before)
     held = hold(session, actor, task_id, tap, May.MANAGER_TOO)
     held.must_be_open()
-    claimed_until = held.task.claimed_until
-    if claimed_until is not None and claimed_until > clock.real_now(session):
+    if is_being_sent(held.item, clock.real_now(session)):
         raise Conflict("sending_elsewhere", place="task")
     eligible = _eligible(session, held.item.store_id, held.member_id, without=held.item.assignee_id)
     colleague = next((one for one in eligible if one.id == to), None)
@@ -87,9 +86,7 @@ def _eligible(session: Session, store_id: int, member_id: int, *, without: int) 
 
 
 def _is_contact(member_id: int) -> ColumnElement[bool]:
-    query = (
-        select(ContactBinding.id)
-        .join(ExternalContact, ExternalContact.id == ContactBinding.external_contact_id)
-        .where(ContactBinding.associate_id == Associate.id, ExternalContact.member_id == member_id, is_live())
+    its = live_bindings(ContactBinding.id).where(
+        ContactBinding.associate_id == Associate.id, ExternalContact.member_id == member_id
     )
-    return exists(query.correlate(Associate))
+    return exists(its.correlate(Associate))

@@ -28,7 +28,7 @@ from app.ids import new_id
 from app.member_events.models import MemberEventKind
 from app.member_events.service import NewEvent
 from app.members.models import ContactBinding, ExternalContact, Member, MemberCare
-from app.members.queries import is_live, looks_after
+from app.members.queries import live_bindings, looks_after
 from app.members.service import lock_members
 from app.stores.queries import stores_by_id
 from app.worklist.models import WorkItem, WorkState
@@ -99,12 +99,8 @@ def may_act_for(session: Session, actor: Actor, member_id: int) -> bool:
     if looks_after(session, actor, member_id):
         return True
     is_contact = exists(
-        select(ContactBinding.id)
-        .join(ExternalContact, ExternalContact.id == ContactBinding.external_contact_id)
-        .where(
-            ExternalContact.member_id == member_id,
-            ContactBinding.associate_id == actor.associate_id,
-            is_live(),
+        live_bindings(ContactBinding.id).where(
+            ExternalContact.member_id == member_id, ContactBinding.associate_id == actor.associate_id
         )
     )
     is_asked = exists().where(

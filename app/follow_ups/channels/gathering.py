@@ -19,7 +19,7 @@ from app.follow_ups.channels.rules import GATHER, MOST_MEMBERS, has_words, key_o
 from app.follow_ups.states import Channel, StepReason
 from app.ids import new_ids
 from app.members.models import ContactBinding, ExternalContact
-from app.members.queries import is_live
+from app.members.queries import live_bindings
 from app.timers import Lane, TimerKey, set_timers
 from app.worklist.models import WorkState
 from app.worklist.service import close_items
@@ -121,9 +121,8 @@ def _contacts(session: Session, asks: Sequence[Ask]) -> dict[int, str]:
     if not asks:
         return {}
     query = (
-        select(ExternalContact.member_id, ContactBinding.associate_id, ExternalContact.external_userid)
-        .join(ContactBinding, ContactBinding.external_contact_id == ExternalContact.id)
-        .where(ExternalContact.member_id.in_(sorted({ask.member_id for ask in asks})), is_live())
+        live_bindings(ExternalContact.member_id, ContactBinding.associate_id, ExternalContact.external_userid)
+        .where(ExternalContact.member_id.in_(sorted({ask.member_id for ask in asks})))
         .order_by(ContactBinding.id.desc())
     )
     found: dict[int, str] = {}
@@ -159,6 +158,10 @@ def _order(order_id: int, key: str | None, asks: Sequence[Ask], now: datetime) -
         "claimed_at": None,
         "ordered_at": None,
         "reminded_at": None,
+        "same_key": key_of(first.channel, first.text) if first.channel is Channel.MOMENT else "",
+        "slot_at": None,
+        "call_id": None,
+        "taken_back_at": None,
     }
 
 

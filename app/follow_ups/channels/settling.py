@@ -17,8 +17,8 @@ from app.follow_ups.measuring.attributing import attribute_since
 from app.follow_ups.models import FollowUpTask
 from app.follow_ups.states import Evidence, StepReason
 from app.members.contacts import people_by_userid
-from app.members.models import ContactBinding, ExternalContact, Member
-from app.members.queries import is_live
+from app.members.models import ExternalContact, Member
+from app.members.queries import live_bindings
 from app.messaging.service import NewNotice, write_notices
 from app.worklist.models import WorkItem, WorkState
 from app.worklist.service import close_items, move_items
@@ -60,10 +60,8 @@ def give_up(session: Session, targets: Sequence[SendTarget], reason: str, now: d
 def give_up_unreached(session: Session, targets: Sequence[SendTarget], now: datetime) -> None:
     """Of whom WeCom says that nobody can send to them: no contact of anybody's, or they had what they may get."""
     names = {target.external_userid for target in targets}
-    live = select(ExternalContact.external_userid).join(
-        ContactBinding, ContactBinding.external_contact_id == ExternalContact.id
-    )
-    known = set(session.scalars(live.where(ExternalContact.external_userid.in_(sorted(names)), is_live())))
+    live = live_bindings(ExternalContact.external_userid)
+    known = set(session.scalars(live.where(ExternalContact.external_userid.in_(sorted(names)))))
     for reason, is_contact in ((StepReason.QUOTA_FULL, True), (StepReason.NO_CHANNEL, False)):
         its = [target for target in targets if (target.external_userid in known) is is_contact]
         give_up(session, its, reason, now)
