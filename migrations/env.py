@@ -11,8 +11,10 @@ from app.clock import ClockOffset
 from app.db import Base, Database
 from app.follow_ups import models as follow_ups
 from app.follow_ups.forecasting import models as forecasting
+from app.follow_ups.linking import models as linking
 from app.follow_ups.measuring import models as measuring
 from app.follow_ups.reconciling import models as reconciling
+from app.follow_ups.texting import models as texting
 from app.group_chats import models as group_chats
 from app.inbound import models as inbound
 from app.intake import models as intake
@@ -33,9 +35,9 @@ from app.wecom import models as wecom
 from app.worklist import models as worklist
 
 TABLES = (
-    associates, catalogue, ClockOffset, follow_ups, forecasting, group_chats, inbound, intake, livings, measuring,
-    member_events, members, messaging, NightlyJob, orders, organisation, partner_api, reconciling, sales_scripts,
-    sessions, stores, tagging, Timer, wecom, worklist,
+    associates, catalogue, ClockOffset, follow_ups, forecasting, group_chats, inbound, intake, linking, livings,
+    measuring, member_events, members, messaging, NightlyJob, orders, organisation, partner_api, reconciling, sales_scripts,
+    sessions, stores, tagging, texting, Timer, wecom, worklist,
 )  # fmt: skip
 
 

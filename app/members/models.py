@@ -30,6 +30,33 @@ class Member(Base):
     joined_at: Mapped[datetime]
 
 
+class OwnerReason(StrEnum):
+    """Why a member has another owner."""
+
+    TRANSFER = "transfer"  # WeCom gave the customer to somebody else (在职继承、离职继承)
+    NAMED = "named"  # headquarters said so, or a system that speaks for it
+
+
+class OwnerChange(Base):
+    """A member got another owner (专属导购变更): one row each time, never changed. None is the store's pool.
+
+    `happened_at` is when it came about by whoever told it, `told_by` (an inbox source); `recorded_at` when it was known
+    here. Who had the member before the first row is its `from_id`.
+    """
+
+    __tablename__ = "owner_changes"
+    __table_args__ = (Index(None, "member_id", "happened_at"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    member_id: Mapped[int]
+    from_id: Mapped[int | None]
+    to_id: Mapped[int | None]
+    why: Mapped[str] = mapped_column(String(16))
+    told_by: Mapped[str] = mapped_column(String(32))
+    happened_at: Mapped[datetime]
+    recorded_at: Mapped[datetime]
+
+
 class MemberIdentity(Base):
     """One key by which a member is known to some system."""
 
@@ -82,6 +109,24 @@ class MemberDate(Base):
     calendar: Mapped[str] = mapped_column(String(8))
     sealed: Mapped[str] = mapped_column(String(128))
     day_index: Mapped[str] = mapped_column(String(32))
+    event_id: Mapped[int]
+    reported_at: Mapped[datetime]
+
+
+class MemberPhone(Base):
+    """A member's mobile number (手机号); the newest report counts.
+
+    `sealed` is the number, readable with the installation's key alone; `number_index` finds whose it is without opening
+    any; `masked` is what people may see. See `phones`.
+    """
+
+    __tablename__ = "member_phones"
+    __table_args__ = (Index(None, "number_index"),)
+
+    member_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    sealed: Mapped[str] = mapped_column(String(128))
+    number_index: Mapped[str] = mapped_column(String(32))
+    masked: Mapped[str] = mapped_column(String(24))
     event_id: Mapped[int]
     reported_at: Mapped[datetime]
 

@@ -11,7 +11,12 @@ from app.db import Base
 
 
 class SalesScript(Base):
-    """A script; `code` is how plans refer to it."""
+    """A script; `code` is how plans refer to it.
+
+    `sms_template` is the template a gateway of text messages approved for it, with the same variables; "" where there is
+    none. `link` is where the variable `{link}` of its body leads, by way of an address of ours that tells when a member
+    opens it; "" where it has none.
+    """
 
     __tablename__ = "sales_scripts"
 
@@ -20,4 +25,6 @@ class SalesScript(Base):
     title: Mapped[str] = mapped_column(String(64))
     scene: Mapped[str] = mapped_column(String(32))
     body: Mapped[str] = mapped_column(Text)
+    sms_template: Mapped[str] = mapped_column(String(64), default="")
+    link: Mapped[str] = mapped_column(String(512), default="")
     ended_at: Mapped[datetime | None]
