@@ -6,13 +6,13 @@ calendar). Callers hold the members' `member_care` rows.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.db import insert_rows, is_among, read_rows, table_of
@@ -23,11 +23,8 @@ from app.follow_ups.plans.checking import GLOBAL_SALT
 from app.follow_ups.plans.versions import Version
 from app.follow_ups.records import Waiting, next_waiting, step_record
 from app.follow_ups.rules import Anchor, due_at
-from app.follow_ups.states import StepReason
-from app.follow_ups.stopping import close_restarted_tasks, stop_begun_before
+from app.follow_ups.stopping import close_restarted_tasks, stop_by_what_followed
 from app.ids import new_ids
-from app.member_events.models import MemberEvent, MemberEventKind
-from app.orders.models import Order
 from app.stores.queries import StoreFacts
 from app.timers import TimerKey, set_timers
 from app.worklist.attention import Budget
@@ -107,7 +104,7 @@ def enter(
     insert_rows(session, StepRecord, records)
     set_timers(session, timers)
     close_restarted_tasks(session, version, [(entry.member_id, entry.anchor) for entry in entries], now)
-    _stop_by_what_followed(session, version, [row["id"] for row in rows], now)
+    stop_by_what_followed(session, version, [row["id"] for row in rows], now)
 
 
 def _row(
@@ -137,43 +134,3 @@ def _row(
         "waiting_for": "",
         **waits.columns(),
     }
-
-
-def _stop_by_what_followed(
-    session: Session, version: Version, enrollment_ids: Collection[int], now: datetime
-) -> None:
-    stops = version.stops
-    if not (stops.purchase or stops.reply or stops.unfriend):
-        return
-    table = table_of(Enrollment)
-    rows = session.execute(select(table).where(table.c.id.in_(sorted(enrollment_ids)))).all()
-    members = sorted({row.member_id for row in rows})
-    happened: dict[StepReason, Mapping[int, datetime]] = {}
-    if stops.purchase:
-        happened[StepReason.BOUGHT] = _last_purchases(session, members)
-    for wanted, reason, kind in (
-        (stops.reply, StepReason.REPLIED, MemberEventKind.REPLY),
-        (stops.unfriend, StepReason.UNFRIENDED, MemberEventKind.UNFRIENDED),
-    ):
-        if wanted:
-            happened[reason] = _last_events(session, members, kind)
-    for reason, last in happened.items():
-        rows = stop_begun_before(session, rows, last, reason, now)
-
-
-def _last_purchases(session: Session, members: Iterable[int]) -> dict[int, datetime]:
-    query = (
-        select(Order.member_id, func.max(Order.purchased_at))
-        .where(Order.member_id.in_(list(members)), Order.goods_fen > 0, Order.enrolls.is_(True))
-        .group_by(Order.member_id)
-    )
-    return {member_id: at for member_id, at in session.execute(query) if member_id is not None}
-
-
-def _last_events(session: Session, members: Iterable[int], kind: MemberEventKind) -> dict[int, datetime]:
-    query = (
-        select(MemberEvent.member_id, func.max(MemberEvent.happened_at))
-        .where(MemberEvent.member_id.in_(list(members)), MemberEvent.kind == kind)
-        .group_by(MemberEvent.member_id)
-    )
-    return dict(session.execute(query).all())

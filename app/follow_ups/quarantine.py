@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import clock
@@ -19,7 +19,7 @@ from app.follow_ups.plans.versions import get_version
 from app.follow_ups.records import anchor_of, next_waiting, step_record
 from app.follow_ups.rules import due_at
 from app.follow_ups.states import EnrollmentState
-from app.follow_ups.stopping import cancel_refunded
+from app.follow_ups.stopping import last_settled, recheck
 from app.members.service import lock_members
 from app.stores.queries import stores_by_id
 from app.timers import TimerKey, set_timers
@@ -40,17 +40,24 @@ class SetAside:
 def set_aside(session: Session) -> list[SetAside]:
     """Every enrollment in quarantine, oldest first."""
     every_version = list(session.scalars(select(PlanVersion.id)))  # the index begins with it
-    rows = session.execute(
-        select(Enrollment)
-        .where(Enrollment.plan_version_id.in_(every_version), Enrollment.state == EnrollmentState.QUARANTINED)
-        .order_by(Enrollment.id)
-    ).scalars()
+    rows = (
+        session.execute(
+            select(Enrollment)
+            .where(
+                Enrollment.plan_version_id.in_(every_version), Enrollment.state == EnrollmentState.QUARANTINED
+            )
+            .order_by(Enrollment.id)
+        )
+        .scalars()
+        .all()
+    )
+    passed = last_settled(session, [row.id for row in rows])
     return [
         SetAside(
             row.id,
             row.member_id,
             row.anchor_on,
-            _passed(session, row.id) + 1,
+            passed.get(row.id, 0) + 1,
             row.ended_reason,
             row.enrolled_at,
         )
@@ -61,7 +68,8 @@ def set_aside(session: Session) -> list[SetAside]:
 def put_back(session: Session, enrollment_id: int) -> bool:
     """Let an enrollment go on at the step it stopped at, due now; False where it is not, or no longer, set aside.
 
-    Where everything bought that day was returned meanwhile, it ends instead.
+    What happened meanwhile counts: where the plan is in force no more, the member wants none, or one of the things the
+    plan ends by is known, it ends instead.
     """
     known = session.get(Enrollment, enrollment_id)
     if known is None:
@@ -74,7 +82,7 @@ def put_back(session: Session, enrollment_id: int) -> bool:
         return False
     now = clock.now(session)
     _go_on(session, row, now)
-    cancel_refunded(session, {(row.member_id, row.anchor_on)}, now)
+    recheck(session, [row.id], now)
     return True
 
 
@@ -82,16 +90,10 @@ def _go_on(session: Session, row: Any, now: datetime) -> None:
     version = get_version(session, row.plan_version_id)
     hours = stores_by_id(session, {row.store_id})[row.store_id].hours
     anchor = anchor_of(row)
-    rest = version.following(_passed(session, row.id))
+    rest = version.following(last_settled(session, [row.id]).get(row.id, 0))
     waits, over = next_waiting(rest, anchor, hours, enrolled_at=row.enrolled_at, now=now)
     records = [step_record(row.id, step, verdict, due_at(step, anchor, hours), now) for step, verdict in over]
     insert_rows(session, StepRecord, records)
     upsert_rows(session, Enrollment, [{**row._mapping, **waits.columns(), "ended_reason": ""}])
     if waits.lane and waits.due_at:
         set_timers(session, [(TimerKey(waits.lane, waits.due_at, row.id), row.member_id)])
-
-
-def _passed(session: Session, enrollment_id: int) -> int:
-    """The last step of which a record says what became of it; they are written in order."""
-    last = select(func.max(StepRecord.step_no)).where(StepRecord.enrollment_id == enrollment_id)
-    return session.scalar(last) or 0

@@ -11,23 +11,27 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from app.db import insert_rows, is_among, table_of, upsert_rows
+from app.follow_ups.happened_since import days_with_purchases, days_with_refunds, last_happenings, opted_out
+from app.follow_ups.merging import ask_again
 from app.follow_ups.models import Enrollment, FollowUpTask, PlanVersion, StepRecord
 from app.follow_ups.plans.documents import OnRefund, Stops
+from app.follow_ups.plans.releases import in_force
 from app.follow_ups.plans.versions import Version, versions
 from app.follow_ups.records import Waiting, anchor_of, step_record
 from app.follow_ups.rules import Anchor, Verdict, due_at, restarts
 from app.follow_ups.states import EnrollmentState, OnRepurchase, StepOutcome, StepReason
-from app.orders.models import Order
 from app.stores.queries import stores_by_id
 from app.timers import TimerKey, clear_timers
 from app.worklist.models import WorkItem, WorkState
 from app.worklist.service import close_items
 
 OF_PURCHASES = "purchase:"
+# What has steps left that nothing has become of yet.
+UNDER_WAY = (EnrollmentState.ACTIVE, EnrollmentState.QUARANTINED)
 # Which plans a happening ends. Opting out ends all of them.
 STOPPED_BY: Mapping[StepReason, Callable[[Stops], bool]] = {
     StepReason.BOUGHT: lambda stops: stops.purchase,
@@ -39,20 +43,25 @@ STOPPED_BY: Mapping[StepReason, Callable[[Stops], bool]] = {
 
 
 def stop_series(session: Session, rows: Sequence[Any], reason: StepReason, now: datetime) -> None:
-    """End these series (rows of `enrollments`): the one way to do so.
+    """End these series (rows of `enrollments`), those in quarantine too: the one way to do so.
 
-    Steps not yet due are recorded as cancelled and timers cleared; tasks that are open are closed, those of series that
-    have run out too. What was done stays done; what ended before stays as it ended. Everything carries the reason.
+    Steps not settled yet are recorded as cancelled and timers cleared; tasks that are open are closed, those of series
+    that have run out too. What was done stays done; what ended before stays as it ended. Everything carries the reason.
+    Steps of other series that such a task served as well are asked about again (`merging`).
     """
-    active = [row for row in rows if row.state == EnrollmentState.ACTIVE]
-    known = versions(session, {row.plan_version_id for row in active})
-    stores = stores_by_id(session, {row.store_id for row in active})
-    clear_timers(session, [TimerKey(row.next_lane, row.next_due_at, row.id) for row in active])
+    ending = [row for row in rows if row.state in UNDER_WAY]
+    known = versions(session, {row.plan_version_id for row in ending})
+    stores = stores_by_id(session, {row.store_id for row in ending})
+    timers = [TimerKey(row.next_lane, row.next_due_at, row.id) for row in ending if row.next_due_at]
+    clear_timers(session, timers)
+    passed = last_settled(session, [row.id for row in ending if row.next_step_no is None])
     verdict = Verdict(StepOutcome.CANCELLED, reason)
     records = [
         step_record(row.id, step, verdict, due_at(step, anchor_of(row), stores[row.store_id].hours), now)
-        for row in active
-        for step in known[row.plan_version_id].following(row.next_step_no - 1)
+        for row in ending
+        for step in known[row.plan_version_id].following(
+            passed.get(row.id, 0) if row.next_step_no is None else row.next_step_no - 1
+        )
     ]
     insert_rows(session, StepRecord, records)
     ended = Waiting(None, None, None).columns() | {
@@ -60,8 +69,55 @@ def stop_series(session: Session, rows: Sequence[Any], reason: StepReason, now: 
         "ended_reason": reason,
         "waiting_for": "",
     }
-    upsert_rows(session, Enrollment, [{**row._mapping, **ended} for row in active])
-    _close_tasks(session, [row.id for row in rows if row.state != EnrollmentState.CANCELLED], reason, now)
+    upsert_rows(session, Enrollment, [{**row._mapping, **ended} for row in ending])
+    closed = _close_tasks(
+        session, [row.id for row in rows if row.state != EnrollmentState.CANCELLED], reason, now
+    )
+    if reason is not StepReason.OPTED_OUT:
+        resumed = ask_again(session, closed, {row.id for row in rows}, now)
+        recheck(session, resumed, now)
+
+
+def recheck(session: Session, enrollment_ids: Collection[int], now: datetime) -> None:
+    """End those of the series that something has ended while they were not under way: nothing reached them then."""
+    if not enrollment_ids:
+        return
+    table = table_of(Enrollment)
+    rows = session.execute(select(table).where(table.c.id.in_(sorted(enrollment_ids)))).all()
+    known, force = versions(session, {row.plan_version_id for row in rows}), in_force(session)
+    unwanted = opted_out(session, {row.member_id for row in rows})
+    stop_series(session, [row for row in rows if row.member_id in unwanted], StepReason.OPTED_OUT, now)
+    rows = [row for row in rows if row.member_id not in unwanted]
+    closed = [row for row in rows if force.version_id(row.plan_id, row.store_id) is None]
+    stop_series(session, closed, StepReason.PLAN_ENDED, now)
+    rows = [row for row in rows if row not in closed]
+    days = {(row.member_id, row.anchor_on) for row in rows if row.anchor_event.startswith(OF_PURCHASES)}
+    stop_refunded(session, days_with_refunds(session, days) if days else set(), now)
+    for version in known.values():
+        stop_by_what_followed(session, version, [row.id for row in rows], now)
+
+
+def stop_by_what_followed(
+    session: Session, version: Version, enrollment_ids: Collection[int], now: datetime
+) -> None:
+    """End those of these series that are of the version and that something told earlier has ended already."""
+    if not (version.stops.purchase or version.stops.reply or version.stops.unfriend):
+        return
+    table = table_of(Enrollment)
+    its = (table.c.plan_version_id == version.id) & is_among(table.c.id, enrollment_ids)
+    rows = session.execute(select(table).where(its)).all()
+    last = last_happenings(session, sorted({row.member_id for row in rows}), version.stops)
+    for reason, happened in last.items():
+        rows = stop_begun_before(session, rows, happened, reason, now)
+
+
+def last_settled(session: Session, enrollment_ids: Collection[int]) -> dict[int, int]:
+    """By series the last step of which a record says what became of it; they are written in order."""
+    if not enrollment_ids:
+        return {}
+    table = table_of(StepRecord)
+    query = select(table.c.enrollment_id, func.max(table.c.step_no)).group_by(table.c.enrollment_id)
+    return dict(session.execute(query.where(table.c.enrollment_id.in_(sorted(enrollment_ids)))).all())
 
 
 def stop_for(session: Session, happened: Mapping[int, datetime], reason: StepReason, now: datetime) -> None:
@@ -116,7 +172,7 @@ def stop_refunded(
     concerned = sorted({*days, *in_part})
     if not concerned:
         return
-    left = _days_with_purchases(session, concerned)
+    left = days_with_purchases(session, concerned)
     table = table_of(Enrollment)
     its_day = (and_(table.c.member_id == member_id, table.c.anchor_on == on) for member_id, on in concerned)
     query = select(table).where(
@@ -138,11 +194,6 @@ def stop_refunded(
     stop_series(session, gone, StepReason.REFUNDED, now)
 
 
-def cancel_refunded(session: Session, days: Collection[tuple[int, date]], now: datetime) -> None:
-    """End the series of members' days of purchases of which nothing is left."""
-    stop_refunded(session, set(days), now)
-
-
 def stop_plan(session: Session, plan_id: int, members: Iterable[int], now: datetime) -> int:
     """End these members' series of a plan that headquarters withdrew; returns how many were under way."""
     table = table_of(Enrollment)
@@ -153,17 +204,17 @@ def stop_plan(session: Session, plan_id: int, members: Iterable[int], now: datet
     )
     rows = session.execute(query).all()
     stop_series(session, rows, StepReason.PLAN_ENDED, now)
-    return sum(row.state == EnrollmentState.ACTIVE for row in rows)
+    return sum(row.state in UNDER_WAY for row in rows)
 
 
 def members_under_way(session: Session, plan_id: int, *, after: int, limit: int) -> list[int]:
-    """Some members with a series of the plan that waits for a step, by id from behind `after`."""
+    """Some members with a series of the plan that has steps left, by id from behind `after`."""
     ours = select(PlanVersion.id).where(PlanVersion.plan_id == plan_id)
     query = (
         select(Enrollment.member_id)
         .where(
             Enrollment.plan_version_id.in_(list(session.scalars(ours))),
-            Enrollment.state == EnrollmentState.ACTIVE,
+            Enrollment.state.in_(UNDER_WAY),
             Enrollment.member_id > after,
         )
         .distinct()
@@ -199,7 +250,8 @@ def close_restarted_tasks(
         for row, step_no, item_id in session.execute(query)
         if any(restarts(restarting[step_no], anchor_of(row), anchor) for anchor in bought[row.member_id])
     ]
-    close_items(session, stopped, WorkState.CANCELLED, StepReason.NEW_PURCHASE, now)
+    closed = close_items(session, stopped, WorkState.CANCELLED, StepReason.NEW_PURCHASE, now)
+    recheck(session, ask_again(session, closed, (), now), now)
 
 
 def _versions_ended_by(session: Session, reason: StepReason) -> set[int]:
@@ -207,20 +259,10 @@ def _versions_ended_by(session: Session, reason: StepReason) -> set[int]:
     return {version.id for version in known.values() if STOPPED_BY[reason](version.stops)}
 
 
-def _close_tasks(session: Session, enrollment_ids: Sequence[int], reason: StepReason, now: datetime) -> None:
+def _close_tasks(
+    session: Session, enrollment_ids: Sequence[int], reason: StepReason, now: datetime
+) -> list[int]:
     if not enrollment_ids:
-        return
+        return []
     query = select(FollowUpTask.work_item_id).where(FollowUpTask.enrollment_id.in_(sorted(enrollment_ids)))
-    close_items(session, list(session.scalars(query)), WorkState.CANCELLED, reason, now)
-
-
-def _days_with_purchases(session: Session, days: Collection[tuple[int, date]]) -> set[tuple[int, date]]:
-    """Those of the days on which the member bought goods that were not all returned."""
-    query = select(Order.member_id, Order.purchased_on).where(
-        Order.member_id.in_(sorted({member_id for member_id, _ in days})),
-        Order.purchased_on.in_(sorted({on for _, on in days})),
-        Order.wholly_refunded.is_(False),
-        Order.goods_fen > 0,
-        Order.enrolls.is_(True),
-    )
-    return {(member_id, on) for member_id, on in session.execute(query) if member_id is not None}
+    return close_items(session, list(session.scalars(query)), WorkState.CANCELLED, reason, now)

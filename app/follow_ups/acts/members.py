@@ -22,8 +22,8 @@ from app.follow_ups.acts.holding import Tap, find_done_before
 from app.follow_ups.acts.kinds import Act
 from app.follow_ups.happenings import happen
 from app.follow_ups.models import CareAct, Enrollment, FollowUpTask
-from app.follow_ups.states import EnrollmentState, StepReason
-from app.follow_ups.stopping import stop_series
+from app.follow_ups.states import StepReason
+from app.follow_ups.stopping import UNDER_WAY, stop_series
 from app.ids import new_id
 from app.member_events.models import MemberEventKind
 from app.member_events.service import NewEvent
@@ -121,7 +121,7 @@ def _lock(session: Session, actor: Actor, member_id: int) -> Member:
 
 def _live_series(session: Session, member_id: int) -> list[Any]:
     table = table_of(Enrollment)
-    query = select(table).where(table.c.member_id == member_id, table.c.state == EnrollmentState.ACTIVE)
+    query = select(table).where(table.c.member_id == member_id, table.c.state.in_(UNDER_WAY))
     return list(session.execute(query))
 
 
