@@ -15,8 +15,8 @@ from app.errors import Conflict, Invalid
 from app.follow_ups.acts.holding import May, Standing, Tap, find_done_before, hold, standing_after
 from app.follow_ups.acts.kinds import Act
 from app.follow_ups.queries import get_task
-from app.follow_ups.rewording import reword
 from app.follow_ups.states import CONFIRMED_BY_WECOM
+from app.follow_ups.wording import reword_moved
 from app.members.models import ContactBinding, ExternalContact, Member
 from app.members.queries import live_bindings
 from app.messaging.service import NewNotice, write_notices
@@ -63,9 +63,9 @@ def hand_task(session: Session, actor: Actor, task_id: int, tap: Tap, to: int) -
     if colleague is None or held.task.channel in CONFIRMED_BY_WECOM:  # WeCom itself says whose those are
         raise Invalid("cannot_take", place="to")
     member = session.get_one(Member, held.member_id)
-    reword(session, held.task, member, colleague.name, is_contact=colleague.is_contact)
     held.keep(Act.HANDED, to=to)
     move_items(session, {held.item.id: to}, held.now)
+    reword_moved(session, {held.item.id: to})
     text = f"{held.item.title} · {member.name}"[:NOTICE]
     write_notices(session, [NewNotice(to, held.item.id, text, held.now + TOLD_WITHIN)], held.now)
     return held.standing()
