@@ -13,8 +13,8 @@ from app.db import Database
 from app.follow_ups.channels.following import follow_due
 from app.follow_ups.channels.ordering import order_due
 from app.follow_ups.firing import fire_due
-from app.follow_ups.rewording import reword_moved
 from app.follow_ups.sweeping import sweep_due
+from app.follow_ups.wording import reword_moved
 from app.intake.handlers import Handlers
 from app.intake.inbox import apply_received
 from app.intake.wecom.greetings import WelcomeWords
