@@ -45,13 +45,13 @@ class Answers:
     """What became of the steps somebody could be asked about, by enrollment.
 
     `held` are not opened; of these `merged` are served by another work item. Work items of `replaced` are open and
-    close, because something more important takes their place.
+    close, because something more important takes their place: the task each is mapped to.
     """
 
     openings: list[Opening] = field(default_factory=list)
     held: dict[int, Verdict | Wait] = field(default_factory=dict)
     merged: dict[int, int] = field(default_factory=dict)
-    replaced: list[int] = field(default_factory=list)
+    replaced: dict[int, int] = field(default_factory=dict)
 
     def task_ids(self, session: Session) -> dict[int, int]:
         """The tasks that serve the opened and the merged, by enrollment; a query only where an older task serves."""
@@ -92,12 +92,13 @@ def ask(session: Session, fallen: Sequence[Fallen], budget: Budget, tiers: Tiers
         if item.step.channel is Channel.GROUP_SEND and not quota.take(item.member_id):
             answers.held[item.id] = QUOTA_FULL
             continue
-        for other in together.others:
-            answers.replaced.append(other.work_item_id)
-            mine.remove(other)
         opening = _opening(item, people, found, tiers, ids)
         answers.openings.append(opening)
-        mine.append(Touch(opening.item_id, item.step.is_service, item.step.priority, now, is_open=True))
+        for other in together.others:
+            answers.replaced[other.work_item_id] = opening.task_id
+            mine.remove(other)
+        its = item.step
+        mine.append(Touch(opening.item_id, its.is_service, its.priority, now, True, item.case.until))
     return answers
 
 

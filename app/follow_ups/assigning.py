@@ -19,6 +19,7 @@ from app.follow_ups.states import CONFIRMED_BY_WECOM, StepOutcome, StepReason, W
 from app.members.models import Member
 from app.members.queries import contacts_of
 from app.orders.models import MemberPurchases
+from app.stores.queries import stores_by_id
 from app.stores.rules import StoreHours
 
 A_DAY = timedelta(days=1)
@@ -62,9 +63,14 @@ class Entitled(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Duty:
-    """Who works now by a store's hours, or will before `until`; each person is looked up once."""
+    """Who works now, or will before `until`; each person is looked up once.
+
+    A shift is told in the time of the store of whose staff the person is (`at_home`); of who has none, in that of
+    `hours`.
+    """
 
     roster: Roster
+    at_home: Mapping[int, StoreHours]
     hours: StoreHours
     until: datetime
     now: datetime
@@ -76,7 +82,7 @@ class Duty:
             if who is None:
                 continue
             if who not in self.known:
-                self.known[who] = self.roster.is_on_duty(who, self.hours, self.now)
+                self.known[who] = self.roster.is_on_duty(who, self._hours(who), self.now)
             if self.known[who]:
                 return who
         return None
@@ -84,9 +90,14 @@ class Duty:
     def next_of(self, people: Iterable[int | None]) -> datetime | None:
         """When the first of them comes on duty, within the step's validity."""
         begins = (
-            self.roster.next_duty(who, self.hours, self.now, self.until) for who in people if who is not None
+            self.roster.next_duty(who, self._hours(who), self.now, self.until)
+            for who in people
+            if who is not None
         )
         return min((at for at in begins if at is not None), default=None)
+
+    def _hours(self, who: int) -> StoreHours:
+        return self.at_home.get(who, self.hours)
 
 
 def whom_to_ask(case: Case, entitled: Entitled, duty: Duty) -> int | Wait | Verdict:
@@ -133,6 +144,7 @@ class People:
     managers: dict[int, int] = field(default_factory=dict)
     staff: dict[int, list[int]] = field(default_factory=dict)
     bound: Mapping[int, set[int]] = field(default_factory=dict)
+    at_home: Mapping[int, StoreHours] = field(default_factory=dict)
     duties: dict[tuple[StoreHours, datetime, datetime], Duty] = field(default_factory=dict)
 
     def entitled(self, member_id: int) -> Entitled:
@@ -157,7 +169,9 @@ class People:
             if not entitled.anybody:
                 return Verdict(StepOutcome.SKIPPED, StepReason.NO_CHANNEL)
         terms = case.hours, case.until, now
-        duty = self.duties.get(terms) or self.duties.setdefault(terms, Duty(self.roster, *terms))
+        duty = self.duties.get(terms) or self.duties.setdefault(
+            terms, Duty(self.roster, self.at_home, *terms)
+        )
         found = whom_to_ask(case, entitled, duty)
         return self.people[found] if isinstance(found, int) else found
 
@@ -188,7 +202,17 @@ def people_of(
     known = {row.id: Person(row.id, row.name, row.store_id) for row in in_stores}
     wanted = {member.owner_id for member in members.values() if member.owner_id is not None}
     known |= _active(session, wanted.union(*bound.values()) - known.keys())
-    people = People(members, known, Roster.read(session, known, days), bound=bound)
+    homes = stores_by_id(
+        session, {person.store_id for person in known.values() if person.store_id is not None}
+    )
+    people = People(
+        members,
+        known,
+        # Days begin up to a day apart in the stores of those who may be asked.
+        Roster.read(session, known, [min(days) - A_DAY, max(days) + A_DAY]),
+        bound=bound,
+        at_home={one.id: homes[one.store_id].hours for one in known.values() if one.store_id in homes},
+    )
     for row in in_stores:
         people.staff.setdefault(row.store_id, []).append(row.id)
         if row.role == Role.STORE_MANAGER:

@@ -174,17 +174,20 @@ def within_cap(case: Case, touches: Iterable[Touch], budget: Budget, now: dateti
 
 @dataclass(frozen=True, slots=True)
 class SameDay:
-    """The member's open tasks of today: the step is served by `into`, or else it is opened instead of the others."""
+    """The member's open tasks for today: the step is served by `into`, or else it is opened instead of the others."""
 
     into: Touch | None
     others: tuple[Touch, ...]
 
 
 def on_same_day(case: Case, touches: Iterable[Touch], now: datetime) -> SameDay:
-    """What falls on one local day for one member becomes one task: the most important one, of equals the first."""
+    """What falls on one local day for one member becomes one task: the most important one, of equals the first.
+
+    What was put off falls on the day it was put off to.
+    """
     today = case.hours.local_date(now)
     others = tuple(
-        touch for touch in touches if touch.is_open and case.hours.local_date(touch.opened_at) == today
+        touch for touch in touches if touch.is_open and case.hours.local_date(touch.for_day_of) == today
     )
     best = max(others, key=lambda touch: touch.importance, default=None)
     if best is not None and best.importance >= importance(case.step):

@@ -23,6 +23,7 @@ from app.failpoints import failpoint
 from app.follow_ups.asking import Answers, ask
 from app.follow_ups.deciding import Wait, before_asking, or_give_way, waits_behind, why_opened
 from app.follow_ups.falling_due import Batch, DueTimer, Fallen, read_batch, take_due
+from app.follow_ups.merging import follow
 from app.follow_ups.models import Enrollment, StepRecord
 from app.follow_ups.opening import open_tasks
 from app.follow_ups.records import Waiting, lane_of, next_waiting, step_record
@@ -110,7 +111,8 @@ def _fire(session: Session, due: Sequence[DueTimer], budget: Budget, tiers: Tier
     held = _hold(session, batch, budget, now)
     answers = ask(session, [item for item in batch.fallen if item.id not in held], budget, tiers, now)
     _write(session, batch.fallen, held | answers.held, answers, budget, now)
-    close_items(session, answers.replaced, WorkState.CANCELLED, StepReason.SAME_DAY, now)
+    close_items(session, list(answers.replaced), WorkState.CANCELLED, StepReason.SAME_DAY, now)
+    follow(session, answers.replaced)
     open_tasks(session, answers.openings, batch.conditions, now)
     failpoint("fire.opened")
 

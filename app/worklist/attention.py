@@ -82,6 +82,12 @@ class Touch(NamedTuple):
     is_open: bool
     valid_until: datetime
     sent_at: datetime | None = None
+    asked_at: datetime | None = None  # what it was put off to, or since when it is asked for anew
+
+    @property
+    def for_day_of(self) -> datetime:
+        """An instant of the day it is really for: that it was put off to, if it was."""
+        return self.asked_at or self.opened_at
 
     @property
     def importance(self) -> tuple[bool, int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from itertools import count
 from typing import NamedTuple
@@ -12,13 +12,23 @@ from typing import NamedTuple
 from app.follow_ups.asking import MERGED, QUOTA_FULL
 from app.follow_ups.assigning import People, Person
 from app.follow_ups.channels.rules import month_of, quota_of
-from app.follow_ups.deciding import Case, Wait, before_asking, importance, on_same_day, why_opened, within_cap
+from app.follow_ups.deciding import (
+    Case,
+    Wait,
+    before_asking,
+    importance,
+    on_same_day,
+    or_give_way,
+    waits_behind,
+    why_opened,
+    within_cap,
+)
 from app.follow_ups.facts import Facts, criterion_of
 from app.follow_ups.forecasting.calendar import Calendar
 from app.follow_ups.forecasting.facts import Recollection
 from app.follow_ups.forecasting.lives import Life
 from app.follow_ups.plans.versions import OpenPlan, Version
-from app.follow_ups.records import Waiting, next_waiting
+from app.follow_ups.records import Waiting, lane_of, next_waiting
 from app.follow_ups.rules import Anchor, Relative, Step, Verdict, due_at, valid_until
 from app.follow_ups.states import Arm, Channel, StepOutcome, StepReason, WaitingFor
 from app.stores.queries import StoreFacts
@@ -137,7 +147,7 @@ class Course:
         for series in sorted(asked, key=lambda one: _most_important_first(one, cases[one.number])):
             held[series.number] = self._ask(series, cases[series.number], now)
         for series in due:
-            self._go_on(series, cases[series.number].step, held[series.number], now)
+            self._go_on(series, cases[series.number], held[series.number], now)
 
     def _case(self, series: Series, now: datetime) -> Case:
         assert series.waits.step_no is not None
@@ -192,7 +202,9 @@ class Course:
 
     def _open(self, series: Series, case: Case, whom: Person, now: datetime) -> None:
         step = case.step
-        touch = Touch(next(self._numbers), step.is_service, step.priority, now, is_open=True)
+        # Sent at once, as far as anybody can tell beforehand; what falls on the same day still becomes one with it.
+        number, sent_at = next(self._numbers), now
+        touch = Touch(number, step.is_service, step.priority, now, True, case.until, sent_at)
         asked = Asked(
             self.life.id,
             series.plan_id,
@@ -213,17 +225,23 @@ class Course:
                 if its is touch:
                     asked.is_gone = True
 
-    def _go_on(self, series: Series, step: Step, found: Verdict | Wait, now: datetime) -> None:
+    def _go_on(self, series: Series, case: Case, found: Verdict | Wait, now: datetime) -> None:
+        step, hours = case.step, series.store.hours
+        rest = series.version.following(step.step_no)
         if isinstance(found, Wait):
-            series.waits = Waiting(step.step_no, series.waits.lane, found.until, found.reason)
-        else:
-            self.record(series, step, found, now)
-            rest = series.version.following(step.step_no)
-            series.waits, passed = next_waiting(
-                rest, series.anchor, series.store.hours, enrolled_at=series.enrolled_at, now=now
-            )
-            for skipped, verdict in passed:
-                self.record(series, skipped, verdict, now)
+            found = or_give_way(found, case, rest, series.enrolled_at, now)
+        if isinstance(found, Wait):
+            lane = lane_of(found.gives_way_to or step)
+            series.waits = Waiting(step.step_no, lane, found.until, found.reason)
+            return
+        self.record(series, step, found, now)
+        waits, passed = next_waiting(rest, series.anchor, hours, enrolled_at=series.enrolled_at, now=now)
+        if waits.step_no:
+            behind = waits_behind(case, due_at(series.version.step(waits.step_no), series.anchor, hours))
+            waits = replace(waits, waiting_for=behind or "")
+        series.waits = waits
+        for skipped, verdict in passed:
+            self.record(series, skipped, verdict, now)
 
 
 def _most_important_first(series: Series, case: Case) -> tuple[bool, int, datetime, int]:
