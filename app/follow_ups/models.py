@@ -148,7 +148,7 @@ class FollowUpTask(Base):
     """A follow-up task (跟进任务); its work item holds assignee, state and due.
 
     `script_code` is the script its text was made of, `chosen_because` (JSON) why that one; `note` what a call brought.
-    Whoever is about to send holds it as `claimed_by` until `claimed_until`, in real time: advice to other pages only.
+    With `evidence` it was done by `completed_by` at its work item's `done_at`, whatever that was closed as.
     """
 
     __tablename__ = "follow_up_tasks"
@@ -167,8 +167,6 @@ class FollowUpTask(Base):
     evidence: Mapped[str | None] = mapped_column(String(24))
     sent_text: Mapped[str | None] = mapped_column(Text)
     completed_by: Mapped[int | None]
-    claimed_by: Mapped[str | None] = mapped_column(String(64))
-    claimed_until: Mapped[datetime | None]
 
 
 class CareAct(Base):

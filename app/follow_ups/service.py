@@ -9,16 +9,13 @@ from sqlalchemy.orm import Session
 from app import clock
 from app.associates.queries import Actor
 from app.errors import Conflict, Forbidden, Invalid, NotFound
-from app.follow_ups.acts.holding import JUST_NOW, May, Tap, hold
-from app.follow_ups.measuring.attributing import attribute_since
-from app.follow_ups.models import FollowUpTask
-from app.follow_ups.queries import TaskView, get_task
+from app.follow_ups.acts.holding import JUST_NOW, Held, May, Standing, Tap, hold
+from app.follow_ups.finishing import keep_done
 from app.follow_ups.states import Channel, Evidence
 from app.members.queries import is_contact_of
-from app.worklist.models import WorkItem, WorkState
-from app.worklist.service import close_items
+from app.worklist.models import WorkState
+from app.worklist.service import is_being_sent, move_items
 
-DONE_REASON = "done"
 # WeCom's own confirmation may stand for a minute, and who the chat is with is asked before it. Real time.
 CLAIM_LIFE = timedelta(seconds=75)
 # What a page may say of a task, by channel. The others are confirmed by WeCom, or done by the system.
@@ -28,32 +25,33 @@ WANTED = {
     Channel.PHONE: Evidence.SELF_DECLARED,
     Channel.IN_STORE: Evidence.SELF_DECLARED,
 }
+# A task that goes to somebody else is a chat for who has the member as a contact, an invitation for who has not.
+CHAT_OR_INVITE = {Evidence.CLIENT_REPORTED: Channel.CHAT, Evidence.SELF_DECLARED: Channel.INVITE}
 
 
 def claim_sending(session: Session, actor: Actor, task_id: int, key: str) -> datetime:
-    """Say that this page is about to send; returns until when (real time) others are told to wait.
+    """Say that this page is about to send; returns until when (real time) it stays this person's, and others wait.
 
-    `key` is the page's own, so asking again with it only prolongs. The claim is advice: completing never looks at it.
-    Raises `Conflict` `sending_elsewhere` or `task_closed`, `NotFound` and `Forbidden` as completing does.
+    `key` is the page's own, so asking again with it only prolongs. Completing never looks at it.
+    Raises `Conflict` `sending_elsewhere` or `task_closed`, `NotFound` and `Forbidden` as the acts do.
     """
     held = hold(session, actor, task_id, Tap(key), May.ASSIGNEE)
-    task, item = held.task, held.item
-    if task.evidence is not None or item.state != WorkState.OPEN:
+    item = held.item
+    if held.task.evidence is not None or item.state != WorkState.OPEN:
         raise Conflict("task_closed", place="task")
     now = clock.real_now(session)
-    is_held = task.claimed_until is not None and task.claimed_until > now
-    if is_held and task.claimed_by != key:
+    if is_being_sent(item, now) and item.claimed_by != key:
         raise Conflict("sending_elsewhere", place="task")
-    task.claimed_by, task.claimed_until = key, now + CLAIM_LIFE
+    item.claimed_by, item.claimed_until = key, now + CLAIM_LIFE
     session.flush()
-    return task.claimed_until
+    return item.claimed_until
 
 
 def release_claim(session: Session, actor: Actor, task_id: int, key: str) -> None:
     """Nothing was sent after all; a claim of another page stands. Raises as claiming does."""
-    task = hold(session, actor, task_id, Tap(key), May.ASSIGNEE).task
-    if task.claimed_by == key:
-        task.claimed_by = task.claimed_until = None
+    item = hold(session, actor, task_id, Tap(key), May.ASSIGNEE).item
+    if item.claimed_by == key:
+        item.claimed_by = item.claimed_until = None
         session.flush()
 
 
@@ -66,41 +64,48 @@ def complete_task(
     evidence: Evidence,
     sent_text: str | None,
     age: timedelta = JUST_NOW,
-) -> TaskView:
+) -> Standing:
     """Record that a task was done `age` ago; doing so again changes nothing and answers with the first time.
 
     A chat task takes what the page saw WeCom answer, for the chat of exactly this member; an invitation, a call and
     what is done in the store take the associate's word. The time lies between the task's opening and now, whatever
     `age` says.
-    Raises `NotFound` for a task the actor may not see, `Forbidden` where somebody else is to do it,
-    `Invalid` for the wrong chat or evidence. Where the task was closed meanwhile (refunded, expired) it stays so, but
-    what was sent is kept with it: the message is in the chat, whatever became of the task.
+    What was sent is in the chat, whatever became of the task meanwhile. Where it went to somebody else it is done, and
+    theirs who sent it, so that nobody sends it again; a mere word counts only for when it was still theirs who says so.
+    Where it was closed (refunded, expired) it stays so, and what was sent is kept with it.
+    Raises `NotFound` for a task the actor neither sees nor had, `Forbidden` where somebody else is to do it, `Invalid`
+    for the wrong chat or evidence.
     """
-    held = hold(session, actor, task_id, Tap("", age), May.ANYONE)
-    task, item = held.task, held.item
-    if task.evidence is not None:
-        return get_task(session, actor, task_id)
-    if item.assignee_id != actor.associate_id:
-        raise Forbidden("not_your_task", place="task")
-    _check_evidence(session, task, item, external_userid, evidence)
-    close_items(session, [item.id], WorkState.DONE, DONE_REASON, held.acted_at)
-    task.evidence, task.sent_text, task.completed_by = evidence, sent_text, actor.associate_id
-    session.flush()
-    if held.acted_at < held.now:  # what was bought in between may be its merit
-        attribute_since(session, held.member_id, held.acted_at, held.now)
-    session.expire(item)
-    return get_task(session, actor, task_id)
+    held = hold(session, actor, task_id, Tap("", age), May.WHO_HAD_IT)
+    if held.task.evidence is None:
+        _check_evidence(held, external_userid, evidence)
+        if not held.is_mine:
+            _take_over(held, evidence)
+        by, at = actor.associate_id, held.acted_at
+        keep_done(session, held.task, held.item, evidence, by, at, sent_text)
+    return held.standing()
 
 
-def _check_evidence(
-    session: Session, task: FollowUpTask, item: WorkItem, external_userid: str | None, evidence: Evidence
-) -> None:
-    wanted = WANTED.get(Channel(task.channel), Evidence.WECOM_CONFIRMED)
-    if evidence is not wanted or wanted is Evidence.WECOM_CONFIRMED:
+def _check_evidence(held: Held, external_userid: str | None, evidence: Evidence) -> None:
+    channel = Channel(held.task.channel)
+    wanted = WANTED.get(channel, Evidence.WECOM_CONFIRMED)
+    was_another = not held.is_mine and channel in CHAT_OR_INVITE.values() and evidence in CHAT_OR_INVITE
+    if wanted is Evidence.WECOM_CONFIRMED or not (evidence is wanted or was_another):
         raise Invalid("wrong_evidence", place="evidence", wanted=wanted)
-    if task.channel != Channel.CHAT:
+    if evidence is not Evidence.CLIENT_REPORTED:
+        if not held.is_mine and not held.was_mine(since=held.acted_at):
+            raise Forbidden("not_your_task", place="task")
         return
     if external_userid is None:
         raise Invalid("chat_missing", place="external_userid")
-    if item.member_id is None or not is_contact_of(session, external_userid, item.member_id):
+    if not is_contact_of(held.session, external_userid, held.member_id):
         raise NotFound("not_this_members_chat", place="external_userid")
+
+
+def _take_over(held: Held, evidence: Evidence) -> None:
+    """It is theirs who did it, on the channel on which they did, also where another page is about to send it."""
+    if held.task.channel in CHAT_OR_INVITE.values():
+        held.task.channel = CHAT_OR_INVITE[evidence]
+    held.item.claimed_by = held.item.claimed_until = None
+    held.session.flush()
+    move_items(held.session, {held.item.id: held.actor.associate_id}, held.now)

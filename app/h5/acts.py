@@ -21,7 +21,8 @@ from app.follow_ups.acts.holding import NOTE, Standing, Tap
 from app.follow_ups.acts.kinds import CallOutcome, SkipReason, Until
 from app.follow_ups.acts.members import MemberStanding, note_event, opt_in, opt_out
 from app.follow_ups.acts.postponing import postpone_task, recall_task
-from app.follow_ups.acts.skipping import skip_task, undo
+from app.follow_ups.acts.skipping import skip_task
+from app.follow_ups.acts.undoing import undo
 from app.h5.api import KeySchema, age_field
 from app.h5.pages import AT_WORK
 from app.http import allow, load_json, load_query

@@ -13,7 +13,7 @@ from app.associates.models import Associate, Role
 from app.associates.queries import Actor, active_associates
 from app.criteria.words import Language
 from app.follow_ups.acts.kinds import SkipReason
-from app.follow_ups.acts.skipping import UNDO_LIFE
+from app.follow_ups.acts.undoing import UNDO_LIFE
 from app.follow_ups.acts.waiting import Choices, choices
 from app.follow_ups.channels.queries import Standing, standings
 from app.follow_ups.explaining import Bought, TaskWhy, bought_while_open, why_of

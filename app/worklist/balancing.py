@@ -1,8 +1,9 @@
 """The balance lane: of what is more than somebody can do on a day the least valuable goes elsewhere, with its reason.
 
-What was promised (service) stays and counts. Of the rest the best by `rank` stay; each of the others goes to a
-colleague who knows the member and has room, else to the assignee's next working day, else it is dropped. Which ones
-depends on what is to be done and on nothing else: not on the order in which they came, nor on how often it is asked.
+What was promised (service), or is being sent just now, stays and counts. Of the rest the best by `rank` stay; each of
+the others goes to a colleague who knows the member and has room, else to the assignee's next working day, else it is
+dropped. Which ones depends on what is to be done and on nothing else: not on the order in which they came, nor on how
+often it is asked.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app import clock
+from app.aside import UNDOABLE, set_aside, work_off
 from app.db import Database, insert_rows, table_of, upsert_rows
 from app.failpoints import failpoint
 from app.lanes import Deadline, Progress
@@ -41,14 +43,31 @@ Reword = Callable[[Session, Mapping[int, int]], None]
 
 def balance_due(database: Database, reword: Reword, deadline: Deadline) -> Progress:
     """Balance the worklists that are due, some people at a time; safe in any number of processes."""
-    size = SQLITE_BATCH if database.is_sqlite else BATCH
-    done = 0
-    while not deadline.has_passed():
-        balanced = database.in_transaction(lambda session: balance_batch(session, reword, size))
-        done += balanced
-        if not balanced:
-            return Progress(done, more=False)
-    return Progress(done, more=True)
+    return work_off(
+        database,
+        deadline,
+        SQLITE_BATCH if database.is_sqlite else BATCH,
+        lambda session, size: balance_batch(session, reword, size),
+        lambda session: balance_or_set_aside(session, reword),
+    )
+
+
+def balance_or_set_aside(session: Session, reword: Reword) -> int:
+    """Balance the first worklist that is due; one that cannot be is not looked at before somebody is given more."""
+    now = clock.now(session)
+    due = _due(session, now, 1)
+    try:
+        with session.begin_nested():
+            return balance_batch(session, reword, 1)
+    except UNDOABLE as error:
+        for key in due:
+            lock_schedules(session, {key.subject_id: 0})
+            clear_timers(session, [key])
+            table = table_of(BalanceSchedule)
+            its = table.c.associate_id == key.subject_id
+            session.connection().execute(table.update().where(its).values(next_due_at=None))
+            set_aside(session, Lane.BALANCE, key.subject_id, error, now)
+        return len(due)
 
 
 def balance_batch(session: Session, reword: Reword, size: int) -> int:
@@ -57,20 +76,21 @@ def balance_batch(session: Session, reword: Reword, size: int) -> int:
     First it is read whose members are concerned; they are locked, as far as nobody else is busy with them, then the
     schedules; then everything is read again, and that decides. What concerns other members follows in a moment.
     """
-    now = clock.now(session)
+    moment = clock.moment(session)
+    now = moment.business
     due = _due(session, now, size)
     if not due:
         return 0
     capacity = read_budget(session).daily_capacity
     desks = read_desks(session, [key.subject_id for key in due], now)
-    foreseen = [share_out(desk, capacity, now) for desk in desks.values()]
+    foreseen = [share_out(desk, capacity, moment) for desk in desks.values()]
     members = _lock_free_members(session, foreseen)
     colleagues = read_colleagues(
         session, [item for share in foreseen for item in share.overflow], members, now
     )
     mine = _lock(session, due, colleagues)
     desks = read_desks(session, sorted(mine), now)
-    shares = [share_out(desk, capacity, now) for desk in desks.values()]
+    shares = [share_out(desk, capacity, moment) for desk in desks.values()]
     fates = colleagues.decide(session, desks, shares, members, now)
     _carry_out(session, fates, reword, now)
     returned = [item for share in shares for item in share.returned if item.member_id in members]

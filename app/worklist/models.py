@@ -12,7 +12,7 @@ from app.db import Base
 
 
 class WorkState(StrEnum):
-    """Where a work item stands; every state but OPEN is final."""
+    """Where a work item stands; every state but OPEN is final, unless who closed it by mistake undoes that at once."""
 
     OPEN = "open"
     DONE = "done"
@@ -47,6 +47,11 @@ class WorkItem(Base):
     Until `postponed_until` it is not shown as to be done. `urge_level` only rises: 1 since `urged_at`, when the
     assignee was reminded, 2 once the manager was told. `asked_at` is since when it is the assignee's to do, where that
     is not since it was opened: it came from somebody else, or is back from being put off.
+
+    `done_at` is when what it asks for was done: the member was written to, called or spoken to. Of a DONE item that is
+    `closed_at`; an item that was closed otherwise while the message was on its way stays so, and was done all the same.
+    `done_told_at` is when that was known here. Who is about to send holds it as `claimed_by`, a page's own key, until
+    `claimed_until` in real time: until then it stays theirs.
     """
 
     __tablename__ = "work_items"
@@ -79,6 +84,23 @@ class WorkItem(Base):
     urged_at: Mapped[datetime | None]
     asked_at: Mapped[datetime | None]
     elsewhere: Mapped[str] = mapped_column(String(16), default=Elsewhere.CONTACT)
+    done_at: Mapped[datetime | None]
+    done_told_at: Mapped[datetime | None]
+    claimed_by: Mapped[str | None] = mapped_column(String(64))
+    claimed_until: Mapped[datetime | None]
+
+
+class WorkItemMove(Base):
+    """A work item that went from one person to another (转手): one row each time, never changed."""
+
+    __tablename__ = "work_item_moves"
+    __table_args__ = (Index(None, "work_item_id", "from_id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    work_item_id: Mapped[int]
+    moved_at: Mapped[datetime]
+    from_id: Mapped[int]
+    to_id: Mapped[int]
 
 
 class BalanceSchedule(Base):
@@ -124,6 +146,19 @@ class Overflow(Base):
     until: Mapped[datetime | None]
 
 
+class SeenTouch(Base):
+    """Something reached a member that no task of theirs asked for: a moment an associate published for others.
+
+    `source_id` is what they saw. It counts towards the cap as a marketing task does.
+    """
+
+    __tablename__ = "seen_touches"
+
+    member_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    source_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    seen_at: Mapped[datetime]
+
+
 class AttentionBudget(Base):
     """How much of people's attention may be taken (打扰预算): one row, edited by HQ.
 
@@ -159,3 +194,17 @@ class AttentionPause(Base):
     began_by: Mapped[int | None]
     ended_at: Mapped[datetime | None]
     ended_by: Mapped[int | None]
+
+
+class HoldOutShare(Base):
+    """From when which share of all members was kept out of everything, and who set it so; rows are only added.
+
+    Before the first row nobody was.
+    """
+
+    __tablename__ = "hold_out_shares"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    began_at: Mapped[datetime]
+    began_by: Mapped[int]
+    per_mille: Mapped[int] = mapped_column(Integer)

@@ -11,18 +11,22 @@ from app.db import table_of
 from app.timers import Lane, TimerKey, set_timers
 from app.worklist.attention import read_budget
 from app.worklist.models import WorkItem, WorkState
-from app.worklist.service import ask_anew
+from app.worklist.service import ask_anew, count_items
 
 
 def reopen_item(session: Session, item_id: int, now: datetime) -> None:
-    """Bring a closed work item back as to be done now, with the timers of its expiry and urging.
+    """Bring a closed work item back as to be done now, and not done, with the timers of its expiry and urging.
 
-    The caller has made sure that its validity has not ended and that nothing else is open in its place.
+    What it was put off until is forgotten. The caller has made sure that its validity has not ended, that nothing else
+    was opened in its place, and that the cap holds. Counts and locks like `open_items`.
     """
     table = table_of(WorkItem)
     its = table.c.id == item_id
-    opened = {"state": WorkState.OPEN, "close_reason": "", "closed_at": None, "next_urge_at": None}
+    opened = {"state": WorkState.OPEN, "close_reason": ""}
+    opened |= dict.fromkeys(("closed_at", "next_urge_at", "done_at", "done_told_at"))
     session.connection().execute(update(table).where(its, table.c.state != WorkState.OPEN).values(**opened))
     row = session.execute(select(table).where(its)).one()
     set_timers(session, [(TimerKey(Lane.EXPIRY, row.valid_until, row.id), row.member_id)])
-    ask_anew(session, [dict(row._mapping)], read_budget(session), now)
+    again, budget = [dict(row._mapping)], read_budget(session)
+    ask_anew(session, again, budget, now)
+    count_items(session, again, budget, now)

@@ -13,12 +13,16 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from app import clock
 from app.db import insert_rows, table_of, upsert_rows
+from app.ids import new_ids
 from app.timers import Lane, TimerKey, clear_timers, set_timers
 from app.worklist.attention import Budget, read_budget
 from app.worklist.loads import Given, count_given, schedule_balance
-from app.worklist.models import Elsewhere, WorkItem, WorkKind, WorkState
+from app.worklist.models import Elsewhere, WorkItem, WorkItemMove, WorkKind, WorkState
 
+# The close reason of whatever was done.
+DONE_REASON = "done"
 # People are urged at round times, so that what became late together is told of together.
 URGE_GRID = timedelta(minutes=10)
 
@@ -55,7 +59,7 @@ def open_items(session: Session, rows: Sequence[dict[str, Any]]) -> None:
         if row["next_urge_at"] is not None
     ]
     set_timers(session, timers)
-    _count(session, complete, budget, rows[0]["opened_at"])
+    count_items(session, complete, budget, rows[0]["opened_at"])
 
 
 def first_urge(budget: Budget, since: datetime, valid_until: datetime) -> datetime | None:
@@ -76,18 +80,45 @@ def on_grid(instant: datetime) -> datetime:
 def move_items(session: Session, moves: Mapping[int, int], now: datetime) -> list[int]:
     """Give open work items (id → associate) to somebody else, to be done now; returns the ids of those moved.
 
-    What is closed or theirs already stays. Nobody is told here. Counts and locks like `open_items`.
+    What is closed, theirs already, or being sent just now stays. Nobody is told here. Counts and locks like
+    `open_items`.
     """
-    table = table_of(WorkItem)
+    table, real_now = table_of(WorkItem), clock.real_now(session)
     query = select(table).where(table.c.id.in_(sorted(moves)), table.c.state == WorkState.OPEN)
-    rows = [row for row in session.execute(query) if row.assignee_id != moves[row.id]]
+    rows = [
+        row
+        for row in session.execute(query)
+        if row.assignee_id != moves[row.id] and not is_being_sent(row, real_now)
+    ]
     if not rows:
         return []
     budget = read_budget(session)
-    moved = [{**row._mapping, "assignee_id": moves[row.id]} for row in rows]
+    its = {"claimed_by": None, "claimed_until": None}
+    moved = [{**row._mapping, "assignee_id": moves[row.id], **its} for row in rows]
+    _keep_moves(session, rows, moves, now)
     ask_anew(session, moved, budget, now)
-    _count(session, moved, budget, now)
+    count_items(session, moved, budget, now)
     return [row.id for row in rows]
+
+
+def is_being_sent(item: Any, real_now: datetime) -> bool:
+    """Of a work item's row: its assignee has begun to send what it asks for, and may have sent it already."""
+    return item.claimed_until is not None and item.claimed_until > real_now
+
+
+def _keep_moves(session: Session, rows: Sequence[Any], moves: Mapping[int, int], now: datetime) -> None:
+    """Whose it was: what they sent may be told late."""
+    kept = [
+        {
+            "id": move_id,
+            "work_item_id": row.id,
+            "moved_at": now,
+            "from_id": row.assignee_id,
+            "to_id": moves[row.id],
+        }
+        for move_id, row in zip(new_ids(session, len(rows)), rows, strict=True)
+    ]
+    insert_rows(session, WorkItemMove, kept)
 
 
 def postpone_items(session: Session, until: Mapping[int, datetime]) -> None:
@@ -133,9 +164,13 @@ def ask_anew(session: Session, rows: Sequence[Mapping[str, Any]], budget: Budget
 def close_items(
     session: Session, ids: Sequence[int], state: WorkState, reason: str, now: datetime
 ) -> list[int]:
-    """Move those that are still open to a final state; returns their ids. Final states absorb."""
+    """Move those that are still open to a final state; returns their ids. Final states absorb.
+
+    `now` is when that happened; what is DONE was done then, whenever it was told.
+    """
     if not ids:
         return []
+    done = {"done_at": now, "done_told_at": clock.now(session)} if state is WorkState.DONE else {}
     query = select(WorkItem.id, WorkItem.valid_until, WorkItem.next_urge_at).where(
         WorkItem.id.in_(ids), WorkItem.state == WorkState.OPEN
     )
@@ -144,11 +179,21 @@ def close_items(
     session.connection().execute(
         update(table)
         .where(table.c.id.in_([row.id for row in still_open]), table.c.state == WorkState.OPEN)
-        .values(state=state, close_reason=reason, closed_at=now, next_urge_at=None)
+        .values(state=state, close_reason=reason, closed_at=now, next_urge_at=None, **done)
     )
     urges = [_urge_timer(row.id, row.next_urge_at) for row in still_open if row.next_urge_at is not None]
     clear_timers(session, [_expiry_timer(row.id, row.valid_until) for row in still_open] + urges)
     return [row.id for row in still_open]
+
+
+def finish_item(session: Session, item_id: int, done_at: datetime) -> None:
+    """What the item asks for was done then: closed as done where it is open; else it stays as it was closed, and was
+    done all the same. Where that is known already nothing changes.
+    """
+    close_items(session, [item_id], WorkState.DONE, DONE_REASON, done_at)
+    table = table_of(WorkItem)
+    late = update(table).where(table.c.id == item_id, table.c.done_at.is_(None))
+    session.connection().execute(late.values(done_at=done_at, done_told_at=clock.now(session)))
 
 
 def _stop_urging(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -156,8 +201,11 @@ def _stop_urging(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
     clear_timers(session, timers)
 
 
-def _count(session: Session, given: Sequence[Mapping[str, Any]], budget: Budget, now: datetime) -> None:
-    """Of what takes up no room none is counted, but its assignee is locked all the same."""
+def count_items(session: Session, given: Sequence[Mapping[str, Any]], budget: Budget, now: datetime) -> None:
+    """Count these whole rows for their assignees, whose worklists are balanced soon where that is too much.
+
+    Of what takes up no room none is counted, but its assignee is locked all the same.
+    """
     numbers: Counter[int] = Counter()
     for row in given:
         numbers[row["assignee_id"]] += row["elsewhere"] != Elsewhere.TOGETHER

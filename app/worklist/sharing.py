@@ -13,14 +13,16 @@ from sqlalchemy.orm import Session
 
 from app.associates.models import Associate
 from app.associates.roster import Roster
+from app.clock import Moment
 from app.db import table_of
 from app.members.models import ContactBinding, ExternalContact
-from app.members.queries import is_live
+from app.members.queries import live_bindings
 from app.stores.queries import hours_of
 from app.stores.rules import StoreHours
 from app.worklist.attention import Budget, read_budget
 from app.worklist.loads import TAKES_ROOM, LocalDay, is_done_on, is_open_on, read_loads
 from app.worklist.models import Elsewhere, OverflowKind, WorkItem, WorkState
+from app.worklist.service import is_being_sent
 
 # Less time than this on another day is not worth waiting for.
 WORTH_POSTPONING = timedelta(hours=2)
@@ -63,13 +65,15 @@ class Fate:
     until: datetime | None = None
 
 
-def share_out(desk: Desk, capacity: int, now: datetime) -> Share:
+def share_out(desk: Desk, capacity: int, moment: Moment) -> Share:
     """What stays and what is too much. Pure; depends on what there is, not on the order in which it came.
 
-    Promises stay, however many: service items, and those about people who are no members yet.
+    Promises stay, however many: service items, and those about people who are no members yet. So does what is being
+    sent just now, as good as done.
     """
+    now = moment.business
     counted = [item for item in desk.items if item.elsewhere != Elsewhere.TOGETHER]
-    marketing = [item for item in counted if not _is_promise(item)]
+    marketing = [item for item in counted if not _is_promise(item) and not is_being_sent(item, moment.real)]
     marketing.sort(key=lambda item: (-item.rank, item.due_at, item.id))
     room = max(0, capacity - desk.done - (len(counted) - len(marketing)))
     overflow = marketing[room:]
@@ -242,14 +246,9 @@ def _contacts(session: Session, member_ids: Collection[int]) -> dict[int, list[t
     if not member_ids:
         return found
     query = (
-        select(ExternalContact.member_id, Associate.id, Associate.store_id)
-        .join(ContactBinding, ContactBinding.external_contact_id == ExternalContact.id)
+        live_bindings(ExternalContact.member_id, Associate.id, Associate.store_id)
         .join(Associate, Associate.id == ContactBinding.associate_id)
-        .where(
-            ExternalContact.member_id.in_(sorted(member_ids)),
-            is_live(),
-            Associate.ended_at.is_(None),
-        )
+        .where(ExternalContact.member_id.in_(sorted(member_ids)), Associate.ended_at.is_(None))
     )
     for member_id, associate_id, store_id in session.execute(query):
         if member_id is not None and store_id is not None:

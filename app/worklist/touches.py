@@ -1,4 +1,7 @@
-"""What a member was lately written to about, or is to be: every task counts, whichever plan or assignment it is of."""
+"""What a member was lately written to about, or is to be: every task counts, whichever plan or assignment it is of.
+
+A task that was closed while its message was on its way was sent all the same, so `done_at` counts and not its state.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Collection
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from app.db import is_among, read_rows, table_of
@@ -22,7 +25,7 @@ A_LOCAL_DAY = timedelta(hours=26)
 def recent_touches(
     session: Session, member_ids: Collection[int], budget: Budget, now: datetime
 ) -> dict[int, list[Touch]]:
-    """By member, the tasks that count towards the cap now, and those opened on this local day; one query."""
+    """By member, what is open, and what was sent so lately that it counts towards the cap or on this local day."""
     touches: dict[int, list[Touch]] = defaultdict(list)
     if not member_ids:
         return touches
@@ -34,13 +37,15 @@ def recent_touches(
         table.c.priority,
         table.c.opened_at,
         table.c.state,
+        table.c.valid_until,
+        table.c.done_at,
+        func.coalesce(table.c.postponed_until, table.c.asked_at),
     ).where(
         is_among(table.c.member_id, member_ids),
-        table.c.state.in_((WorkState.OPEN, WorkState.DONE)),
         table.c.kind.in_(TOUCHING),
-        table.c.opened_at > min(budget.window(now), now - A_LOCAL_DAY),
+        or_(table.c.state == WorkState.OPEN, table.c.done_at > min(budget.window(now), now - A_LOCAL_DAY)),
     )
-    for member_id, item_id, is_service, priority, opened_at, state in read_rows(session, query):
-        touch = Touch(item_id, is_service, priority, opened_at, state == WorkState.OPEN)
-        touches[member_id].append(touch)
+    for member_id, item_id, is_service, priority, opened_at, state, *instants in read_rows(session, query):
+        is_open = state == WorkState.OPEN
+        touches[member_id].append(Touch(item_id, is_service, priority, opened_at, is_open, *instants))
     return touches

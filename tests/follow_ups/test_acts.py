@@ -22,7 +22,8 @@ from app.follow_ups.acts.handing import colleagues_for, hand_task
 from app.follow_ups.acts.holding import Tap
 from app.follow_ups.acts.kinds import Act, CallOutcome, SkipReason, Until
 from app.follow_ups.acts.postponing import postpone_task, recall_task
-from app.follow_ups.acts.skipping import UNDO_LIFE, skip_task, undo
+from app.follow_ups.acts.skipping import skip_task
+from app.follow_ups.acts.undoing import UNDO_LIFE, undo
 from app.follow_ups.explaining import bought_while_open, why_of
 from app.follow_ups.models import CareAct, FollowUpTask
 from app.follow_ups.queries import count_worklist, get_task, put_off_tasks, worklist

@@ -11,11 +11,10 @@ from app.errors import Invalid
 from app.follow_ups.acts.holding import Held, May, Standing, Tap, find_done_before, hold, standing_after
 from app.follow_ups.acts.kinds import Act, CallOutcome, Until
 from app.follow_ups.acts.waiting import instant_of, may_wait
+from app.follow_ups.finishing import keep_done
 from app.follow_ups.states import Channel, Evidence
-from app.worklist.models import WorkState
-from app.worklist.service import close_items, postpone_items
+from app.worklist.service import postpone_items
 
-DONE_REASON = "done"
 BY_PHONE = frozenset({Channel.PHONE, Channel.INVITE})
 
 
@@ -42,9 +41,7 @@ def note_call(
         raise Invalid("wrong_channel", place="outcome")
     held.task.note = note.strip() or held.task.note
     if outcome is CallOutcome.REACHED:
-        held.task.evidence, held.task.completed_by = Evidence.SELF_DECLARED, actor.associate_id
-        session.flush()
-        close_items(session, [held.item.id], WorkState.DONE, DONE_REASON, held.acted_at)
+        keep_done(session, held.task, held.item, Evidence.SELF_DECLARED, actor.associate_id, held.acted_at)
     waits = _wait(held, until) if outcome is CallOutcome.CALL_BACK else None
     held.keep(Act.CALLED, reason=outcome, note=note.strip(), until=waits)
     return held.standing()

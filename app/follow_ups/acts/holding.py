@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import select
+from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
 from app import clock
@@ -21,7 +21,7 @@ from app.ids import new_id
 from app.members.service import lock_members
 from app.stores.queries import stores_by_id
 from app.stores.rules import StoreHours
-from app.worklist.models import WorkItem, WorkState
+from app.worklist.models import WorkItem, WorkItemMove, WorkState
 
 NOTE = 1024
 JUST_NOW = timedelta(0)
@@ -33,6 +33,7 @@ class May(StrEnum):
     ASSIGNEE = "assignee"
     MANAGER_TOO = "manager_too"  # of its store
     ANYONE = "anyone"  # who sees it
+    WHO_HAD_IT = "who_had_it"  # its assignee, and whoever it was taken from
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,20 @@ class Held:
         """Whom it is about; a follow-up is always about a member."""
         assert self.item.member_id is not None
         return self.item.member_id
+
+    @property
+    def is_mine(self) -> bool:
+        """True for its assignee."""
+        return self.item.assignee_id == self.actor.associate_id
+
+    def was_mine(self, since: datetime | None = None) -> bool:
+        """True for whoever it was taken from, or was taken from no earlier than `since`."""
+        its = [
+            WorkItemMove.work_item_id == self.item.id,
+            WorkItemMove.from_id == self.actor.associate_id,
+            *([WorkItemMove.moved_at >= since] if since else []),
+        ]
+        return bool(self.session.scalar(select(exists().where(*its))))
 
     @property
     def acted_at(self) -> datetime:
@@ -122,8 +137,7 @@ class Held:
 
 def hold(session: Session, actor: Actor, task_id: int, tap: Tap, may: May) -> Held:
     """Lock the task's member, then read it. Raises `NotFound` for a task the actor may not see, `Forbidden`."""
-    view = get_task(session, actor, task_id)
-    lock_members(session, [view.member_id])
+    lock_members(session, [_find_member(session, actor, task_id, may)])
     query = select(FollowUpTask).where(FollowUpTask.id == task_id).with_for_update()
     task = session.scalars(query.execution_options(populate_existing=True)).one()
     item = session.get_one(WorkItem, task.work_item_id, populate_existing=True)
@@ -146,10 +160,30 @@ def standing_after(session: Session, act: CareAct) -> Standing:
     return _standing(task, session.get_one(WorkItem, task.work_item_id))
 
 
+def _find_member(session: Session, actor: Actor, task_id: int, may: May) -> int:
+    """Whom it is about; who had it may have to do with it also where they see it no more."""
+    if may is May.WHO_HAD_IT:
+        query = (
+            select(WorkItem.member_id)
+            .join(FollowUpTask, FollowUpTask.work_item_id == WorkItem.id)
+            .join(WorkItemMove, WorkItemMove.work_item_id == WorkItem.id)
+            .where(FollowUpTask.id == task_id, WorkItemMove.from_id == actor.associate_id)
+        )
+        member_id = session.scalars(query.limit(1)).first()
+        if member_id is not None:
+            return member_id
+    return get_task(session, actor, task_id).member_id
+
+
 def _check_may(held: Held, may: May) -> None:
-    is_mine = held.item.assignee_id == held.actor.associate_id
     manages = held.actor.role is Role.STORE_MANAGER and held.item.store_id == held.actor.store_id
-    if not (is_mine or may is May.ANYONE or (may is May.MANAGER_TOO and manages)):
+    is_allowed = {
+        May.ASSIGNEE: lambda: False,
+        May.MANAGER_TOO: lambda: manages,
+        May.ANYONE: lambda: True,
+        May.WHO_HAD_IT: held.was_mine,
+    }
+    if not (held.is_mine or is_allowed[may]()):
         raise Forbidden("not_your_task", place="task")
 
 

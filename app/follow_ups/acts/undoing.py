@@ -1,0 +1,154 @@
+"""Taking back a skip or a "done" that was a slip.
+
+An undo opens the task again, to be done now, until the end of its own validity, by its assignee; urging begins anew.
+What it may undo is what only the associate said: a skip, or a task done on their word. A message that was sent stays
+sent. It must come within minutes, from who did it, and only while the task could still be open: its validity has not
+ended, its series was not stopped, no later purchase has started its step anew, the member has not opted out, WeCom has
+not taken its send back; and only where nothing was opened for the member in its place and the cap still holds. What was
+credited to it is taken back. The record of acts keeps both, what was done and that it was undone.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import and_, exists, or_, select
+from sqlalchemy.orm import Session
+
+from app.associates.queries import Actor
+from app.errors import Conflict, Forbidden
+from app.follow_ups.acts.holding import Held, May, Standing, Tap, find_done_before, hold, standing_after
+from app.follow_ups.acts.kinds import Act, SkipReason
+from app.follow_ups.channels.models import FINAL, SendOrder, SendTarget, TargetState
+from app.follow_ups.measuring.withdrawing import withdraw
+from app.follow_ups.models import CareAct, Enrollment
+from app.follow_ups.plans.versions import get_version
+from app.follow_ups.records import anchor_of
+from app.follow_ups.rules import restarts
+from app.follow_ups.states import CONFIRMED_BY_WECOM, EnrollmentState, Evidence, OnRepurchase
+from app.members.models import MemberCare
+from app.worklist.attention import read_budget
+from app.worklist.loads import LocalDay
+from app.worklist.models import WorkItem, WorkState
+from app.worklist.reopening import reopen_item
+from app.worklist.touches import TOUCHING, recent_touches
+
+# From when what was done was known here to when the page was tapped, as far as its word for that is taken.
+UNDO_LIFE = timedelta(minutes=5)
+LONGEST_WAY = timedelta(minutes=5)
+
+
+def undo(session: Session, actor: Actor, task_id: int, tap: Tap) -> Standing:
+    """Open again what the actor themselves closed minutes ago, see above.
+
+    Raises `NotFound`, `Forbidden` for what somebody else closed, `Conflict` with the reason where it cannot be undone.
+    """
+    if before := find_done_before(session, actor, tap):
+        return standing_after(session, before)
+    held = hold(session, actor, task_id, tap, May.ANYONE)
+    told_at = _told_at(held)
+    _check_still_owed(held)
+    _check_room(held, told_at)
+    closed_as = held.item.close_reason
+    held.task.evidence = held.task.sent_text = held.task.completed_by = None
+    session.flush()
+    reopen_item(session, held.item.id, held.now)
+    _check_still_ordered(held)
+    withdraw(session, held.task.id, held.now)
+    held.keep(Act.UNDONE, reason=closed_as)
+    return held.standing()
+
+
+def _told_at(held: Held) -> datetime:
+    """When what is to be undone was known here."""
+    item, task = held.item, held.task
+    if item.state == WorkState.OPEN:
+        raise Conflict("nothing_to_undo", place="task")
+    is_skip = item.close_reason in list(SkipReason)
+    if item.state != WorkState.DONE and not is_skip:
+        raise Conflict(f"task_{item.state}", place="task", reason=item.close_reason)
+    if task.evidence is not None and (is_skip or task.evidence != Evidence.SELF_DECLARED):
+        raise Conflict("was_sent", place="task")
+    by, told_at = _skipped(held) if is_skip else (task.completed_by, item.done_told_at)
+    if by != held.actor.associate_id or told_at is None:
+        raise Forbidden("not_your_task", place="task")
+    if held.now - min(held.tap.age, LONGEST_WAY) - told_at > UNDO_LIFE:
+        raise Conflict("too_late_to_undo", place="task")
+    return told_at
+
+
+def _skipped(held: Held) -> tuple[int | None, datetime | None]:
+    query = select(CareAct.associate_id, CareAct.recorded_at).where(
+        CareAct.task_id == held.task.id, CareAct.act == Act.SKIPPED
+    )
+    row = held.session.execute(query.order_by(CareAct.id.desc()).limit(1)).first()
+    return (row.associate_id, row.recorded_at) if row else (None, None)
+
+
+def _check_still_owed(held: Held) -> None:
+    """What would have closed the task had it stayed open."""
+    if held.item.valid_until <= held.now:
+        raise Conflict("task_expired", place="task")
+    if held.session.get_one(MemberCare, held.member_id, populate_existing=True).opted_out_at is not None:
+        raise Conflict("opted_out", place="member")
+    series = held.session.get(Enrollment, held.task.enrollment_id, populate_existing=True)
+    if series is not None and (series.state == EnrollmentState.CANCELLED or _is_restarted(held, series)):
+        raise Conflict("task_cancelled", place="task", reason=series.ended_reason)
+
+
+def _is_restarted(held: Held, series: Enrollment) -> bool:
+    step = get_version(held.session, series.plan_version_id).step(held.task.step_no)
+    if step.on_repurchase is not OnRepurchase.RESTART:
+        return False
+    query = select(Enrollment).where(
+        Enrollment.member_id == held.member_id,
+        Enrollment.plan_id == series.plan_id,
+        Enrollment.anchor_on > series.anchor_on,
+        Enrollment.state != EnrollmentState.CANCELLED,
+    )
+    return any(restarts(step, anchor_of(series), anchor_of(other)) for other in held.session.scalars(query))
+
+
+def _check_room(held: Held, told_at: datetime) -> None:
+    """Nothing was opened in its place, whatever became of that, and one more touch keeps within the cap."""
+    session, item = held.session, held.item
+    day = LocalDay.of(held.hours, item.opened_at)
+    is_of_its_day = and_(
+        WorkItem.state == WorkState.OPEN,
+        WorkItem.opened_at >= day.starts_at,
+        WorkItem.opened_at < day.ends_at,
+    )
+    others = exists().where(
+        WorkItem.member_id == held.member_id,
+        WorkItem.id != item.id,
+        WorkItem.kind.in_(TOUCHING),
+        or_(WorkItem.opened_at >= told_at, is_of_its_day),
+    )
+    if session.scalar(select(others)):
+        raise Conflict("another_opened", place="member")
+    if item.is_service:
+        return
+    budget = read_budget(session)
+    touches = recent_touches(session, [held.member_id], budget, held.now)[held.member_id]
+    others_of_it = [touch for touch in touches if touch.work_item_id != item.id]
+    if budget.may_touch_from(others_of_it, held.now) != held.now:
+        raise Conflict("cap_reached", place="member")
+
+
+def _check_still_ordered(held: Held) -> None:
+    """Of what WeCom is to have done: the member is still in an order, which can reach them.
+
+    The order is locked, so nobody leaves them out of it meanwhile because their task was closed. One that is being
+    taken back at WeCom at this moment is ordered anew for whom it is still wanted.
+    """
+    if held.task.channel not in CONFIRMED_BY_WECOM:
+        return
+    session = held.session
+    mine = select(SendTarget).where(SendTarget.task_id == held.task.id)
+    target = session.scalars(mine).first()
+    if target is not None:
+        order = session.get(SendOrder, target.order_id, with_for_update=True, populate_existing=True)
+        session.refresh(target)
+        if order is not None and order.state not in FINAL and target.state == TargetState.WAITING:
+            return
+    raise Conflict("taken_back", place="task")

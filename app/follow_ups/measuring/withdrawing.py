@@ -1,0 +1,42 @@
+"""Taking a task's part in purchases back, because it was not done after all.
+
+The ledger is only added to but for this: what rests on a word that is taken back within minutes was never true. The
+purchases are booked again as if it had never been said, so others are credited where it is their merit.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from app.db import table_of
+from app.errors import Conflict
+from app.follow_ups.measuring.attributing import attribute
+from app.follow_ups.measuring.crediting import booked_on
+from app.follow_ups.measuring.models import Attribution
+from app.stores.queries import stores_by_id
+
+
+def withdraw(session: Session, task_id: int, now: datetime) -> None:
+    """Book anew the purchases in which this task, which is not done any more, has a part.
+
+    Callers hold its member's `member_care` row. Raises `Conflict` `too_late_to_undo` where that would change a month
+    that is closed.
+    """
+    table = table_of(Attribution)
+    orders = sorted(set(session.scalars(select(table.c.order_id).where(table.c.task_id == task_id))))
+    if not orders:
+        return
+    entries = session.execute(select(table).where(table.c.order_id.in_(orders))).all()
+    if any(_is_closed(session, entry, now) for entry in entries):
+        raise Conflict("too_late_to_undo", place="task")
+    session.execute(delete(table).where(table.c.order_id.in_(orders)))
+    attribute(session, orders, now)
+
+
+def _is_closed(session: Session, entry: Any, now: datetime) -> bool:
+    today = stores_by_id(session, [entry.store_id])[entry.store_id].hours.local_date(now)
+    return booked_on(entry.booked_on, today) != entry.booked_on
