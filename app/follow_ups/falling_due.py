@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.db import is_among, read_rows, table_of
-from app.follow_ups.conditions import Conditions
+from app.follow_ups.conditions import Conditions, Subject
 from app.follow_ups.deciding import Case
 from app.follow_ups.models import Enrollment, StepRecord
 from app.follow_ups.plans.versions import Version, versions
@@ -93,11 +93,14 @@ def read_batch(session: Session, due: Sequence[DueTimer], now: datetime) -> Batc
     rows.sort(key=lambda row: (row.next_due_at, row.anchor_on, row.id))
     known = versions(session, {row.plan_version_id for row in rows})
     steps = [known[row.plan_version_id].step(row.next_step_no) for row in rows]
-    asked = [(row.member_id, step) for row, step in zip(rows, steps, strict=True)]
+    asked = [
+        (Subject(row.id, row.member_id, row.anchor_event, row.anchor_on), step)
+        for row, step in zip(rows, steps, strict=True)
+    ]
     conditions = Conditions(session, asked, now)
     fallen = []
     for row, step in zip(rows, steps, strict=True):
-        store, meets = stores[row.store_id], conditions.hold(row.member_id, step.condition)
+        store, meets = stores[row.store_id], conditions.hold(row.id, step.condition)
         case = _case(row, step, store, wanted[row.id], meets)
         fallen.append(Fallen(row, known[row.plan_version_id], store, case))
     return Batch(fallen, Family(session, series, stores), conditions)

@@ -19,6 +19,7 @@ from app.stores.rules import StoreHours
 NOON = time(12)
 # A shop that opens late still gets this long for a step valid until noon.
 SHORTEST_VALIDITY = timedelta(hours=2)
+KEEPS_NOTHING = frozenset({StepReason.KEPT_EARLIER, StepReason.BEFORE_START, StepReason.CONDITION})
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,9 +171,10 @@ def misplaced_steps(steps: Iterable[Step], *, may_begin_at_once: bool = False) -
 def _was_kept(earlier: Relative, anchor: Anchor) -> bool:
     """True for an earlier anchor's step that was still to come when this purchase was made, and was the one kept.
 
-    One that itself merged into an earlier one, or had expired before we knew of its purchase, keeps nothing waiting.
+    One that itself merged into an earlier one, had expired before we knew of its purchase, or whose condition did not
+    hold, keeps nothing waiting.
     """
     if earlier.anchor.on >= anchor.on or earlier.due <= anchor.at:
         return False
     verdict = earlier.verdict
-    return verdict is None or verdict.reason not in (StepReason.KEPT_EARLIER, StepReason.BEFORE_START)
+    return verdict is None or verdict.reason not in KEEPS_NOTHING

@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from app import clock
 from app.associates.models import Associate
 from app.db import table_of, upsert_rows
-from app.follow_ups.conditions import Conditions
+from app.follow_ups.conditions import Conditions, Subject
 from app.follow_ups.measuring.choosing import ScriptResult, choose
 from app.follow_ups.measuring.models import ScriptResult as ScriptResultRow
 from app.follow_ups.models import Enrollment, FollowUpTask
@@ -127,7 +127,7 @@ class Words:
     def _rule(self, saying: Saying) -> tuple[int, Sequence[str]]:
         """The first rule that holds, counted from 1, with its scripts; (0, none) where none does."""
         for number, rule in enumerate(saying.step.scripts, start=1):
-            if self._conditions.hold(saying.member_id, rule.condition):
+            if self._conditions.hold(saying.enrollment_id, rule.condition):
                 return number, rule.codes
         return 0, ()
 
@@ -160,7 +160,9 @@ def reword_moved(session: Session, moves: Mapping[int, int]) -> None:
         series = (row.enrollment_id, row.plan_id, row.anchor_on, version, step)
         said = (row.member_id, row.member, speaker.name, store, channel, row.script_code, row.chosen_because)
         sayings.append(Saying(*series, *said))
-    conditions = Conditions(session, [(one.member_id, one.step) for one in sayings], clock.now(session))
+    subjects = [Subject(row.enrollment_id, row.member_id, row.anchor_event, row.anchor_on) for row in rows]
+    asked = [(subject, one.step) for subject, one in zip(subjects, sayings, strict=True)]
+    conditions = Conditions(session, asked, clock.now(session))
     words = Words(session, sayings, conditions)
     columns = table_of(FollowUpTask).c.keys()
     written = [
@@ -180,6 +182,7 @@ def _tasks(session: Session, work_item_ids: Collection[int]) -> Sequence[Any]:
             series.c.plan_id,
             series.c.plan_version_id,
             series.c.anchor_on,
+            series.c.anchor_event,
             series.c.store_id,
             members.c.id.label("member_id"),
             members.c.name.label("member"),

@@ -91,6 +91,7 @@ class Series:
     waits: Waiting
     is_cancelled: bool = False
     ended: StepReason | None = None
+    told: Facts = field(default_factory=dict)  # what began it
     verdicts: dict[int, Verdict] = field(default_factory=dict)
     tasks: dict[int, tuple[Touch, Asked]] = field(default_factory=dict)
 
@@ -152,7 +153,7 @@ class Course:
     def _case(self, series: Series, now: datetime) -> Case:
         assert series.waits.step_no is not None
         step, hours = series.version.step(series.waits.step_no), series.store.hours
-        meets = not step.condition or criterion_of(step.condition).holds(self.facts(now))
+        meets = not step.condition or criterion_of(step.condition).holds(self.facts(now) | series.told)
         return Case(
             step=step,
             anchor=series.anchor,

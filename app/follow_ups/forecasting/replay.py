@@ -110,16 +110,17 @@ class Replay:
             return
         event = f"{OF_PURCHASES}{one.anchor.on.isoformat()}" + (f":{len(of_day) + 1}" if of_day else "")
         anchor, told = one.anchor, {}
+        known = [each for each in self._life.bought if each.known_at <= now]
         if version.trigger.condition:
-            known = [each for each in self._life.bought if each.known_at <= now]
             its = [
                 each.anchor
                 for each in known
                 if each.anchor.on == anchor.on and each.is_anchor and not each.is_gone_at(now)
             ]
             anchor = min(its, key=lambda each: each.at, default=anchor)
-            if criterion_of(version.trigger.condition).terms & DAY_TERMS:
-                told = facts_of_day(known, anchor.on, now)
+        rules = (version.trigger.condition, *(step.condition for step in version.steps))
+        if any(criterion_of(text).terms & DAY_TERMS for text in rules):
+            told = facts_of_day(known, anchor.on, now)
         self._enter(plan_id, version, one.store, anchor, event, told, now)
 
     def _count_from_earlier(self, of_day: Iterable[Series], one: Bought, now: datetime) -> None:
@@ -172,6 +173,7 @@ class Replay:
         waits, passed = next_waiting(version.steps, anchor, store.hours, enrolled_at=now, now=now)
         number = next(self._numbers)
         series = Series(number, plan_id, version, store, anchor, event, now, self._arm(version), waits)
+        series.told = told
         self._course.series.append(series)
         for step, verdict in passed:
             self._course.record(series, step, verdict, now)

@@ -133,7 +133,12 @@ class Family:
         keeps: bool | None = True
         if outcomes == {Expected.KEPT_EARLIER} or ends <= series.claim.known_at:
             keeps = False
-        elif Expected.KEPT_EARLIER in outcomes or not series.is_lasting or self._may_have_ended(series):
+        elif (
+            Expected.KEPT_EARLIER in outcomes
+            or promise.asks  # one whose condition did not hold keeps nothing
+            or not series.is_lasting
+            or self._may_have_ended(series)
+        ):
             keeps = None
         self._keeps[place, promise.kind] = keeps
 
