@@ -1,6 +1,7 @@
 """Booking purchases to the tasks that came before them, and taking back what was returned.
 
-The ledger is only added to. Callers hold the members' `member_care` rows; doing it again adds nothing.
+The ledger is only added to (but see `withdrawing`). Callers hold the members' `member_care` rows; doing it again adds
+nothing.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from app.follow_ups.plans.versions import versions
 from app.inbound.events import LineKind
 from app.orders.models import Order, OrderLine, Refund, RefundLine
 from app.stores.queries import stores_by_id
-from app.worklist.models import WorkItem, WorkState
+from app.worklist.models import WorkItem
 
 OF_A_PURCHASE = 0  # `refund_id` of an entry that books a purchase
 PIECE = 1000
@@ -68,7 +69,7 @@ class _Earner:
 
 
 class _Done:
-    """The done tasks of the buyers, by member."""
+    """The tasks of the buyers that were done, whatever they were closed as, by member."""
 
     def __init__(self, session: Session, orders: Sequence[Any]) -> None:
         self._tasks: dict[int, list[_Earner]] = defaultdict(list)
@@ -80,7 +81,7 @@ class _Done:
         for row in rows:
             version = known[row.plan_version_id]
             credit, step = version.credit, version.step(row.step_no)
-            done_on = stores[row.store_id].hours.local_date(row.closed_at)
+            done_on = stores[row.store_id].hours.local_date(row.done_at)
             columns = {
                 "associate_id": row.completed_by,
                 "plan_id": version.plan_id,
@@ -88,7 +89,7 @@ class _Done:
                 "script_code": row.script_code,
                 "evidence": row.evidence,
             }
-            task = DoneTask(row.id, row.closed_at, done_on, credit.days, credit.touch)
+            task = DoneTask(row.id, row.done_at, done_on, credit.days, credit.touch)
             self._tasks[row.member_id].append(_Earner(task, columns))
 
     def credits(self, order: Any) -> list[tuple[Credit, _Earner]]:
@@ -108,14 +109,13 @@ def _done_tasks(orders: Sequence[Any]) -> Any:
             Enrollment.plan_version_id,
             WorkItem.member_id,
             WorkItem.store_id,
-            WorkItem.closed_at,
+            WorkItem.done_at,
         )
         .join(WorkItem, WorkItem.id == FollowUpTask.work_item_id)
         .join(Enrollment, Enrollment.id == FollowUpTask.enrollment_id)
         .where(
             WorkItem.member_id.in_(sorted({order.member_id for order in orders})),
-            WorkItem.state == WorkState.DONE,
-            WorkItem.closed_at >= min(order.purchased_at for order in orders) - LONGEST,
+            WorkItem.done_at >= min(order.purchased_at for order in orders) - LONGEST,
             FollowUpTask.evidence.is_not(None),
             FollowUpTask.completed_by.is_not(None),
         )

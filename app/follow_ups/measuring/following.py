@@ -147,7 +147,7 @@ def _reached(entry: Entered, until: datetime, tasks: Iterable[Any]) -> Reached:
     for task in tasks:
         if entry.plan_id not in (ANY_PLAN, task.plan_id) or not entry.enrolled_at <= task.opened_at < until:
             continue
-        is_done = task.evidence is not None and task.closed_at is not None and task.closed_at < until
+        is_done = task.evidence is not None and task.done_at is not None and task.done_at < until
         best = max(best, Reached(task.evidence) if is_done else Reached.OPENED, key=WEAKEST_FIRST.index)
     return best
 
@@ -159,7 +159,7 @@ def _tasks(session: Session, members: Sequence[int], since: datetime) -> Mapping
             Enrollment.member_id,
             Enrollment.plan_id,
             WorkItem.opened_at,
-            WorkItem.closed_at,
+            WorkItem.done_at,
             FollowUpTask.evidence,
         )
         .join(FollowUpTask, FollowUpTask.enrollment_id == Enrollment.id)

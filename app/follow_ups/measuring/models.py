@@ -14,8 +14,8 @@ class Attribution(Base):
     """One entry of the ledger of attributed purchases (归因): a task's share of a purchase, or of what came back of it.
 
     Only ever added: a refund takes back by an entry of its own (`refund_id`, 0 for the purchase itself), booked in the
-    month in which it became known, so a closed month never changes. Amounts are the share, negative for what came back;
-    pieces are thousandths.
+    month in which it became known, so a closed month never changes. What rested on a word that was taken back within
+    minutes alone goes. Amounts are the share, negative for what came back; pieces are thousandths.
     """
 
     __tablename__ = "attributions"

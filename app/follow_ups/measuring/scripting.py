@@ -24,7 +24,7 @@ from app.follow_ups.models import Enrollment, FollowUpTask
 from app.follow_ups.plans.releases import in_force
 from app.follow_ups.plans.versions import Version, versions
 from app.nightly import Piece
-from app.worklist.models import WorkItem, WorkState
+from app.worklist.models import WorkItem
 
 # A task done later than so many days after it was due is not counted, whichever script it had.
 SETTLED_DAYS = 7
@@ -80,10 +80,9 @@ def _counted(session: Session, plan_id: int, on: date) -> list[dict[str, Any]]:
         .join(FollowUpTask, FollowUpTask.work_item_id == WorkItem.id)
         .join(Enrollment, Enrollment.id == FollowUpTask.enrollment_id)
         .where(
-            WorkItem.state == WorkState.DONE,
             WorkItem.due_at >= start,
             WorkItem.due_at < end,
-            WorkItem.closed_at < midnight(on + (SETTLED_DAYS + 1) * A_DAY),
+            WorkItem.done_at < midnight(on + (SETTLED_DAYS + 1) * A_DAY),
             Enrollment.plan_id == plan_id,
             FollowUpTask.script_code != "",
             FollowUpTask.evidence.is_not(None),

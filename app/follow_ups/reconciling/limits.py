@@ -20,7 +20,6 @@ from app.worklist.models import AttentionBudget, WorkState
 
 EVERYBODY, PLAN, NOBODY = "global_hold_out", "plan_hold_out", "treated"
 GLOBAL_SALT = "global"
-COUNTED = frozenset({WorkState.OPEN, WorkState.DONE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,23 +40,23 @@ class Limits:
     def over_cap(self, items: Sequence[Any]) -> list[Any]:
         """Those of a member's work items, in the order they were opened, that were one too many when they were.
 
-        Marketing alone counts: what was open then, or was done. What was undone and closed later is given the doubt.
+        Marketing alone counts: what had been sent within the window, as far as that had been told by then, whatever it
+        was closed as, and what might still be sent.
         """
-        counted: list[Any] = []
+        marketing = [item for item in items if not item.is_service]
         over = []
-        for item in items:
-            if item.is_service:
-                continue
-            before = [
-                other
-                for other in counted
-                if other.opened_at > item.opened_at - self.window
-                and (other.state in COUNTED or other.closed_at > item.opened_at)
-            ]
+        for place, item in enumerate(marketing):
+            before = [other for other in marketing[:place] if self._counts(other, item.opened_at)]
             if len(before) >= self.cap and self.held_since(item.opened_at):
                 over.append(item)
-            counted.append(item)
         return over
+
+    def _counts(self, item: Any, at: datetime) -> bool:
+        if item.done_at is not None and item.done_told_at <= at:
+            return at - self.window < item.done_at <= at
+        is_told_later = item.state == WorkState.DONE
+        gone = item.valid_until if item.closed_at is None or is_told_later else item.closed_at
+        return at < min(gone, item.valid_until)
 
     def in_quiet_hours(self, opened_at: datetime, shop: StoreClock) -> bool:
         """True where nobody was to be asked at that instant, by the clock of the store."""
