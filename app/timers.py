@@ -32,6 +32,7 @@ class Lane(StrEnum):
     NIGHTLY = "nightly"  # what is counted once a night; subject: nightly job
     DIGEST = "digest"  # notices waiting to be gathered; subject: associate
     PUSH = "push"  # messages to deliver, in REAL time because leases are; subject: message
+    SMS = "sms"  # text messages to hand over, and asked about after it; subject: follow-up task
     ORDER = "order"  # group sends and moments to be made at WeCom, in REAL time; subject: send order
     CONFIRM = "confirm"  # the same, gathered before that, and asked about after it; subject: send order
     INBOX = "inbox"  # received events to apply, in REAL time; subject: inbound

@@ -51,6 +51,10 @@ class Settings:
     wecom_mini_program_page: str
     wecom_callback_token: str = field(repr=False)
     wecom_callback_aes_key: str = field(repr=False)
+    sms_api_url: str
+    sms_key_id: str
+    sms_key_secret: str = field(repr=False)
+    sms_sign_name: str
     callback_spool: str
     travel_key: str = field(repr=False)
     failpoints: str
@@ -101,6 +105,10 @@ def _sandbox_defaults() -> dict[str, str | None]:
         "WECOM_MINI_PROGRAM_PAGE": MINI_PROGRAM_PAGE,
         "WECOM_CALLBACK_TOKEN": "sandboxCallback",
         "WECOM_CALLBACK_AES_KEY": "sandbox0callback0key0for0the0demo0only00000",
+        "SMS_API_URL": f"{sandbox}/sms/",
+        "SMS_KEY_ID": "sandbox-sms",
+        "SMS_KEY_SECRET": "sandbox-sms-secret",
+        "SMS_SIGN_NAME": "店伴",
         "CALLBACK_SPOOL": SPOOL,
         "TRAVEL_KEY": "sandbox-travel",
         "FAILPOINTS": "",
@@ -126,6 +134,10 @@ def _production_defaults() -> dict[str, str | None]:
         "WECOM_MINI_PROGRAM_PAGE": MINI_PROGRAM_PAGE,
         "WECOM_CALLBACK_TOKEN": None,
         "WECOM_CALLBACK_AES_KEY": None,
+        "SMS_API_URL": "https://dysmsapi.aliyuncs.com/",
+        "SMS_KEY_ID": "",
+        "SMS_KEY_SECRET": "",
+        "SMS_SIGN_NAME": "",
         "CALLBACK_SPOOL": SPOOL,
         "TRAVEL_KEY": "",
         "FAILPOINTS": "",
@@ -145,6 +157,9 @@ def _weaknesses(mode: Mode, values: Mapping[str, str | None]) -> list[str]:
         value = values[name]
         if value is not None and not form.fullmatch(value):
             problems.append(f"{name} is not {form.pattern}")
+    sms = [name for name in ("SMS_KEY_ID", "SMS_KEY_SECRET", "SMS_SIGN_NAME") if not values[name]]
+    if 0 < len(sms) < 3:
+        problems.append(f"{', '.join(sms)} not set: a gateway of text messages takes all three, or none")
     return problems + (_unfit_for_production(values) if mode is Mode.PRODUCTION else [])
 
 
@@ -152,7 +167,7 @@ def _unfit_for_production(values: Mapping[str, str | None]) -> list[str]:
     problems = []
     known = _sandbox_defaults()
     callback = ("WECOM_CALLBACK_TOKEN", "WECOM_CALLBACK_AES_KEY")
-    for name in ("SECRET_KEY", "WECOM_CORP_ID", "WECOM_SECRET", *callback):
+    for name in ("SECRET_KEY", "WECOM_CORP_ID", "WECOM_SECRET", "SMS_KEY_SECRET", *callback):
         if values[name] == known[name]:
             problems.append(f"{name} is the sandbox's")
     if len(values["SECRET_KEY"] or "") < MIN_SECRET_LENGTH:

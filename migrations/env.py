@@ -36,8 +36,8 @@ from app.worklist import models as worklist
 
 TABLES = (
     associates, catalogue, ClockOffset, follow_ups, forecasting, group_chats, inbound, intake, linking, livings,
-    measuring, member_events, members, messaging, NightlyJob, orders, organisation, partner_api, reconciling, sales_scripts,
-    sessions, stores, tagging, texting, Timer, wecom, worklist,
+    measuring, member_events, members, messaging, NightlyJob, orders, organisation, partner_api, reconciling,
+    sales_scripts, sessions, stores, tagging, texting, Timer, wecom, worklist,
 )  # fmt: skip
 
 

@@ -13,7 +13,9 @@ from app.db import Database
 from app.follow_ups.channels.following import follow_due
 from app.follow_ups.channels.ordering import order_due
 from app.follow_ups.firing import fire_due
+from app.follow_ups.linking.addresses import LinkMaker
 from app.follow_ups.sweeping import sweep_due
+from app.follow_ups.texting.sending import Texting, text_due
 from app.follow_ups.wording import reword_moved
 from app.intake.handlers import Handlers
 from app.intake.inbox import apply_received
@@ -23,11 +25,15 @@ from app.intake.wecom.welcoming import welcome_due
 from app.intake.wecom_events import wecom_handlers
 from app.lanes import Deadline, Progress
 from app.members.dates import PURPOSE
+from app.members.phones import PURPOSE as OF_PHONES
 from app.messaging.delivery import deliver_due
 from app.messaging.digests import DigestSender, MiniProgram, gather_due
 from app.nightly import run_nightly
 from app.organisation.running import run_syncs
+from app.public_ids import PublicIds
 from app.sealing import Keyring
+from app.sms.aliyun import Account, Aliyun
+from app.sms.port import NoGateway, SmsPort
 from app.timers import Lane, has_due
 from app.wecom.app import open_app
 from app.wecom.port import Credentials, WeComPort
@@ -51,6 +57,7 @@ class Hands:
     handlers: Handlers
     words: WelcomeWords
     keys: Keyring
+    texting: Texting
 
 
 def hands_of(settings: Settings) -> Hands:
@@ -70,7 +77,15 @@ def hands_of(settings: Settings) -> Hands:
         wecom_handlers(database),
         WelcomeWords.of(read_welcome()),
         Keyring(settings.secret_keys, PURPOSE),
+        _texting_of(settings),
     )
+
+
+def _texting_of(settings: Settings) -> Texting:
+    account = Account(settings.sms_key_id, settings.sms_key_secret, settings.sms_sign_name)
+    port: SmsPort = Aliyun(account, settings.sms_api_url) if account.key_id else NoGateway()
+    links = LinkMaker(settings.public_url, PublicIds(settings.secret_key))
+    return Texting(port, Keyring(settings.secret_keys, OF_PHONES), links)
 
 
 def _digests_of(settings: Settings) -> DigestSender:
@@ -108,6 +123,7 @@ def work_on(hands: Hands, lane: Lane, deadline: Deadline) -> Progress:
         Lane.PUSH: lambda: deliver_due(database, wecom, deadline),
         Lane.CONFIRM: lambda: follow_due(database, wecom, deadline),
         Lane.ORDER: lambda: order_due(database, wecom, deadline),
+        Lane.SMS: lambda: text_due(database, hands.texting, deadline),
         Lane.INBOX: lambda: apply_received(database, wecom, hands.handlers, deadline),
         Lane.WELCOME: lambda: welcome_due(database, wecom, hands.words, deadline),
         Lane.ORGANISATION: lambda: run_syncs(database, wecom, deadline),

@@ -27,6 +27,7 @@ TIMETABLE = (
     Bell(Lane.PUSH, 1.0),
     Bell(Lane.CONFIRM, 2.0),
     Bell(Lane.ORDER, 1.0),
+    Bell(Lane.SMS, 1.0),
     Bell(Lane.INBOX, 0.5),
     Bell(Lane.WELCOME, 0.5, at_once=8),  # one that waits for slow answers claims nothing new
     Bell(Lane.SYNC, 5.0),

@@ -15,8 +15,9 @@ from app.associates.roster import Roster
 from app.db import is_among, read_rows, table_of
 from app.follow_ups.deciding import Case, Wait
 from app.follow_ups.rules import Verdict
-from app.follow_ups.states import CONFIRMED_BY_WECOM, StepOutcome, StepReason, WaitingFor, Who
+from app.follow_ups.states import BY_THE_SYSTEM, CONFIRMED_BY_WECOM, StepOutcome, StepReason, WaitingFor, Who
 from app.members.models import Member
+from app.members.phones import members_with_phone
 from app.members.queries import contacts_of
 from app.orders.models import MemberPurchases
 from app.stores.queries import stores_by_id
@@ -145,6 +146,7 @@ class People:
     staff: dict[int, list[int]] = field(default_factory=dict)
     bound: Mapping[int, set[int]] = field(default_factory=dict)
     at_home: Mapping[int, StoreHours] = field(default_factory=dict)
+    with_phone: Collection[int] = frozenset()
     duties: dict[tuple[StoreHours, datetime, datetime], Duty] = field(default_factory=dict)
 
     def entitled(self, member_id: int) -> Entitled:
@@ -164,6 +166,8 @@ class People:
     def ask(self, case: Case, member_id: int, now: datetime) -> Person | Wait | Verdict:
         """The person to ask about this member, or why nobody is asked now."""
         entitled = self.entitled(member_id)
+        if case.step.channel in BY_THE_SYSTEM:
+            return self._looks_after(member_id, entitled)
         if case.step.channel in CONFIRMED_BY_WECOM:
             entitled = entitled.among(self.bound.get(member_id, ()))
             if not entitled.anybody:
@@ -175,6 +179,16 @@ class People:
         found = whom_to_ask(case, entitled, duty)
         return self.people[found] if isinstance(found, int) else found
 
+    def _looks_after(self, member_id: int, entitled: Entitled) -> Person | Verdict:
+        """In whose name the system does it, at work or not."""
+        if member_id not in self.with_phone:
+            return Verdict(StepOutcome.SKIPPED, StepReason.NO_PHONE)
+        people = (entitled.owner, entitled.manager, *entitled.contacts, *entitled.staff)
+        found = next((who for who in people if who is not None), None)
+        if found is None:
+            return Verdict(StepOutcome.SKIPPED, StepReason.NOBODY_TO_ASK)
+        return self.people[found]
+
     def can_chat(self, member_id: int, associate_id: int) -> bool:
         """True where the two are WeCom contacts."""
         return associate_id in self.bound.get(member_id, ())
@@ -185,7 +199,10 @@ def read_people(session: Session, cases: Sequence[tuple[int, Case]], now: dateti
     spans = {(case.hours, case.until) for _, case in cases}
     days = {hours.local_date(at) for hours, until in spans for at in (now, until)}
     whole_staff = any(case.step.who is Who.ON_SHIFT for _, case in cases)
-    return people_of(session, {member_id for member_id, _ in cases}, days, whole_staff=whole_staff)
+    people = people_of(session, {member_id for member_id, _ in cases}, days, whole_staff=whole_staff)
+    by_system = {member_id for member_id, case in cases if case.step.channel in BY_THE_SYSTEM}
+    people.with_phone = members_with_phone(session, by_system)
+    return people
 
 
 def people_of(

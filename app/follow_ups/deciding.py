@@ -34,9 +34,7 @@ from app.follow_ups.rules import (
     valid_until,
 )
 from app.follow_ups.states import (
-    BY_THE_SYSTEM,
     Arm,
-    Channel,
     StepOutcome,
     StepReason,
     WaitingFor,
@@ -48,8 +46,6 @@ from app.worklist.attention import Budget, Pauses, Touch
 LATE_AFTER = timedelta(minutes=30)
 OPENED = Verdict(StepOutcome.OPENED, StepReason.DUE)
 OPENED_LATE = Verdict(StepOutcome.OPENED, StepReason.LATE)
-# Channels on which a person is asked to do something, or to confirm it in WeCom.
-BY_HAND = frozenset(Channel) - BY_THE_SYSTEM
 HOLD_OUT = {
     Arm.PLAN_HOLD_OUT: StepReason.PLAN_HOLD_OUT,
     Arm.GLOBAL_HOLD_OUT: StepReason.GLOBAL_HOLD_OUT,
@@ -109,8 +105,6 @@ def before_asking(
         return Verdict(StepOutcome.SKIPPED, StepReason.CONDITION)
     if case.arm is not Arm.TREATED:
         return Verdict(StepOutcome.WITHHELD, HOLD_OUT[case.arm])
-    if case.step.channel not in BY_HAND:
-        return Verdict(StepOutcome.SKIPPED, StepReason.NO_CHANNEL)
     opens = budget.askable_from(case.hours, now, case.until)
     return Wait(opens, WaitingFor.QUIET_HOURS) if opens > now else None
 

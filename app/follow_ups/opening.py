@@ -13,7 +13,8 @@ from app.follow_ups.asking import Opening
 from app.follow_ups.channels.gathering import Ask, gather
 from app.follow_ups.conditions import Conditions
 from app.follow_ups.models import FollowUpTask
-from app.follow_ups.states import CONFIRMED_BY_WECOM, Channel
+from app.follow_ups.states import BY_THE_SYSTEM, CONFIRMED_BY_WECOM, Channel
+from app.follow_ups.texting.writing import NewText, write_texts
 from app.follow_ups.wording import Saying, Words
 from app.messaging.models import NoticeKind
 from app.messaging.service import NewNotice, write_notices
@@ -31,6 +32,7 @@ ELSEWHERE = {
     Channel.IN_STORE: Elsewhere.ANYBODY,
     Channel.GROUP_SEND: Elsewhere.TOGETHER,
     Channel.MOMENT: Elsewhere.TOGETHER,
+    Channel.SMS: Elsewhere.TOGETHER,  # nobody's: the system sends it
 }
 
 
@@ -45,7 +47,10 @@ def open_tasks(session: Session, openings: Sequence[Opening], conditions: Condit
     insert_rows(session, FollowUpTask, rows)
     texts = {row["id"]: row["text"] for row in rows}
     gather(session, [_ask(one, texts, now) for one in openings if one.channel in CONFIRMED_BY_WECOM], now)
-    write_notices(session, [_notice(opening, now) for opening in openings], now)
+    by_system = [one for one in zip(openings, rows, sayings, strict=True) if one[0].channel in BY_THE_SYSTEM]
+    write_texts(session, [_text(one, row, words.values(said)) for one, row, said in by_system], now)
+    asked = [opening for opening in openings if opening.channel not in BY_THE_SYSTEM]
+    write_notices(session, [_notice(opening, now) for opening in asked], now)
 
 
 def _sayings(session: Session, openings: Sequence[Opening]) -> list[Saying]:
@@ -72,7 +77,8 @@ def _sayings(session: Session, openings: Sequence[Opening]) -> list[Saying]:
 
 def _item_row(opening: Opening, now: datetime) -> dict[str, Any]:
     case, step = opening.fallen.case, opening.fallen.step
-    return {
+    unurged = {"next_urge_at": None} if opening.channel in BY_THE_SYSTEM else {}
+    return unurged | {
         "id": opening.item_id,
         "assignee_id": opening.assignee.id,
         "store_id": opening.assignee.store_id or opening.fallen.store.id,
@@ -116,6 +122,21 @@ def _ask(opening: Opening, texts: Mapping[int, str], now: datetime) -> Ask:
         text=texts[opening.task_id],
         valid_until=fallen.case.until,
         day=fallen.case.hours.local_date(now).isoformat(),
+    )
+
+
+def _text(opening: Opening, row: Mapping[str, Any], values: Mapping[str, str]) -> NewText:
+    fallen = opening.fallen
+    return NewText(
+        task_id=opening.task_id,
+        work_item_id=opening.item_id,
+        member_id=opening.member.id,
+        store_id=opening.assignee.store_id or fallen.store.id,
+        text=row["text"],
+        script_code=row["script_code"],
+        values=values,
+        is_service=fallen.step.is_service,
+        valid_until=fallen.case.until,
     )
 
 

@@ -63,6 +63,7 @@ class StepReason(StrEnum):
     PAUSED = "paused"  # HQ had paused everything until its validity had ended
     QUOTA_FULL = "quota_full"  # the member had this month's group sends; WeCom lets them have no more
     NO_CHANNEL = "no_channel"  # the member cannot be reached on the step's channel
+    NO_PHONE = "no_phone"  # a text message, and the member's number is not known
 
 
 class WaitingFor(StrEnum):
@@ -83,7 +84,7 @@ class Channel(StrEnum):
     IN_STORE = "in_store"
     GROUP_SEND = "group_send"  # WeCom's own, which the associate confirms there
     MOMENT = "moment"
-    SMS = "sms"  # by the system, nobody is asked; nobody can be reached so far, for no numbers are kept
+    SMS = "sms"  # by the system, through a gateway of text messages; nobody is asked
     # The associate is told by a mini-program notice: WeCom sends those to the corp's own accounts only, never to a
     # customer. What is done with the member is a chat, or an invitation.
     MINI_PROGRAM = "mini_program"
@@ -122,5 +123,7 @@ class Evidence(StrEnum):
     """How well an act is proven, strongest first."""
 
     WECOM_CONFIRMED = "wecom_confirmed"
+    GATEWAY_CONFIRMED = "gateway_confirmed"  # of a text message: the network says that it arrived
     CLIENT_REPORTED = "client_reported"  # the page saw `sendChatMessage:ok`
+    GATEWAY_UNKNOWN = "gateway_unknown"  # the gateway took it, and nobody said whether it arrived
     SELF_DECLARED = "self_declared"

@@ -72,17 +72,20 @@ class Words:
         self._results = _results(session, sayings)
         self._conditions = conditions
 
-    def of(self, saying: Saying) -> dict[str, str]:
-        """`why` for the associate and `text` for the member; an unfilled variable stays and blocks the sending."""
+    def values(self, saying: Saying) -> dict[str, str]:
+        """What the variables of its script stand for."""
         article = self._articles.get((saying.member_id, saying.anchor_on))
-        values: Mapping[str, str] = {
+        return {
             "member": saying.member,
             "associate": saying.associate,
             "store": saying.store,
             "product": article or saying.version.document.product_fallback,
             "purchased_on": _day(saying.anchor_on),
         }
-        said = values
+
+    def of(self, saying: Saying) -> dict[str, str]:
+        """`why` for the associate and `text` for the member; an unfilled variable stays and blocks the sending."""
+        said = values = self.values(saying)
         if saying.channel is Channel.MOMENT:  # everybody sees it: nothing of one member is told
             said = {name: values[name] for name in OF_NOBODY}
         code, because = self._script(saying)

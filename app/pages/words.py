@@ -8,6 +8,7 @@ from app.follow_ups.acts.kinds import SkipReason
 from app.follow_ups.channels.models import SendReason
 from app.follow_ups.history import StepView
 from app.follow_ups.states import Evidence, StepOutcome, StepReason
+from app.follow_ups.texting.models import SmsReason
 from app.worklist.models import WorkState
 
 STATE = {
@@ -52,10 +53,13 @@ REASON = {
     StepReason.PAUSED: _("Headquarters had paused all follow-ups until its time ran out"),
     StepReason.QUOTA_FULL: _("The member had as many group sends this month as WeCom allows"),
     StepReason.NO_CHANNEL: _("The member cannot be reached in this way"),
+    StepReason.NO_PHONE: _("It is a text message, and the member's mobile number is not known"),
 }
 EVIDENCE = {
     Evidence.WECOM_CONFIRMED: _("confirmed by WeCom"),
+    Evidence.GATEWAY_CONFIRMED: _("text message arrived"),
     Evidence.CLIENT_REPORTED: _("sent from this page"),
+    Evidence.GATEWAY_UNKNOWN: _("text message sent, arrival unknown"),
     Evidence.SELF_DECLARED: _("said by the associate"),
 }
 CLOSE_REASON = {
@@ -70,6 +74,9 @@ CLOSE_REASON = {
     ),
     SendReason.REFUSED: _("WeCom did not take it, or it was taken back there"),
     SendReason.UNKNOWN: _("WeCom gave no answer, and it is not there; it is not sent twice"),
+    SmsReason.REFUSED: _("The gateway of text messages did not take it"),
+    SmsReason.UNKNOWN: _("The gateway of text messages gave no answer, and it is not there; it is not sent twice"),
+    SmsReason.FAILED: _("The text message did not arrive"),
     "refunded": _("The purchase was refunded"),
     "new_purchase": _("There was a newer purchase"),
     "validity_ended": _("Its time ran out"),

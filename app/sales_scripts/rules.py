@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping
 
 VARIABLE = re.compile(r"\{([a-z_]+)\}")
+# The variable for which the address of a task's tracked link stands: filled in as the words are shown or sent.
+LINK = "link"
 
 
 def fill(template: str, values: Mapping[str, str]) -> str:

@@ -22,7 +22,7 @@ ROW = 1
 # While headquarters has paused everything these lanes are not worked: nothing is opened, urged or pushed. What is
 # received is still taken in, and what is open still expires.
 PAUSED_LANES = frozenset(
-    {Lane.MINUTES, Lane.DAYS, Lane.SWEEP, Lane.BALANCE, Lane.URGE, Lane.DIGEST, Lane.PUSH, Lane.ORDER}
+    {Lane.MINUTES, Lane.DAYS, Lane.SWEEP, Lane.BALANCE, Lane.URGE, Lane.DIGEST, Lane.PUSH, Lane.ORDER, Lane.SMS}
 )
 A_DAY = timedelta(days=1)
 

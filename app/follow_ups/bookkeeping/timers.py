@@ -10,6 +10,7 @@ from app.follow_ups.bookkeeping.checks import Check, Faults, Within
 from app.follow_ups.channels.models import BEING_MADE, FINAL, SendOrder
 from app.follow_ups.models import Enrollment, PlanSweep
 from app.follow_ups.states import EnrollmentState
+from app.follow_ups.texting.models import SmsMessage
 from app.inbound.models import ReceivedEvent
 from app.members.models import Sync
 from app.messaging.models import DigestSchedule, MessageState, OutboundMessage, Welcome
@@ -50,6 +51,7 @@ OWNERS: dict[Lane, ColumnElement[bool]] = {
     Lane.ORDER: (SendOrder.id == Timer.subject_id)
     & SendOrder.state.in_(BEING_MADE)
     & (SendOrder.next_due_at == Timer.due_at),
+    Lane.SMS: (SmsMessage.task_id == Timer.subject_id) & (SmsMessage.next_due_at == Timer.due_at),
     Lane.CONFIRM: (SendOrder.id == Timer.subject_id)
     & SendOrder.state.not_in(BEING_MADE | FINAL)
     & (SendOrder.next_due_at == Timer.due_at),

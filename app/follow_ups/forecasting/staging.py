@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.errors import Invalid
-from app.follow_ups.assigning import people_of
+from app.follow_ups.assigning import People, people_of
 from app.follow_ups.facts import criterion_of
 from app.follow_ups.forecasting.calendar import A_DAY, Calendar
 from app.follow_ups.forecasting.counting import Counts, Side, Spans
@@ -23,8 +23,10 @@ from app.follow_ups.models import FollowUpPlan
 from app.follow_ups.plans.documents import Document, TriggerKind
 from app.follow_ups.plans.sweeps import zones
 from app.follow_ups.plans.versions import OpenPlan, Version, open_plans
-from app.follow_ups.states import Who
+from app.follow_ups.rules import Step
+from app.follow_ups.states import BY_THE_SYSTEM, Who
 from app.members.models import Member
+from app.members.phones import members_with_phone
 from app.sealing import Keyring
 from app.stores.queries import stores_by_code, stores_by_id
 from app.worklist.attention import read_budget
@@ -162,15 +164,24 @@ def _stage(
     first, last = begin.date() - A_DAY, end.date() + longest + A_DAY
     return Stage(
         plans=plans,
-        people=people_of(
-            session, member_ids, [first, last], whole_staff=any(step.who is Who.ON_SHIFT for step in steps)
-        ),
+        people=_people(session, member_ids, [first, last], steps),
         budget=read_budget(session),
         recollection=Recollection.read(session, member_ids, terms, run.now),
         calendar=_calendar(session, keys, versions, first, last),
         begin=begin,
         end=end,
     )
+
+
+def _people(
+    session: Session, member_ids: Collection[int], days: Sequence[date], steps: Sequence[Step]
+) -> People:
+    people = people_of(
+        session, member_ids, days, whole_staff=any(step.who is Who.ON_SHIFT for step in steps)
+    )
+    if any(step.channel in BY_THE_SYSTEM for step in steps):
+        people.with_phone = members_with_phone(session, member_ids)
+    return people
 
 
 def _calendar(

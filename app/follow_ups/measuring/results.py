@@ -22,7 +22,9 @@ class Reached(StrEnum):
     NOTHING = "nothing"  # no task was opened
     OPENED = "opened"  # none was done
     SELF_DECLARED = Evidence.SELF_DECLARED.value
+    GATEWAY_UNKNOWN = Evidence.GATEWAY_UNKNOWN.value
     CLIENT_REPORTED = Evidence.CLIENT_REPORTED.value
+    GATEWAY_CONFIRMED = Evidence.GATEWAY_CONFIRMED.value
     WECOM_CONFIRMED = Evidence.WECOM_CONFIRMED.value
 
 

@@ -29,6 +29,7 @@ CIRCUMSTANCES = ASKED_FIRST | {
     StepReason.PLAN_HOLD_OUT,
     StepReason.GLOBAL_HOLD_OUT,
     StepReason.NO_CHANNEL,
+    StepReason.NO_PHONE,
     StepReason.QUOTA_FULL,
     StepReason.QUOTA_FULL,
     StepReason.SAME_DAY,

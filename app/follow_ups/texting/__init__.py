@@ -1,1 +1,1 @@
-"""Steps that the system does itself by text message (短信), from the task that is opened to what came of the message."""
+"""Steps that the system does itself by text message (短信), from the task to what came of the message."""
