@@ -28,6 +28,7 @@ class Lane(StrEnum):
     SWEEP = "sweep"  # calendar plans look for members to put into them; subject: plan sweep
     BALANCE = "balance"  # more falls to somebody on a day than they can do; subject: associate
     URGE = "urge"  # open work items whose assignee, then manager, is to be urged; subject: work item
+    HANDOVER = "handover"  # who left, or has members no more, whose work goes to others; subject: associate
     EXPIRY = "expiry"  # work items whose validity ends; subject: work item
     NIGHTLY = "nightly"  # what is counted once a night; subject: nightly job
     DIGEST = "digest"  # notices waiting to be gathered; subject: associate

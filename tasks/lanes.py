@@ -17,6 +17,7 @@ from app.follow_ups.linking.addresses import LinkMaker
 from app.follow_ups.sweeping import sweep_due
 from app.follow_ups.texting.sending import Texting, text_due
 from app.follow_ups.wording import reword_moved
+from app.handover.leaving import hand_over_due
 from app.intake.handlers import Handlers
 from app.intake.inbox import apply_received
 from app.intake.wecom.greetings import WelcomeWords
@@ -117,6 +118,7 @@ def work_on(hands: Hands, lane: Lane, deadline: Deadline) -> Progress:
         Lane.SWEEP: lambda: sweep_due(database, hands.keys, deadline),
         Lane.BALANCE: lambda: balance_due(database, reword_moved, deadline),
         Lane.URGE: lambda: urge_due(database, deadline),
+        Lane.HANDOVER: lambda: hand_over_due(database, deadline),
         Lane.EXPIRY: lambda: expire_due(database, deadline),
         Lane.NIGHTLY: lambda: run_nightly(database, jobs_with(hands.keys), deadline),
         Lane.DIGEST: lambda: gather_due(database, hands.digests, deadline),

@@ -9,6 +9,7 @@ from app.follow_ups.forecasting import runs as dry_runs
 from app.follow_ups.measuring.counting import WINDOWS, count_arms
 from app.follow_ups.measuring.scripting import count_scripts
 from app.follow_ups.reconciling import runs
+from app.handover import leaving
 from app.nightly import NextPiece
 from app.sealing import Keyring
 
@@ -16,6 +17,7 @@ JOBS: Mapping[str, NextPiece] = {
     **{f"count_arms_{days}": partial(count_arms, window_days=days) for days in WINDOWS},
     "count_scripts": count_scripts,
     runs.JOB: runs.next_piece,
+    leaving.JOB: leaving.next_piece,
 }
 
 

@@ -21,6 +21,7 @@ TIMETABLE = (
     Bell(Lane.SWEEP, 5.0),
     Bell(Lane.BALANCE, 1.0),
     Bell(Lane.URGE, 5.0),
+    Bell(Lane.HANDOVER, 1.0),
     Bell(Lane.EXPIRY, 5.0),
     Bell(Lane.NIGHTLY, 5.0),
     Bell(Lane.DIGEST, 1.0),

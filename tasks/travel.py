@@ -20,6 +20,7 @@ from tasks.lanes import Hands, work_on
 
 BUSINESS_LANES = (
     Lane.SWEEP,
+    Lane.HANDOVER,
     Lane.MINUTES,
     Lane.DAYS,
     Lane.EXPIRY,

@@ -52,3 +52,21 @@ class Shift(Base):
     work_on: Mapped[date] = mapped_column(primary_key=True)
     starts_at: Mapped[time | None]
     ends_at: Mapped[time | None]
+
+
+class HandoverSchedule(Base):
+    """When it is next looked what of somebody's work is to pass to others; owner of the timer in the handover lane.
+
+    Of who left (`Associate.ended_at`) that is everything; of who is here what is left of members they have no more.
+    Asked for at `asked_at`. A look goes through their members, then their work items, by id from behind `cursor`;
+    `again_at` is when to look again for what could not pass on this one.
+    """
+
+    __tablename__ = "handover_schedules"
+
+    associate_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    next_due_at: Mapped[datetime | None]
+    asked_at: Mapped[datetime]
+    again_at: Mapped[datetime | None]
+    stage: Mapped[str] = mapped_column(String(8))
+    cursor: Mapped[int]

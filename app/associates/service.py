@@ -1,4 +1,4 @@
-"""Associates come, go and come back. Their work items stay where they are: handing them over is a later act."""
+"""Associates come, go and come back. What was theirs to do when they go is handed over soon after."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import clock
+from app.associates.handovers import schedule_handovers
 from app.associates.models import Associate, Role
 from app.ids import new_id
 
@@ -27,10 +28,14 @@ def add_associate(
 
 
 def end_associate(session: Session, person: Associate) -> None:
-    """They left: no session begun so far counts again, not even after they come back. A repeat changes nothing."""
+    """They left: no session begun so far counts again, not even after they come back. A repeat changes nothing.
+
+    What they had to do is offered to others by the handover lane, from now on.
+    """
     if person.ended_at is None:
-        person.ended_at = clock.now(session)
+        person.ended_at = now = clock.now(session)
         person.access_from = clock.real_now(session)
+        schedule_handovers(session, {person.id: now}, now)
 
 
 def bring_back(session: Session, person: Associate) -> None:

@@ -38,10 +38,10 @@ class OwnerReason(StrEnum):
 
 
 class OwnerChange(Base):
-    """A member got another owner (专属导购变更): one row each time, never changed. None is the store's pool.
+    """A member got another owner (专属导购变更), or was said to have the one they had: a row each time, never changed.
 
-    `happened_at` is when it came about by whoever told it, `told_by` (an inbox source); `recorded_at` when it was known
-    here. Who had the member before the first row is its `from_id`.
+    None is the store's pool. `happened_at` is when it came about by whoever told it, `told_by` (an inbox source), and
+    `recorded_at` when it was known here. Whose the member was before the first row says its `from_id`.
     """
 
     __tablename__ = "owner_changes"

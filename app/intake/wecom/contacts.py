@@ -6,6 +6,7 @@ events tell is kept as newest instants, see `app.members.rules`.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -14,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from app import clock
 from app.db import Database
+from app.handover.transfers import follow_transfers
 from app.intake.handlers import Handler
 from app.intake.wecom.member_news import hold_members, tell_of_contact
 from app.members.contacts import Change, Sight, contact_versions, people_by_userid, write_sight
@@ -28,6 +30,9 @@ ADDED = "add_external_contact"
 HALF_ADDED = "add_half_external_contact"
 DELETED = "del_external_contact"
 LOST = "del_follow_user"
+BY_TRANSFER = (
+    "DELETE_BY_TRANSFER"  # who had the customer has them no more, because the corp gave them to another
+)
 NOT_SEEN = 40096  # nobody whom this app may see has them
 KIND = {ADDED: "bound_at", HALF_ADDED: "half_at", DELETED: "deleted_at", LOST: "lost_at"}
 
@@ -54,11 +59,15 @@ def look_at_contact(database: Database, wecom: WeComPort, external_userid: str) 
         raise
 
 
-def write_contact(session: Session, sight: Sight, now: datetime) -> list[str]:
+def write_contact(
+    session: Session, sight: Sight, now: datetime, *, transferred: Collection[int] = ()
+) -> list[str]:
     """Write a look down with the tags it shows; returns what changed, one word per binding looked at.
 
     Of a member's contact, who ended it and which tags it gained go to the follow-ups. Tags that a contact had when it
-    was first seen are none that it gained. Raises `StaleSight` where somebody wrote since the look.
+    was first seen are none that it gained. A member whom WeCom gave to somebody else has that owner then; of those who
+    are told to have lost them so (`transferred`) nobody has ended anything. Raises `StaleSight` where somebody wrote
+    since the look.
     """
     member_id = hold_members(session, [sight.external_userid]).get(sight.external_userid)
     written = write_sight(session, sight, now)
@@ -67,7 +76,9 @@ def write_contact(session: Session, sight: Sight, now: datetime) -> list[str]:
     if member_id is not None:
         were_there = {each.id for each in written if each.change is not Change.ADDED}
         gained = {tag_id for binding_id, tag_id in put_on if binding_id in were_there}
-        tell_of_contact(session, member_id, sight.told, gained, now)
+        told = {who: its for who, its in sight.told.items() if who not in transferred}
+        tell_of_contact(session, member_id, told, gained, now)
+        follow_transfers(session, [member_id], now, told_of=transferred)
     return [each.change.value for each in written]
 
 
@@ -92,7 +103,8 @@ def _apply(session: Session, event: WeComEvent, seen: SeenContact) -> None:
         # An event that tells of no relation makes none, e.g. a hand-over that the customer refused.
         told = {associate_id: its} if (its := _told(event)) != Told() else {}
     sight = Sight(external_userid, seen.contact, asked, told, seen.version)
-    write_contact(session, sight, clock.now(session))
+    transferred = asked if event.text("Source") == BY_TRANSFER else ()
+    write_contact(session, sight, clock.now(session), transferred=transferred)
 
 
 def _told(event: WeComEvent) -> Told:
