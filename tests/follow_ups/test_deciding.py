@@ -153,10 +153,21 @@ class TestTheCap:
     NOW = MORNING
 
     def touches(self, *days_ago: float, is_service: bool = False) -> list[Touch]:
+        """What was sent so long ago, of tasks that were opened three days before that."""
+        sent = [self.NOW - timedelta(days=ago) for ago in days_ago]
         return [
-            Touch(number, is_service, 50, self.NOW - timedelta(days=ago), is_open=False)
-            for number, ago in enumerate(days_ago)
+            Touch(number, is_service, 50, at - timedelta(days=3), False, at, at)
+            for number, at in enumerate(sent)
         ]
+
+    def open_until(self, days: float) -> Touch:
+        ends_at = self.NOW + timedelta(days=days)
+        return Touch(9, False, 50, self.NOW - timedelta(days=8), True, ends_at)
+
+    def test_what_is_open_counts_as_long_as_it_may_be_sent(self) -> None:
+        held = within_cap(case_of(), [*self.touches(5), self.open_until(1)], BUDGET, self.NOW)
+        assert held == Wait(self.NOW + timedelta(days=1), WaitingFor.MEMBER_CAP)
+        assert within_cap(case_of(), [self.open_until(0), *self.touches(5)], BUDGET, self.NOW) is None
 
     def test_marketing_waits_until_the_window_has_room(self) -> None:
         held = within_cap(case_of(), self.touches(6, 5), BUDGET, self.NOW)
@@ -186,7 +197,8 @@ class TestTheCap:
 
 class TestOneDay:
     def touch(self, number: int, step, opened: str, is_open: bool = True) -> Touch:
-        return Touch(number, step.is_service, step.priority, at(opened), is_open)
+        valid_until = at(opened) + timedelta(days=3)
+        return Touch(number, step.is_service, step.priority, at(opened), is_open, valid_until)
 
     def test_what_is_less_important_joins_the_open_task(self) -> None:
         fit = self.touch(1, FIT, "2026-03-31 10:00")
@@ -201,7 +213,7 @@ class TestOneDay:
         assert on_same_day(case_of(), others, at("2026-03-31 21:00")) == SameDay(None, tuple(others))
 
     def test_a_promise_is_above_any_marketing(self) -> None:
-        urgent = Touch(1, False, 100, at("2026-03-31 10:00"), is_open=True)
+        urgent = Touch(1, False, 100, at("2026-03-31 10:00"), True, at("2026-04-03 10:00"))
         low = replace(FIT, priority=1)
         assert on_same_day(case_of(low), [urgent], at("2026-03-31 21:00")).others == (urgent,)
 
@@ -284,29 +296,41 @@ def is_within(start: time, end: time, wall: datetime, budget: Budget, hours: Sto
 @given(
     cap_days=st.integers(1, 10),
     cap_touches=st.integers(0, 4),
-    asked=st.lists(st.tuples(st.integers(0, 60), st.booleans(), st.booleans()), max_size=40),
+    asked=st.lists(
+        st.tuples(st.integers(0, 60), st.booleans(), st.booleans(), st.integers(0, 130)), max_size=40
+    ),
 )
 def test_a_member_never_gets_more_marketing_than_the_cap(cap_days, cap_touches, asked) -> None:
-    """Whatever falls due when, however long each step is worth it: in no window of the cap's days are there more."""
+    """Whatever falls due when, however long each step is worth it, and whenever it is sent, or never: in no window of
+    the cap's days is more sent.
+    """
     budget = replace(BUDGET, cap_days=cap_days, cap_touches=cap_touches)
-    waiting = [(MORNING + timedelta(hours=5 * hours), is_service, long) for hours, is_service, long in asked]
-    touches: list[Touch] = []
+    waiting = [(MORNING + timedelta(hours=5 * hours), *rest) for hours, *rest in asked]
+    opened: list[tuple[Touch, datetime]] = []  # with when it is sent, if that is in time
     while waiting:
         waiting.sort(key=lambda entry: entry[0])
-        now, is_service, long = waiting.pop(0)
+        now, is_service, long, wait_h = waiting.pop(0)
         until = now + timedelta(days=30 if long else 1)
         case = case_of(replace(MATCHING, is_service=is_service), due=now, asked_at=now, until=until)
+        touches = [as_of(now, *each) for each in opened]
         held = within_cap(case, touches, budget, now)
         if isinstance(held, Wait):
             assert held.until > now
-            waiting.append((held.until, is_service, False))
+            waiting.append((held.until, is_service, False, wait_h))
         elif held is None:
-            touches.append(Touch(len(touches), is_service, 50, now, is_open=True))
+            touch = Touch(len(opened), is_service, 50, now, True, until)
+            opened.append((touch, now + timedelta(hours=6 * wait_h)))
         else:
             assert held.reason is StepReason.MEMBER_CAP
-    marketing = [touch.opened_at for touch in touches if not touch.is_service]
-    for end in marketing:
-        inside = [one for one in marketing if end - timedelta(days=cap_days) < one <= end]
-        assert len(inside) <= cap_touches
-    promised = sum(is_service for _, is_service, _ in asked)
-    assert sum(touch.is_service for touch in touches) == promised
+    sent = [at for touch, at in opened if not touch.is_service and at < touch.valid_until]
+    for end in sent:
+        assert sum(end - timedelta(days=cap_days) < one <= end for one in sent) <= cap_touches
+    promised = sum(is_service for _, is_service, *_ in asked)
+    assert sum(touch.is_service for touch, _ in opened) == promised
+
+
+def as_of(now: datetime, touch: Touch, sent_at: datetime) -> Touch:
+    """What is known of it then."""
+    is_sent = sent_at <= now and sent_at < touch.valid_until
+    is_open = not is_sent and now < touch.valid_until
+    return touch._replace(is_open=is_open, sent_at=sent_at if is_sent else None)
