@@ -53,6 +53,14 @@ def _budget() -> None:
         sa.Column("ended_by", ID, nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_attention_pauses")),
     )
+    op.create_table(
+        "hold_out_shares",
+        sa.Column("id", ID, autoincrement=False, nullable=False),
+        sa.Column("began_at", INSTANT, nullable=False),
+        sa.Column("began_by", ID, nullable=False),
+        sa.Column("per_mille", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_hold_out_shares")),
+    )
 
 
 def _value_tiers() -> None:
@@ -183,5 +191,6 @@ def downgrade() -> None:
     op.drop_table("overflows")
     op.drop_table("balance_schedules")
     op.drop_table("value_tiers")
+    op.drop_table("hold_out_shares")
     op.drop_table("attention_pauses")
     op.drop_table("attention_budget")

@@ -16,6 +16,24 @@ INSTANT = sa.DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql")
 
 
 def upgrade() -> None:
+    _orders()
+    _targets()
+    op.create_table(
+        "send_paces",
+        sa.Column("channel", sa.String(length=16), nullable=False),
+        sa.Column("free_from", INSTANT, nullable=False),
+        sa.PrimaryKeyConstraint("channel", name=op.f("pk_send_paces")),
+    )
+    op.create_table(
+        "seen_touches",
+        sa.Column("member_id", ID, autoincrement=False, nullable=False),
+        sa.Column("source_id", ID, autoincrement=False, nullable=False),
+        sa.Column("seen_at", INSTANT, nullable=False),
+        sa.PrimaryKeyConstraint("member_id", "source_id", name=op.f("pk_seen_touches")),
+    )
+
+
+def _orders() -> None:
     op.create_table(
         "send_orders",
         sa.Column("id", ID, autoincrement=False, nullable=False),
@@ -38,12 +56,19 @@ def upgrade() -> None:
         sa.Column("valid_until", INSTANT, nullable=False),
         *(
             sa.Column(name, INSTANT, nullable=True)
-            for name in ("next_due_at", "claimed_at", "ordered_at", "reminded_at")
+            for name in ("next_due_at", "claimed_at", "ordered_at", "reminded_at", "slot_at")
         ),
+        sa.Column("same_key", sa.String(length=64), nullable=False),
+        sa.Column("call_id", ID, nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_send_orders")),
         sa.UniqueConstraint("open_key", name=op.f("uq_send_orders_open_key")),
     )
     op.create_index(op.f("ix_send_orders_wecom_id"), "send_orders", ["wecom_id"])
+    op.create_index(op.f("ix_send_orders_call_id"), "send_orders", ["call_id"])
+    op.create_index(op.f("ix_send_orders_same_key_slot_at"), "send_orders", ["same_key", "slot_at"])
+
+
+def _targets() -> None:
     op.create_table(
         "send_targets",
         sa.Column("task_id", ID, autoincrement=False, nullable=False),
@@ -60,5 +85,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    for table in ("send_targets", "send_orders"):
+    for table in ("seen_touches", "send_paces", "send_targets", "send_orders"):
         op.drop_table(table)

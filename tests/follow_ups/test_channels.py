@@ -12,7 +12,8 @@ from app.follow_ups.channels import rules
 from app.follow_ups.channels.calling import Came, Outcome
 from app.follow_ups.channels.carriers import CARRIERS
 from app.follow_ups.channels.models import OrderState, TargetState
-from app.follow_ups.channels.ordering import claim, record
+from app.follow_ups.channels.ordering import claim
+from app.follow_ups.channels.outcomes import record
 from app.follow_ups.states import Channel, Evidence
 from app.messaging.models import Notice, NoticeKind
 from tests.follow_ups.shop_floor import BOUGHT, DUE, WORDS, ShopFloor

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -18,10 +19,13 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """An order that is ours until `lease_until` (real): to be made, or, `is_doubtful`, to be looked for."""
+    """What one call makes, ours until `lease_until` (real); `is_doubtful`: it is to be looked for, not made.
 
-    order_id: int
-    fence: int
+    `fences` are of one order, or of all moments that the call makes. `call_id` is the same for them, and for no other.
+    """
+
+    fences: Mapping[int, int]
+    call_id: int
     attempt: int
     looks: int
     channel: str

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from threading import Lock
 from typing import Protocol
 
 from app.clock import instant_of
@@ -15,17 +16,17 @@ from app.follow_ups.channels.models import TargetState
 from app.follow_ups.channels.rules import SKEW
 from app.follow_ups.states import Channel, StepReason
 from app.wecom.apis.group_sends import CANCELLED, ChatType, OrderSource, SendStatus
-from app.wecom.apis.moments import JobStatus, MomentContent, MomentSource
+from app.wecom.apis.moments import JobStatus, MomentContent, MomentJob, MomentSource, MomentTask
 from app.wecom.errors import WeComRejected
 from app.wecom.port import WeComPort
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What is to be made, or was: the words, and for whom."""
+    """What is to be made, or was: the words, and for whom. Only a moment may be of several associates."""
 
     text: str
-    wecom_userid: str
+    wecom_userids: tuple[str, ...]
     speaks_for: bool
     external_userids: tuple[str, ...]
 
@@ -51,6 +52,46 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
+class Sighted:
+    """What WeCom shows of an order: its members' parts, and whom else it reached (of a moment, once it is out)."""
+
+    seen: tuple[Seen, ...]
+    others: tuple[str, ...] = ()
+
+
+class Glances:
+    """What WeCom says of moments, asked once in one go however many associates publish the same one."""
+
+    def __init__(self, port: WeComPort) -> None:
+        self.port = port
+        self._lock = Lock()
+        self._tasks: dict[str, list[MomentTask]] = {}
+        self._jobs: dict[str, MomentJob] = {}
+
+    def tasks(self, moment_id: str) -> list[MomentTask]:
+        """Who publishes it."""
+        with self._lock:
+            if moment_id not in self._tasks:
+                self._tasks[moment_id] = list(self.port.moments.tasks(moment_id))
+            return self._tasks[moment_id]
+
+    def moment_of_job(self, job_id: str, wecom_userid: str) -> str | None:
+        """The moment that a job made; None while it is at it.
+
+        Raises `WeComRejected` where it made none, or none for this associate.
+        """
+        with self._lock:
+            if job_id not in self._jobs:
+                self._jobs[job_id] = self.port.moments.job(job_id)
+            job = self._jobs[job_id]
+        if job.status is not JobStatus.DONE:
+            return None
+        if job.errcode or not job.moment_id or wecom_userid.lower() in job.invalid_userids:
+            raise WeComRejected("externalcontact/get_moment_task_result", job.errcode, "no moment was made")
+        return job.moment_id
+
+
+@dataclass(frozen=True, slots=True)
 class Candidate:
     """An order at WeCom with the same words, made about then."""
 
@@ -64,29 +105,23 @@ class Carrier(Protocol):
 
     def make(self, port: WeComPort, wish: Wish) -> Made:
         """Make it. Never called again for one that may have been made."""
-        ...
 
     def candidates(
         self, port: WeComPort, wish: Wish, since: datetime, until: datetime
     ) -> Iterator[Candidate]:
         """What may be it."""
-        ...
 
     def is_it(self, candidate: Candidate, wish: Wish) -> bool:
         """True where it can be no other order of ours."""
-        ...
 
-    def see(self, port: WeComPort, wecom_id: str, wanted: Iterable[str]) -> list[Seen]:
-        """How it stands for those of `wanted` that it reaches."""
-        ...
+    def see(self, glances: Glances, wecom_id: str, wecom_userid: str, wanted: Iterable[str]) -> Sighted:
+        """How it stands for those of `wanted` that it reaches; `wecom_userid` is who was to be asked."""
 
     def remind(self, port: WeComPort, wecom_id: str) -> None:
         """Remind whoever has not confirmed, where WeCom can."""
-        ...
 
     def take_back(self, port: WeComPort, wecom_id: str) -> None:
         """Nobody can confirm it any more; no error where that was done before."""
-        ...
 
 
 class GroupSends:
@@ -96,7 +131,7 @@ class GroupSends:
         ordered = port.group_sends.to_contacts(
             wish.text,
             external_userids=wish.external_userids,
-            sender=wish.wecom_userid if wish.speaks_for else None,
+            sender=wish.wecom_userids[0] if wish.speaks_for else None,
         )
         return Made(ordered.msgid, unreached=ordered.unreached)
 
@@ -114,15 +149,15 @@ class GroupSends:
         """It reaches some of ours and nobody else: those nobody reaches are in none."""
         return bool(candidate.external_userids) and candidate.external_userids <= set(wish.external_userids)
 
-    def see(self, port: WeComPort, wecom_id: str, wanted: Iterable[str]) -> list[Seen]:
-        names, seen = set(wanted), []
-        for task in list(port.group_sends.tasks(wecom_id)):
-            for one in port.group_sends.results(wecom_id, task.wecom_userid):
+    def see(self, glances: Glances, wecom_id: str, wecom_userid: str, wanted: Iterable[str]) -> Sighted:
+        names, seen, sends = set(wanted), [], glances.port.group_sends
+        for task in list(sends.tasks(wecom_id)):
+            for one in sends.results(wecom_id, task.wecom_userid):
                 if one.target in names:
                     state, why = _STATES.get(one.status, (TargetState.WAITING, StepReason.NO_CHANNEL))
                     at = instant_of(one.sent_at_s) if one.sent_at_s else None
                     seen.append(Seen(one.target, task.wecom_userid, state, at, why))
-        return seen
+        return Sighted(tuple(seen))
 
     def remind(self, port: WeComPort, wecom_id: str) -> None:
         port.group_sends.remind(wecom_id)
@@ -140,7 +175,7 @@ class Moments:
 
     def make(self, port: WeComPort, wish: Wish) -> Made:
         content = MomentContent(text=wish.text)
-        return Made(job_id=port.moments.begin(content, wecom_userids=[wish.wecom_userid]))
+        return Made(job_id=port.moments.begin(content, wecom_userids=wish.wecom_userids))
 
     def candidates(
         self, port: WeComPort, wish: Wish, since: datetime, until: datetime
@@ -152,21 +187,21 @@ class Moments:
             yield Candidate(moment.moment_id, frozenset(tasks), frozenset())
 
     def is_it(self, candidate: Candidate, wish: Wish) -> bool:
-        """Only this associate is to publish it."""
-        return candidate.wecom_userids == {wish.wecom_userid.lower()}
+        """These associates are to publish it, and nobody else."""
+        return candidate.wecom_userids == {name.lower() for name in wish.wecom_userids}
 
-    def see(self, port: WeComPort, wecom_id: str, wanted: Iterable[str]) -> list[Seen]:
-        names, seen = set(wanted), []
-        for task in list(port.moments.tasks(wecom_id)):
-            if not task.is_published:
-                waits = TargetState.WAITING
-                seen += [Seen(name, task.wecom_userid, waits) for name in names]
-                continue
-            reached = set(port.moments.reached(wecom_id, task.wecom_userid))
-            for name in names:
-                state = TargetState.SENT if name in reached else TargetState.FAILED
-                seen.append(Seen(name, task.wecom_userid, state))
-        return seen
+    def see(self, glances: Glances, wecom_id: str, wecom_userid: str, wanted: Iterable[str]) -> Sighted:
+        """Of one associate's copy."""
+        names, who = set(wanted), wecom_userid.lower()
+        its = next((task for task in glances.tasks(wecom_id) if task.wecom_userid == who), None)
+        if its is None:
+            return Sighted(())
+        if not its.is_published:
+            return Sighted(tuple(Seen(name, who, TargetState.WAITING) for name in names))
+        reached = set(glances.port.moments.reached(wecom_id, who))
+        states = {name: TargetState.SENT if name in reached else TargetState.FAILED for name in names}
+        seen = tuple(Seen(name, who, state) for name, state in states.items())
+        return Sighted(seen, tuple(sorted(reached - names)))
 
     def remind(self, port: WeComPort, wecom_id: str) -> None:
         """WeCom has no reminder of moments; ours are urges."""
@@ -181,13 +216,3 @@ _STATES = {
     SendStatus.OVER_QUOTA: (TargetState.FAILED, StepReason.QUOTA_FULL),
 }
 CARRIERS: dict[str, Carrier] = {Channel.GROUP_SEND: GroupSends(), Channel.MOMENT: Moments()}
-
-
-def moment_of_job(port: WeComPort, job_id: str) -> str | None:
-    """The moment that a job made; None while it is at it. Raises `WeComRejected` where it made none."""
-    job = port.moments.job(job_id)
-    if job.status is not JobStatus.DONE:
-        return None
-    if job.errcode or not job.moment_id:
-        raise WeComRejected("externalcontact/get_moment_task_result", job.errcode, "no moment was made")
-    return job.moment_id

@@ -7,7 +7,7 @@ several members is out of it, it is taken back, and the others get a new one.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,17 +19,18 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from app import clock
+from app.associates.models import Associate
 from app.db import Database, insert_rows, table_of
 from app.failpoints import failpoint
-from app.follow_ups.channels.carriers import CARRIERS, Seen, moment_of_job
+from app.follow_ups.channels.carriers import CARRIERS, Glances, Seen
 from app.follow_ups.channels.models import FINAL, OrderState, SendOrder, SendReason, SendTarget, TargetState
 from app.follow_ups.channels.rules import PATIENCE, REMIND_AFTER, next_look
-from app.follow_ups.channels.settling import give_up, settle
+from app.follow_ups.channels.settling import count_touches, give_up, lock_targets, settle
+from app.follow_ups.channels.starting import start
 from app.follow_ups.states import Channel
 from app.ids import new_id
 from app.lanes import Deadline, Progress
 from app.members.models import MemberCare
-from app.members.service import lock_members
 from app.messaging.claiming import claim_due
 from app.stores.queries import stores_by_id
 from app.timers import Lane, TimerKey, clear_timers, set_timers
@@ -42,6 +43,7 @@ from app.worklist.models import WorkItem, WorkState
 
 BATCH = 16
 REASON = 255
+ASKED_ABOUT = (OrderState.PENDING, OrderState.ORDERED)
 NOT_YET = (DISPATCHING, moments.DISPATCHING)
 
 log = structlog.get_logger(__name__)
@@ -56,6 +58,7 @@ class Claim:
     channel: str
     wecom_id: str
     job_id: str
+    wecom_userid: str
     external_userids: tuple[str, ...]
     reminds: bool
 
@@ -69,20 +72,21 @@ class Todo(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """What WeCom showed; `refusal`: it will never be made, or is unknown to it."""
+    """What WeCom showed; `others` it reached, too; `refusal`: it will never be made, or is unknown to it."""
 
     seen: tuple[Seen, ...] = ()
+    others: tuple[str, ...] = ()
     wecom_id: str = ""
     refusal: str = ""
 
 
 def follow_due(database: Database, port: WeComPort, deadline: Deadline) -> Progress:
     """Send on what is gathered and ask about what was ordered; safe in any number of processes."""
-    done = 0
+    done, glances = 0, Glances(port)
     while not deadline.has_passed():
         handled, claims = database.in_transaction(lambda session: claim(session, BATCH))
         with ThreadPoolExecutor(BATCH) as hands:
-            list(hands.map(lambda one: _follow(database, port, one), claims))
+            list(hands.map(lambda one: _follow(database, glances, one), claims))
         done += handled
         if handled < BATCH:
             return Progress(done, more=False)
@@ -94,34 +98,32 @@ def claim(session: Session, most: int) -> tuple[int, list[Claim]]:
     moment = clock.moment(session)
     table = table_of(SendOrder)
     due = claim_due(session, Lane.CONFIRM, moment.business, select(table), table.c.id, most)
-    claims = []
-    for row in due:
-        order = session.get_one(SendOrder, row.id, populate_existing=True)
-        if order.state == OrderState.GATHERING:
-            order.state, order.next_due_at = OrderState.READY, moment.real
-            order.open_key = order.open_key if order.channel == Channel.MOMENT else None
-            set_timers(session, [(TimerKey(Lane.ORDER, moment.real, order.id), None)])
-            continue
-        assert order.ordered_at is not None
-        order.fence += 1
-        order.next_due_at = next_look(order.ordered_at, order.valid_until, moment.business)
-        set_timers(session, [(TimerKey(Lane.CONFIRM, order.next_due_at, order.id), None)])
-        reminds = _is_to_be_reminded(session, order, moment.business)
-        order.reminded_at = moment.business if reminds else order.reminded_at
-        names = select(SendTarget.external_userid).where(
-            SendTarget.order_id == order.id, SendTarget.state == TargetState.WAITING
-        )
-        wanted = tuple(session.scalars(names.order_by(SendTarget.task_id)))
-        made = (order.wecom_id, order.job_id)
-        claims.append(Claim(order.id, order.fence, order.channel, *made, wanted, reminds))
+    orders = [session.get_one(SendOrder, row.id, populate_existing=True) for row in due]
+    start(session, [order for order in orders if order.state == OrderState.GATHERING], moment)
+    claims = [_claim(session, order, moment) for order in orders if order.state in ASKED_ABOUT]
     session.flush()
     return len(due), claims
+
+
+def _claim(session: Session, order: SendOrder, moment: clock.Moment) -> Claim:
+    assert order.ordered_at is not None
+    order.fence += 1
+    order.next_due_at = next_look(order.ordered_at, order.valid_until, moment.business)
+    set_timers(session, [(TimerKey(Lane.CONFIRM, order.next_due_at, order.id), None)])
+    reminds = _is_to_be_reminded(session, order, moment.business)
+    order.reminded_at = moment.business if reminds else order.reminded_at
+    names = select(SendTarget.external_userid).where(
+        SendTarget.order_id == order.id, SendTarget.state == TargetState.WAITING
+    )
+    wanted = tuple(session.scalars(names.order_by(SendTarget.task_id)))
+    who = session.get_one(Associate, order.associate_id).wecom_userid
+    return Claim(order.id, order.fence, order.channel, order.wecom_id, order.job_id, who, wanted, reminds)
 
 
 def record(session: Session, claim: Claim, sight: Sight, *, is_back: bool = False) -> Todo:
     """Write down what was seen; `is_back`: nobody can confirm it any more."""
     now = clock.now(session)
-    targets = _lock_targets(session, claim.order_id)
+    targets = lock_targets(session, [claim.order_id])[claim.order_id]
     order = session.get_one(SendOrder, claim.order_id, populate_existing=True)
     if order.state in FINAL:
         return Todo.NOTHING
@@ -133,6 +135,7 @@ def record(session: Session, claim: Claim, sight: Sight, *, is_back: bool = Fals
         order.wecom_id, order.state = sight.wecom_id, OrderState.ORDERED
         session.flush()
     settle(session, order, targets, sight.seen, now)
+    count_touches(session, order, sight.others, now)
     waiting = [target for target in targets if target.state == TargetState.WAITING]
     if not waiting:
         _end(session, claim, order, OrderState.OVER)
@@ -146,13 +149,13 @@ def record(session: Session, claim: Claim, sight: Sight, *, is_back: bool = Fals
         return Todo.NOTHING
     gone = [one for one in waiting if one.task_id not in there]
     # What everybody sees is not taken back because of one.
-    is_over = not there if order.channel == Channel.MOMENT else bool(gone)
+    is_over = _is_over_for_all(session, order, there, now) if order.channel == Channel.MOMENT else bool(gone)
     return Todo.TAKE_BACK if is_over and order.wecom_id else Todo.NOTHING
 
 
 def lose_patience(session: Session, claim: Claim, reason: str) -> None:
     """Long after its end nothing is asked any more: WeCom does not know the order, or will not say."""
-    targets = _lock_targets(session, claim.order_id)
+    targets = lock_targets(session, [claim.order_id])[claim.order_id]
     order = session.get_one(SendOrder, claim.order_id, populate_existing=True)
     if order.state in FINAL or clock.now(session) < order.valid_until + PATIENCE:
         return
@@ -160,18 +163,18 @@ def lose_patience(session: Session, claim: Claim, reason: str) -> None:
     _end(session, claim, order, OrderState.UNKNOWN, reason)
 
 
-def _follow(database: Database, port: WeComPort, claim: Claim) -> None:
+def _follow(database: Database, glances: Glances, claim: Claim) -> None:
     """Ask, write down, and take back where that is to be; what WeCom does not answer is asked again later."""
-    carrier = CARRIERS[claim.channel]
+    carrier, port = CARRIERS[claim.channel], glances.port
     try:
-        sight = _look(port, claim)
+        sight = _look(glances, claim)
         failpoint("confirm.seen")
         todo = database.in_transaction(lambda session: record(session, claim, sight))
         if todo is Todo.TAKE_BACK:
             wecom_id = claim.wecom_id or sight.wecom_id
             carrier.take_back(port, wecom_id)
             failpoint("confirm.taken_back")
-            last = Sight(tuple(carrier.see(port, wecom_id, claim.external_userids)))
+            last = _see(Glances(port), claim, wecom_id)
             database.in_transaction(lambda session: record(session, claim, last, is_back=True))
         elif claim.reminds and any(one.state is TargetState.WAITING for one in sight.seen):
             carrier.remind(port, claim.wecom_id)
@@ -182,18 +185,22 @@ def _follow(database: Database, port: WeComPort, claim: Claim) -> None:
             database.in_transaction(lambda session: lose_patience(session, claim, reason))
 
 
-def _look(port: WeComPort, claim: Claim) -> Sight:
+def _look(glances: Glances, claim: Claim) -> Sight:
     wecom_id = claim.wecom_id
     if not wecom_id:
         try:
-            made = moment_of_job(port, claim.job_id)
+            made = glances.moment_of_job(claim.job_id, claim.wecom_userid)
         except WeComRejected as error:
             return Sight(refusal=str(error))
         if made is None:
             return Sight()
         wecom_id = made
-    seen = CARRIERS[claim.channel].see(port, wecom_id, claim.external_userids)
-    return Sight(tuple(seen), wecom_id)
+    return _see(glances, claim, wecom_id)
+
+
+def _see(glances: Glances, claim: Claim, wecom_id: str) -> Sight:
+    sighted = CARRIERS[claim.channel].see(glances, wecom_id, claim.wecom_userid, claim.external_userids)
+    return Sight(sighted.seen, sighted.others, wecom_id)
 
 
 def _is_to_be_reminded(session: Session, order: SendOrder, now: datetime) -> bool:
@@ -204,12 +211,23 @@ def _is_to_be_reminded(session: Session, order: SendOrder, now: datetime) -> boo
     return budget.paused_at is None and budget.askable_from(hours, now, order.valid_until) == now
 
 
-def _lock_targets(session: Session, order_id: int) -> Sequence[SendTarget]:
-    members = select(SendTarget.member_id).where(SendTarget.order_id == order_id)
-    lock_members(session, session.scalars(members))
-    query = select(SendTarget).where(SendTarget.order_id == order_id, SendTarget.state == TargetState.WAITING)
-    query = query.order_by(SendTarget.member_id, SendTarget.task_id)
-    return session.scalars(query.execution_options(populate_existing=True)).all()
+def _is_over_for_all(session: Session, order: SendOrder, there: Collection[int], now: datetime) -> bool:
+    """Whether nobody waits for a moment any more, whichever associate is to publish it: it is taken back as a whole."""
+    if there:
+        return False
+    others = (
+        select(SendTarget.task_id)
+        .join(SendOrder, SendOrder.id == SendTarget.order_id)
+        .join(WorkItem, WorkItem.id == SendTarget.work_item_id)
+        .where(
+            SendOrder.call_id == order.call_id,
+            SendOrder.id != order.id,
+            SendOrder.valid_until > now,
+            SendTarget.state == TargetState.WAITING,
+            WorkItem.state == WorkState.OPEN,
+        )
+    )
+    return session.scalar(others.limit(1)) is None
 
 
 def _still_wanted(session: Session, targets: Sequence[SendTarget]) -> set[int]:
@@ -243,7 +261,7 @@ def _order_anew(session: Session, order: SendOrder, targets: Sequence[SendTarget
     }
     fresh |= dict.fromkeys(("fence", "attempts", "looks"), 0)
     fresh |= dict.fromkeys(("wecom_id", "job_id", "reason"), "")
-    fresh |= dict.fromkeys(("claimed_at", "ordered_at", "reminded_at"))
+    fresh |= dict.fromkeys(("claimed_at", "ordered_at", "reminded_at", "call_id"))
     insert_rows(session, SendOrder, [fresh])
     set_timers(session, [(TimerKey(Lane.ORDER, at, order_id), None)])
     for target in targets:

@@ -161,7 +161,6 @@ def _order(order_id: int, key: str | None, asks: Sequence[Ask], now: datetime) -
         "same_key": key_of(first.channel, first.text) if first.channel is Channel.MOMENT else "",
         "slot_at": None,
         "call_id": None,
-        "taken_back_at": None,
     }
 
 

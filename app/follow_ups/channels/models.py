@@ -57,10 +57,13 @@ class SendOrder(Base):
     orders, real time, while it is `BEING_MADE`, else in that of confirmations. `fence` counts claims. Every instant but
     `next_due_at` in the lane of orders is business time. `speaks_for`: the words name the associate, so WeCom is told
     whom to ask; otherwise it asks whoever chatted last with the customer.
+
+    Moments of several associates with the same words (`same_key`) that go out at the same `slot_at` are made with one
+    call: they share a `call_id`, the first one's id, and what WeCom calls them.
     """
 
     __tablename__ = "send_orders"
-    __table_args__ = (Index(None, "wecom_id"),)
+    __table_args__ = (Index(None, "wecom_id"), Index(None, "call_id"), Index(None, "same_key", "slot_at"))
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     channel: Mapped[str] = mapped_column(String(16))
@@ -84,6 +87,18 @@ class SendOrder(Base):
     claimed_at: Mapped[datetime | None]
     ordered_at: Mapped[datetime | None]
     reminded_at: Mapped[datetime | None]
+    same_key: Mapped[str] = mapped_column(String(64), default="")
+    slot_at: Mapped[datetime | None]
+    call_id: Mapped[int | None]
+
+
+class SendPace(Base):
+    """From when WeCom may be called again on a channel for which it counts calls; the row is the mutex of who plans."""
+
+    __tablename__ = "send_paces"
+
+    channel: Mapped[str] = mapped_column(String(16), primary_key=True)
+    free_from: Mapped[datetime]
 
 
 class SendTarget(Base):

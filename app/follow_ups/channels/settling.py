@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,22 +10,36 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.associates.models import Associate
+from app.db import insert_rows
 from app.follow_ups.channels.carriers import Seen
 from app.follow_ups.channels.models import SendOrder, SendTarget, TargetState
 from app.follow_ups.channels.rules import month_of
-from app.follow_ups.measuring.attributing import attribute_since
+from app.follow_ups.finishing import keep_done
 from app.follow_ups.models import FollowUpTask
 from app.follow_ups.states import Evidence, StepReason
 from app.members.contacts import people_by_userid
 from app.members.models import ExternalContact, Member
 from app.members.queries import live_bindings
+from app.members.service import lock_members
 from app.messaging.service import NewNotice, write_notices
-from app.worklist.models import WorkItem, WorkState
+from app.worklist.models import SeenTouch, WorkItem, WorkState
 from app.worklist.service import close_items, move_items
 
-DONE_REASON = "done"
 TOLD_WITHIN = timedelta(hours=1)
 NOTICE = 128
+CHUNK = 500
+
+
+def lock_targets(session: Session, order_ids: Collection[int]) -> dict[int, list[SendTarget]]:
+    """By order, the targets still waiting; the members of all its targets are locked."""
+    of_these = SendTarget.order_id.in_(sorted(order_ids))
+    lock_members(session, session.scalars(select(SendTarget.member_id).where(of_these)))
+    query = select(SendTarget).where(of_these, SendTarget.state == TargetState.WAITING)
+    query = query.order_by(SendTarget.member_id, SendTarget.task_id)
+    found: dict[int, list[SendTarget]] = {order_id: [] for order_id in order_ids}
+    for target in session.scalars(query.execution_options(populate_existing=True)):
+        found[target.order_id].append(target)
+    return found
 
 
 def settle(
@@ -47,6 +61,25 @@ def settle(
             _done(session, order, target, people.get(one.wecom_userid), one.sent_at or now, now)
         elif one.state is TargetState.FAILED:
             give_up(session, [target], one.why, now)
+
+
+def count_touches(session: Session, order: SendOrder, external_userids: Iterable[str], now: datetime) -> None:
+    """Whom a moment reached beside those it was for: each of them was touched once."""
+    names = sorted(external_userids)
+    source_id = order.call_id or order.id
+    for start in range(0, len(names), CHUNK):
+        its = ExternalContact.external_userid.in_(names[start : start + CHUNK])
+        members = select(ExternalContact.member_id).where(its, ExternalContact.member_id.is_not(None))
+        target_of = select(SendTarget.member_id).where(SendTarget.order_id == order.id)
+        seen = select(SeenTouch.member_id).where(SeenTouch.source_id == source_id)
+        fresh = members.where(
+            ExternalContact.member_id.not_in(target_of), ExternalContact.member_id.not_in(seen)
+        )
+        rows = [
+            {"member_id": member_id, "source_id": source_id, "seen_at": now}
+            for member_id in sorted({member_id for member_id in session.scalars(fresh) if member_id})
+        ]
+        insert_rows(session, SeenTouch, rows)
 
 
 def give_up(session: Session, targets: Sequence[SendTarget], reason: str, now: datetime) -> None:
@@ -73,16 +106,11 @@ def _done(
     task = session.get_one(FollowUpTask, target.task_id, populate_existing=True)
     item = session.get_one(WorkItem, target.work_item_id, populate_existing=True)
     at = min(max(sent_at, item.opened_at), now)
-    close_items(session, [item.id], WorkState.DONE, DONE_REASON, at)
-    if task.evidence is None:
-        task.evidence, task.sent_text = Evidence.WECOM_CONFIRMED, order.text
-        task.completed_by = who if who is not None else item.assignee_id
+    by = who if who is not None else item.assignee_id
+    keep_done(session, task, item, Evidence.WECOM_CONFIRMED, by, at, order.text)
     target.state, target.sent_by, target.sent_at = TargetState.SENT, who, at
     target.month = month_of(at) if target.month else ""
     session.flush()
-    session.expire(item)
-    if at < now:  # what was bought in between may be its merit
-        attribute_since(session, target.member_id, at, now)
 
 
 def _move(session: Session, holders: Sequence[tuple[SendTarget, int | None]], now: datetime) -> None:
