@@ -54,6 +54,10 @@ class Conditions:
         """Whether a rule holds for the series' member; an empty one always does."""
         return not text or criterion_of(text).holds(self._facts[series_id])
 
+    def facts(self, series_id: int) -> Facts:
+        """What is known of a series whose step has rules."""
+        return self._facts[series_id]
+
 
 def _told(session: Session, subjects: Collection[Subject], terms: Collection[str]) -> dict[Subject, Facts]:
     """What began each series, as far as one of these terms speaks of it."""

@@ -13,12 +13,15 @@ from sqlalchemy.orm import Session
 from app import clock
 from app.associates.models import Associate
 from app.criteria.words import Language
-from app.follow_ups.facts import criterion_of, facts_of
+from app.follow_ups.conditions import Conditions, Subject
+from app.follow_ups.facts import criterion_of
 from app.follow_ups.measuring.choosing import ChoiceReason
 from app.follow_ups.models import CareAct, Enrollment, FollowUpTask, StepRecord
 from app.follow_ups.plans.documents import TriggerKind
 from app.follow_ups.plans.versions import get_version
 from app.follow_ups.queries import TaskView
+from app.follow_ups.rules import Step
+from app.follow_ups.serving import Served, also_served
 from app.follow_ups.states import StepReason
 from app.orders.models import Order
 from app.orders.queries import main_articles
@@ -69,6 +72,7 @@ class TaskWhy:
     opened_because: StepReason | None
     clauses: Sequence[Clause]
     script: ScriptChoice | None
+    also: Sequence[Served]
     acts: Sequence[ActView]
 
 
@@ -101,8 +105,9 @@ def why_of(session: Session, task: TaskView, language: Language) -> TaskWhy | No
         anchor_on=series.anchor_on,
         article=article,
         opened_because=StepReason(record.reason) if record else None,
-        clauses=_clauses(session, task.member_id, step.condition, language),
+        clauses=_clauses(session, series, step, language),
         script=_script(session, row),
+        also=also_served(session, task),
         acts=_acts(session, task.id),
     )
 
@@ -134,12 +139,12 @@ def _was_open(task: TaskView, at: datetime) -> bool:
     return task.opened_at <= at <= ended_at
 
 
-def _clauses(session: Session, member_id: int, condition: str, language: Language) -> list[Clause]:
-    if not condition:
+def _clauses(session: Session, series: Enrollment, step: Step, language: Language) -> list[Clause]:
+    if not step.condition:
         return []
-    criterion = criterion_of(condition)
-    facts = facts_of(session, [member_id], criterion.terms, clock.now(session))[member_id]
-    reasons = criterion.explain(facts).reasons
+    subject = Subject(series.id, series.member_id, series.anchor_event, series.anchor_on)
+    facts = Conditions(session, [(subject, step)], clock.now(session)).facts(series.id)
+    reasons = criterion_of(step.condition).explain(facts).reasons
     return [Clause(one.text(language), one.value_text(language), one.met) for one in reasons]
 
 

@@ -8,47 +8,21 @@ go back to being asked about, as if they had waited for it.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, exists, select, update
+from sqlalchemy import ColumnElement, delete, exists, select, update
 from sqlalchemy.orm import Session, aliased
 
 from app.db import is_among, table_of, upsert_rows
 from app.follow_ups.models import Enrollment, FollowUpTask, StepRecord
-from app.follow_ups.plans.versions import get_version, versions
+from app.follow_ups.plans.versions import versions
 from app.follow_ups.records import Waiting, anchor_of, lane_of
 from app.follow_ups.rules import valid_until
 from app.follow_ups.states import EnrollmentState, StepOutcome, StepReason, WaitingFor
 from app.stores.queries import stores_by_id
 from app.timers import TimerKey, clear_timers, set_timers
 from app.worklist.models import WorkItem
-
-
-@dataclass(frozen=True, slots=True)
-class Served:
-    """A step that became one with a task of another series."""
-
-    plan_name: str
-    title: str
-    why: str
-    anchor_on: date
-
-
-def also_served(session: Session, member_id: int, task_id: int) -> list[Served]:
-    """What else the task of this member serves, the most important first."""
-    query = (
-        select(Enrollment.plan_version_id, Enrollment.anchor_on, StepRecord.step_no)
-        .join(StepRecord, StepRecord.enrollment_id == Enrollment.id)
-        .where(Enrollment.member_id == member_id, StepRecord.task_id == task_id, _merged())
-    )
-    found = []
-    for version_id, anchor_on, step_no in session.execute(query):
-        version = get_version(session, version_id)
-        found.append((version.step(step_no), version.document.name, anchor_on))
-    found.sort(key=lambda one: (not one[0].is_service, -one[0].priority))
-    return [Served(name, step.title, step.why, anchor_on) for step, name, anchor_on in found]
 
 
 def follow(session: Session, instead: dict[int, int]) -> None:
@@ -62,7 +36,7 @@ def follow(session: Session, instead: dict[int, int]) -> None:
         members = select(WorkItem.member_id).where(WorkItem.id == item_id)
         series = select(Enrollment.id).where(Enrollment.member_id.in_(members))
         merged = update(records).where(
-            records.c.enrollment_id.in_(series), records.c.task_id == task_id, _merged()
+            records.c.enrollment_id.in_(series), records.c.task_id == task_id, is_merged()
         )
         session.connection().execute(merged.values(task_id=instead[item_id]))
 
@@ -112,7 +86,7 @@ def _merged_into(session: Session, item_ids: Collection[int]) -> Sequence[Any]:
             series.c.member_id.in_(members),
             series.c.state.in_((EnrollmentState.ACTIVE, EnrollmentState.FINISHED)),
             records.c.task_id.in_(tasks),
-            _merged(),
+            is_merged(),
             ~exists().where(
                 later.enrollment_id == records.c.enrollment_id, later.step_no > records.c.step_no
             ),
@@ -128,6 +102,7 @@ def _forget(session: Session, rows: Sequence[Any]) -> None:
         session.connection().execute(delete(records).where(its))
 
 
-def _merged() -> Any:
+def is_merged() -> ColumnElement[bool]:
+    """The condition on step records that they became one with a task of another series."""
     records = table_of(StepRecord)
     return (records.c.outcome == StepOutcome.MERGED) & (records.c.reason == StepReason.SAME_DAY)

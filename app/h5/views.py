@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
@@ -35,6 +36,7 @@ from app.follow_ups.queries import (
     tasks_of_person,
     worklist,
 )
+from app.follow_ups.serving import titles_served
 from app.follow_ups.states import CONFIRMED_BY_WECOM, Evidence
 from app.intake.wecom.greetings import GreetingView, count_greetings, open_greetings
 from app.members.models import MemberCare
@@ -83,7 +85,7 @@ class TaskCard:
     """A task with what decides its buttons: `blanks` are variables nobody filled, `helper` who else is to do it.
 
     `waits` is until when it may be put off, `bought` what the member bought since it was opened, `sending` how a group
-    send or a moment stands.
+    send or a moment stands, `also` the titles of what else it serves.
     """
 
     task: TaskView
@@ -93,6 +95,7 @@ class TaskCard:
     bought: Bought | None
     is_later: bool
     sending: Standing | None = None
+    also: Sequence[str] = ()
 
     @property
     def is_open(self) -> bool:
@@ -324,6 +327,7 @@ def _cards(session: Session, actor: Actor, tasks: list[TaskView], when: When) ->
     others = active_associates(session, {task.assignee_id for task in tasks} - {actor.associate_id})
     bought, stores = bought_while_open(session, tasks), stores_by_id(session)
     sending = standings(session, {task.id for task in tasks if task.channel in CONFIRMED_BY_WECOM})
+    also = titles_served(session, tasks)
     cards = []
     for task in tasks:
         other, hours = others.get(task.assignee_id), stores[task.store_id].hours
@@ -336,6 +340,7 @@ def _cards(session: Session, actor: Actor, tasks: list[TaskView], when: When) ->
                 bought.get(task.id),
                 task.postponed_until is not None and task.postponed_until > when.now,
                 sending.get(task.id),
+                also.get(task.id, ()),
             )
         )
     return cards

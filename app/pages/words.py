@@ -31,7 +31,9 @@ REASON = {
         "Opened late: when it fell due the purchase was not known here, or the system was not running"
     ),
     StepReason.BEFORE_START: _("Its time was over before this purchase was known here"),
-    StepReason.TOO_LATE: _("Its time ran out while the system was not running"),
+    StepReason.TOO_LATE: _(
+        "Its time ran out before the system got to it: it was down, behind, or had set it aside"
+    ),
     StepReason.TIME_UNKNOWN: _("Only the day of the purchase is known, not the time"),
     StepReason.REFUNDED: _("The purchase was refunded, so it stopped"),
     StepReason.NEW_PURCHASE: _("There was a newer purchase; this step starts again from that one"),
@@ -47,9 +49,11 @@ REASON = {
     StepReason.PLAN_HOLD_OUT: _("Kept out of this plan, to measure what it brings"),
     StepReason.GLOBAL_HOLD_OUT: _("Kept out of all plans, to measure what they bring"),
     StepReason.SAME_DAY: _("Another task for this member falls on the same day; the two became one"),
-    StepReason.MEMBER_CAP: _("The member was written to often enough in these days"),
-    StepReason.QUIET_HOURS: _("Its time ran out during quiet hours"),
-    StepReason.OFF_DUTY: _("Nobody was on duty before its time ran out"),
+    StepReason.MEMBER_CAP: _(
+        "The member was written to often enough in these days; its time ran out, or it gave way to the next step"
+    ),
+    StepReason.QUIET_HOURS: _("Quiet hours lasted until its time ran out, or it gave way to the next step"),
+    StepReason.OFF_DUTY: _("Nobody was on duty until its time ran out, or it gave way to the next step"),
     StepReason.PAUSED: _("Headquarters had paused all follow-ups until its time ran out"),
     StepReason.QUOTA_FULL: _("The member had as many group sends this month as WeCom allows"),
     StepReason.NO_CHANNEL: _("The member cannot be reached in this way"),
@@ -75,7 +79,9 @@ CLOSE_REASON = {
     SendReason.REFUSED: _("WeCom did not take it, or it was taken back there"),
     SendReason.UNKNOWN: _("WeCom gave no answer, and it is not there; it is not sent twice"),
     SmsReason.REFUSED: _("The gateway of text messages did not take it"),
-    SmsReason.UNKNOWN: _("The gateway of text messages gave no answer, and it is not there; it is not sent twice"),
+    SmsReason.UNKNOWN: _(
+        "The gateway of text messages gave no answer, and it is not there; it is not sent twice"
+    ),
     SmsReason.FAILED: _("The text message did not arrive"),
     "refunded": _("The purchase was refunded"),
     "new_purchase": _("There was a newer purchase"),
