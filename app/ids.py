@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 import threading
 import time
+from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy import BigInteger, Column, Connection, Integer, MetaData, Table, Update, select, update
@@ -93,6 +94,11 @@ class IdSource:
         else:  # sequence used up, or the wall clock stepped back: borrow the next millisecond
             self._last_ms, self._sequence = self._last_ms + 1, 0
         return (self._last_ms << 22) | (self._node << 12) | self._sequence
+
+
+def id_before(known: int, by: timedelta) -> int:
+    """An id below every one that was made later than so long before a known one."""
+    return max(0, known - (int(by / timedelta(milliseconds=1)) << 22))
 
 
 def _lease_of(node: int, now_s: int) -> Update:

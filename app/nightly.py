@@ -95,9 +95,14 @@ def next_night(now: datetime) -> datetime:
 
 
 def ensure_jobs(database: Database, names: Iterable[str]) -> None:
-    """Each job has its row and its timer, the first time for the coming night; costs one read where all have."""
+    """Each job has its row and its timer, the first time for the coming night; costs one read where all have.
+
+    A job whose timer was lost gets it again, at the instant it waits for.
+    """
+    its = (Timer.lane == str(Lane.NIGHTLY)) & (Timer.subject_id == NightlyJob.id)
+    waiting = select(NightlyJob.name).join(Timer, its & (Timer.due_at == NightlyJob.next_due_at))
     with database.reading() as session:
-        missing = set(names) - set(session.scalars(select(NightlyJob.name)))
+        missing = set(names) - set(session.scalars(waiting))
     if missing:
         database.in_transaction(lambda session: _add(session, sorted(missing)))
 
@@ -144,11 +149,17 @@ def run_nightly(database: Database, jobs: Mapping[str, NextPiece], deadline: Dea
 
 def _add(session: Session, names: Iterable[str]) -> None:
     due = next_night(clock.now(session))
+    there = select(NightlyJob).where(NightlyJob.name.in_(names)).order_by(NightlyJob.id)
+    known = {job.name: job for job in session.scalars(there.with_for_update())}
     for name in names:
-        job = NightlyJob(id=new_id(session), name=name, next_due_at=due, cursor="", trouble="")
-        session.add(job)
-        session.flush()
-        set_timers(session, [(TimerKey(Lane.NIGHTLY, due, job.id), None)])
+        job = known.get(name)
+        if job is None:
+            job = NightlyJob(id=new_id(session), name=name, next_due_at=due, cursor="", trouble="")
+            session.add(job)
+            session.flush()
+        key = TimerKey(Lane.NIGHTLY, job.next_due_at, job.id)
+        if session.get(Timer, (str(key.lane), key.due_at, key.subject_id)) is None:
+            set_timers(session, [(key, None)])
 
 
 def _first_due(session: Session) -> Standing | None:

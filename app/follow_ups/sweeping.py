@@ -10,21 +10,25 @@ A plan may be in force in different versions in different stores; each version l
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, datetime, time
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from datetime import date, datetime, time, timedelta
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import clock
+from app.aside import UNDOABLE, set_aside, work_off
 from app.db import Database
 from app.failpoints import failpoint
 from app.follow_ups.entering import Entry, enter, not_entered, whose_rule_holds
-from app.follow_ups.models import PlanSweep
+from app.follow_ups.models import PlanRelease, PlanSweep
 from app.follow_ups.plans.documents import CALENDAR
-from app.follow_ups.plans.sweeps import follow
+from app.follow_ups.plans.sweeps import begins_at, follow, go_on
 from app.follow_ups.plans.versions import OpenPlan, Version, open_plans
 from app.follow_ups.rules import Anchor
-from app.follow_ups.triggers.candidates import Chunk, Search, candidates
+from app.follow_ups.triggers.candidates import Chunk, News, Search, candidates
+from app.ids import id_before
 from app.lanes import Deadline, Progress
 from app.members.models import Member
 from app.members.service import lock_members
@@ -36,36 +40,119 @@ from app.worklist.attention import Budget, read_budget
 CHUNK = 500
 SQLITE_CHUNK = 100
 MIDNIGHT = time()
+# A purchase has its id before it is committed, and not every host reads the same time.
+BLUR = timedelta(minutes=2)
 
 
 def sweep_due(database: Database, keys: Keyring, deadline: Deadline) -> Progress:
     """Sweep what is due, chunk by chunk; safe in any number of processes. `done` counts chunks."""
     size = SQLITE_CHUNK if database.is_sqlite else CHUNK
-    done = 0
-    while not deadline.has_passed():
-        if not database.in_transaction(lambda session: sweep_chunk(session, keys, size)):
-            return Progress(done, more=False)
-        done += 1
-    return Progress(done, more=True)
+    return work_off(
+        database,
+        deadline,
+        size,
+        lambda session, size: sweep_chunk(session, keys, size),
+        lambda session: sweep_chunk(session, keys, 1, may_set_aside=True),
+    )
 
 
-def sweep_chunk(session: Session, keys: Keyring, size: int) -> bool:
-    """One chunk of the sweep that has been due longest and nobody else is at; False where there is none."""
+def sweep_chunk(session: Session, keys: Keyring, size: int, *, may_set_aside: bool = False) -> int:
+    """One chunk of the sweep that has been due longest and nobody else is at; 0 where there is none.
+
+    With `may_set_aside` a member who cannot enter is set aside, or the whole day where nobody can be looked for.
+    """
     now, budget = clock.now(session), read_budget(session)
     sweep = _take(session, now) if budget.paused_at is None else None
     if sweep is None:
-        return False
+        return 0
     plan = next((one for one in open_plans(session, CALENDAR) if one.plan_id == sweep.plan_id), None)
-    cursors = []
-    for version in _versions(plan):
-        chunk = candidates(session, version.trigger, Search(keys, sweep.sweep_on, sweep.cursor, size))
-        cursors.append(chunk.cursor)
-        entries = _entries(session, plan, version, chunk, sweep.sweep_on)
-        sweep.looked_at += len(entries)
-        sweep.enrolled += _enroll(session, version, entries, budget, now)
+    look = _Look(
+        session, sweep, plan, Search(keys, sweep.sweep_on, sweep.cursor, size, _news(session, sweep)), now
+    )
+    try:
+        with session.begin_nested() if may_set_aside else nullcontext():
+            cursors = [
+                look.enter(version, budget, may_set_aside=may_set_aside) for version in _versions(plan)
+            ]
+    except UNDOABLE as error:
+        if not may_set_aside:
+            raise
+        _give_up(session, sweep, error, now)
+        return 1
     failpoint("sweep.enrolled")
     _move_on(session, sweep, cursors, goes_on=plan is not None, now=now)
-    return True
+    return 1
+
+
+def sweep_again(session: Session, sweep_id: int, member_id: int | None, keys: Keyring) -> None:
+    """Look for a member who was set aside once more, or go on with the day that was. Raises what that raises."""
+    sweep, now = (
+        session.get_one(PlanSweep, sweep_id, with_for_update=True, populate_existing=True),
+        clock.now(session),
+    )
+    plan = next((one for one in open_plans(session, CALENDAR) if one.plan_id == sweep.plan_id), None)
+    if member_id is None:
+        if plan is not None:
+            go_on(session, sweep, now)
+        return
+    news = replace(_news(session, sweep), everybody=True)
+    look = _Look(session, sweep, plan, Search(keys, sweep.sweep_on, member_id - 1, 1, news), now)
+    for version in _versions(plan):
+        look.enter(version, read_budget(session), may_set_aside=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """One look for members on a day of a plan."""
+
+    session: Session
+    sweep: PlanSweep
+    plan: OpenPlan | None
+    search: Search
+    now: datetime
+
+    def enter(self, version: Version, budget: Budget, *, may_set_aside: bool) -> int | None:
+        """Those whom a version finds enter it; where it looked to, None where that was all."""
+        session, sweep = self.session, self.sweep
+        chunk = candidates(session, version.trigger, self.search)
+        entries = _entries(session, self.plan, version, chunk, sweep.sweep_on)
+        sweep.looked_at += len(entries)
+        try:
+            with session.begin_nested() if may_set_aside else nullcontext():
+                sweep.enrolled += _enroll(session, version, entries, budget, self.now)
+        except UNDOABLE as error:
+            if not may_set_aside:
+                raise
+            for entry in entries:
+                set_aside(session, Lane.SWEEP, sweep.id, error, self.now, entry.member_id)
+        return chunk.cursor
+
+
+def _news(session: Session, sweep: PlanSweep) -> News:
+    """What may be new since the plan looked before: whatever was told since, and everything where it was released."""
+    before = session.scalar(
+        select(PlanSweep)
+        .where(PlanSweep.plan_id == sweep.plan_id, PlanSweep.sweep_on < sweep.sweep_on)
+        .order_by(PlanSweep.sweep_on.desc())
+        .limit(1)
+    )
+    if before is None:
+        return News(sweep.plan_id, everybody=True, after_order=0)
+    began_at = begins_at(session, before.sweep_on)
+    released = select(PlanRelease.id).where(
+        PlanRelease.plan_id == sweep.plan_id, PlanRelease.released_at >= began_at
+    )
+    is_new = session.scalar(released.limit(1)) is not None
+    return News(sweep.plan_id, everybody=is_new, after_order=id_before(before.id, BLUR))
+
+
+def _give_up(session: Session, sweep: PlanSweep, error: Exception, now: datetime) -> None:
+    """Nobody can be looked for: the plan looks no more until somebody takes the day up again."""
+    assert sweep.next_due_at is not None
+    clear_timers(session, [TimerKey(Lane.SWEEP, sweep.next_due_at, sweep.id)])
+    sweep.next_due_at = None
+    session.flush()
+    set_aside(session, Lane.SWEEP, sweep.id, error, now)
 
 
 def _take(session: Session, now: datetime) -> PlanSweep | None:

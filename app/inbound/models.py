@@ -12,7 +12,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 from app.db import Base
 
 WECOM = "wecom"  # the source of what WeCom tells us; sources of purchases are the chain's own systems
-INTERNAL = "internal"  # of what was put through again here, by whom and why
+INTERNAL = "internal"  # of what we tell ourselves, e.g. what is to be repaired, and who asked for that
+BY_LANE = (WECOM, INTERNAL)  # what is kept as it comes and applied by the inbox lane
 Payload = Text().with_variant(MEDIUMTEXT(), "mysql")
 
 

@@ -19,7 +19,7 @@ from app import clock
 from app.db import insert_rows, table_of
 from app.ids import new_ids
 from app.inbound.events import content_hash
-from app.inbound.models import WECOM, Inbound, InboundState, ReceivedEvent
+from app.inbound.models import BY_LANE, WECOM, Inbound, InboundState, ReceivedEvent
 from app.inbound.rules import LEASE
 from app.timers import Lane, TimerKey, clear_timers, set_timers
 from app.wecom.callbacks import WeComEvent
@@ -38,25 +38,28 @@ EDITS = frozenset(
 ALIKE_FOR = timedelta(minutes=1)
 
 
-def receive(session: Session, event: WeComEvent, now_real: datetime) -> bool:
+def receive(session: Session, event: WeComEvent, now_real: datetime, source: str = WECOM) -> bool:
     """Keep an event, to be applied from `now_real` on; False for one that is kept already.
 
     A repeat changes nothing, but for an edit that was looked at within `ALIKE_FOR`: that one is looked at once more.
+    What we tell ourselves has the same shape and the source INTERNAL.
     """
-    return receive_all(session, [event], now_real) == 1
+    return receive_all(session, [event], now_real, source) == 1
 
 
-def receive_all(session: Session, events: Sequence[WeComEvent], now_real: datetime) -> int:
+def receive_all(
+    session: Session, events: Sequence[WeComEvent], now_real: datetime, source: str = WECOM
+) -> int:
     """Keep many; returns how many were new. One with a welcome code gets a timer of the welcome lane as well."""
     by_key = {event.key: event for event in events}
-    known = _known(session, sorted(by_key))
+    known = _known(session, sorted(by_key), source)
     _look_again(session, [known[key] for key in sorted(known) if _is_edit(by_key[key])], now_real)
     fresh = [(key, event) for key, event in sorted(by_key.items()) if key not in known]
     if not fresh:
         return 0
     ids, at = new_ids(session, len(fresh)), clock.now(session)
     rows = [(row_id, key, event) for row_id, (key, event) in zip(ids, fresh, strict=True)]
-    insert_rows(session, Inbound, [_inbound(*row, at) for row in rows])
+    insert_rows(session, Inbound, [_inbound(*row, at, source) for row in rows])
     insert_rows(session, ReceivedEvent, [_received(row_id, event, now_real) for row_id, _, event in rows])
     timers = [TimerKey(Lane.INBOX, now_real, row_id) for row_id in ids]
     timers += [TimerKey(Lane.WELCOME, now_real, row_id) for row_id, _, event in rows if _greets(event)]
@@ -67,7 +70,7 @@ def receive_all(session: Session, events: Sequence[WeComEvent], now_real: dateti
 def put_back(session: Session, inbound_id: int, now_real: datetime) -> bool:
     """Let an event out of the quarantine, due now with all attempts before it; False where it is not there."""
     table = table_of(Inbound)
-    mine = (table.c.id == inbound_id) & (table.c.source == WECOM)
+    mine = (table.c.id == inbound_id) & table.c.source.in_(BY_LANE)
     held = select(table.c.id).where(mine, table.c.state == InboundState.QUARANTINED).with_for_update()
     if session.scalar(held) is None:
         return False
@@ -106,11 +109,11 @@ def _begin_anew(session: Session, ids: Sequence[int], now_real: datetime) -> Non
     set_timers(session, [(TimerKey(Lane.INBOX, now_real, inbound_id), None) for inbound_id in ids])
 
 
-def _known(session: Session, keys: Sequence[str]) -> dict[str, int]:
+def _known(session: Session, keys: Sequence[str], source: str) -> dict[str, int]:
     found: dict[str, int] = {}
     for start in range(0, len(keys), CHUNK):
         mine = Inbound.event_key.in_(keys[start : start + CHUNK])
-        rows = session.execute(select(Inbound.event_key, Inbound.id).where(Inbound.source == WECOM, mine))
+        rows = session.execute(select(Inbound.event_key, Inbound.id).where(Inbound.source == source, mine))
         found |= {row.event_key: row.id for row in rows}
     return found
 
@@ -123,11 +126,11 @@ def _greets(event: WeComEvent) -> bool:
     return bool(event.text("WelcomeCode"))
 
 
-def _inbound(row_id: int, key: str, event: WeComEvent, at: datetime) -> dict[str, Any]:
+def _inbound(row_id: int, key: str, event: WeComEvent, at: datetime, source: str) -> dict[str, Any]:
     payload = event.encode()
     return {
         "id": row_id,
-        "source": WECOM,
+        "source": source,
         "event_key": key,
         "content_hash": content_hash(payload.encode()),
         "payload": payload,

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from app import clock
 from app.db import Database
 from app.inbound.events import Event
-from app.inbound.models import WECOM, Inbound, InboundState
+from app.inbound.models import BY_LANE, Inbound, InboundState
 from app.inbound.service import put_back
 from app.intake.service import MAX_BATCH, EventResult, EventStatus, apply_events
 
@@ -64,7 +64,7 @@ def retry_events(
         together: dict[tuple[str, bool], list[Inbound]] = defaultdict(list)
         for row in rows:
             together[row.source, row.enrolls].append(row)
-        for row in together.pop((WECOM, False), []):
+        for row in [row for source in BY_LANE for row in together.pop((source, False), [])]:
             if database.in_transaction(partial(_put_back, row.id)):
                 yield _described(row), None
         for (source, enrolls), same in together.items():

@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from app import clock
+from app.aside import UNDOABLE, set_aside, work_off
 from app.associates.models import Associate
 from app.associates.queries import managers_by_store
 from app.associates.roster import Roster
@@ -45,22 +46,46 @@ UNHURRIED = timedelta(hours=1)
 def urge_due(database: Database, deadline: Deadline) -> Progress:
     """Urge and escalate what is due, batch by batch; safe in any number of processes."""
     size = SQLITE_BATCH if database.is_sqlite else BATCH
-    done = 0
-    while not deadline.has_passed():
-        urged = database.in_transaction(lambda session: urge_batch(session, size))
-        done += urged
-        if urged < size:
-            return Progress(done, more=False)
-    return Progress(done, more=True)
+    return work_off(database, deadline, size, urge_batch, urge_or_set_aside)
 
 
 def urge_batch(session: Session, size: int) -> int:
     """Take at most `size` due timers of members nobody else is busy with; returns how many."""
     now = clock.now(session)
     due = claim_items(session, Lane.URGE, now, size)
-    if not due:
-        return 0
+    if due:
+        clear_timers(session, due)
+        _urge(session, due, now)
+    return len(due)
+
+
+def urge_or_set_aside(session: Session) -> int:
+    """Take the first due timer; a work item that nobody can be urged about waits for no urging any more."""
+    now = clock.now(session)
+    due = claim_items(session, Lane.URGE, now, 1)
     clear_timers(session, due)
+    for key in due:
+        try:
+            with session.begin_nested():
+                _urge(session, due, now)
+        except UNDOABLE as error:
+            table = table_of(WorkItem)
+            its = update(table).where(table.c.id == key.subject_id)
+            session.connection().execute(its.values(next_urge_at=None))
+            set_aside(session, Lane.URGE, key.subject_id, error, now)
+    return len(due)
+
+
+def urge_again(session: Session, item_id: int) -> None:
+    """Have a work item that was set aside urged about again, if it is still open. Its member's row is held."""
+    row = session.get(WorkItem, item_id, with_for_update=True, populate_existing=True)
+    if row is not None and row.state == WorkState.OPEN and row.next_urge_at is None:
+        row.next_urge_at = on_grid(clock.now(session))
+        session.flush()
+        set_timers(session, [(TimerKey(Lane.URGE, row.next_urge_at, row.id), row.member_id)])
+
+
+def _urge(session: Session, due: Sequence[TimerKey], now: datetime) -> None:
     rows = _current(session, due)
     office = _Office.read(session, rows, now)
     verdicts = [office.judge(row) for row in rows]
@@ -76,7 +101,6 @@ def urge_batch(session: Session, size: int) -> int:
     )
     failpoint("urge.decided")
     write_notices(session, [verdict.notice for verdict in verdicts if verdict.notice is not None], now)
-    return len(due)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Balances kept for the console, by plan, store and day"""
+"""Balances kept for the console, by plan, store and day; work that could not be done"""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ def upgrade() -> None:
     _runs()
     _counts()
     _gaps()
+    _work_aside()
 
 
 def _runs() -> None:
@@ -76,6 +77,7 @@ def _gaps() -> None:
         sa.Column("what", sa.String(length=255), nullable=False),
         sa.Column("mended_at", INSTANT, nullable=True),
         sa.Column("mended_by", ID, nullable=True),
+        sa.Column("outcome", sa.String(length=16), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_reconciliation_gaps")),
     )
     for columns in (["run_id", "kind", "id"], ["run_id", "member_id"]):
@@ -83,6 +85,20 @@ def _gaps() -> None:
         op.create_index(op.f(name), "reconciliation_gaps", columns)
 
 
+def _work_aside() -> None:
+    op.create_table(
+        "work_aside",
+        sa.Column("id", ID, autoincrement=False, nullable=False),
+        sa.Column("lane", sa.String(length=16), nullable=False),
+        sa.Column("subject_id", ID, nullable=False),
+        sa.Column("member_id", ID, nullable=True),
+        sa.Column("reason", sa.String(length=255), nullable=False),
+        sa.Column("since", INSTANT, nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_work_aside")),
+    )
+    op.create_index(op.f("ix_work_aside_lane_subject_id"), "work_aside", ["lane", "subject_id"])
+
+
 def downgrade() -> None:
-    for table in ("reconciliation_gaps", "reconciliation_counts", "reconciliations"):
+    for table in ("work_aside", "reconciliation_gaps", "reconciliation_counts", "reconciliations"):
         op.drop_table(table)

@@ -34,4 +34,8 @@ CHECKS = (
 def check_books(session: Session) -> list[Finding]:
     """What every check found; on a sound database all count zero."""
     found = [run_check(session, check, EXAMPLES) for check in CHECKS]
-    return [*found, messages.find_incomplete(session, EXAMPLES)]
+    return [
+        *found,
+        messages.find_incomplete(session, EXAMPLES),
+        plans.find_idle_calendars(session, EXAMPLES),
+    ]

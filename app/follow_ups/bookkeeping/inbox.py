@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, exists, literal, or_, select
 
 from app.follow_ups.bookkeeping.checks import Check, Faults, Within
-from app.inbound.models import INTERNAL, WECOM, Inbound, InboundState, ReceivedEvent
+from app.inbound.models import BY_LANE, Inbound, InboundState, ReceivedEvent
 from app.member_events.models import MemberEvent
 from app.orders.models import Order, Refund
 from app.timers import Lane, Timer
@@ -30,7 +30,7 @@ def _without_fact(within: Within) -> Faults:
     return select(Inbound.id.label("event"), Inbound.source, Inbound.event_key.label("key")).where(
         within(Inbound.id),
         Inbound.state == InboundState.APPLIED,
-        Inbound.source.not_in((WECOM, INTERNAL)),
+        Inbound.source.not_in(BY_LANE),
         ~exists().where(_belongs(Order, PURCHASE)),
         ~exists().where(_belongs(Refund, REFUND)),
         ~exists().where(MemberEvent.id == Inbound.id),
@@ -57,11 +57,11 @@ def _waiting_for_nothing(within: Within) -> Faults:
         Timer.subject_id == Inbound.id,
     )
     query = select(Inbound.id.label("event"), Inbound.event_key.label("key"), Inbound.state)
-    return query.where(within(Inbound.id), Inbound.source == WECOM, or_(~work, and_(received, ~its)))
+    return query.where(within(Inbound.id), Inbound.source.in_(BY_LANE), or_(~work, and_(received, ~its)))
 
 
 def _of_no_event(within: Within) -> Faults:
-    its = exists().where(Inbound.id == ReceivedEvent.inbound_id, Inbound.source == WECOM)
+    its = exists().where(Inbound.id == ReceivedEvent.inbound_id, Inbound.source.in_(BY_LANE))
     return select(ReceivedEvent.inbound_id.label("event")).where(within(ReceivedEvent.inbound_id), ~its)
 
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from sqlalchemy import exists, func, or_, select
+from sqlalchemy.orm import Session
 
-from app.follow_ups.bookkeeping.checks import Check, Faults, Within
-from app.follow_ups.models import Enrollment, PlanVersion, StepRecord
+from app.follow_ups.bookkeeping.checks import Check, Faults, Finding, Within
+from app.follow_ups.models import Enrollment, PlanSweep, PlanVersion, StepRecord
+from app.follow_ups.plans.documents import CALENDAR
+from app.follow_ups.plans.versions import open_plans
 
 # Once in every step of a document: inside of texts JSON escapes the quotes.
 MARK = '"after":'
@@ -43,3 +46,21 @@ CHECKS = (
     Check("records of enrollments there are not", StepRecord.enrollment_id, _of_no_enrollment),
     Check("enrollments in plans there are not", Enrollment.id, _of_no_version),
 )
+
+
+def look_for_nobody(session: Session) -> dict[int, list[int]]:
+    """Plans of the calendar that are in force and have no day to look for members on, with their versions in force."""
+    waiting = set(session.scalars(select(PlanSweep.plan_id).where(PlanSweep.next_due_at.is_not(None))))
+    return {
+        plan.plan_id: sorted({one.id for one in (plan.everywhere, *plan.in_stores.values()) if one})
+        for plan in open_plans(session, CALENDAR)
+        if plan.plan_id not in waiting
+    }
+
+
+def find_idle_calendars(session: Session, most: int) -> Finding:
+    """Where a plan of the calendar has no day to look on, nobody enters it any more."""
+    finding = Finding("plans of the calendar that look for nobody any more")
+    for plan_id in look_for_nobody(session):
+        finding.add({"plan": plan_id}, most)
+    return finding

@@ -1,4 +1,4 @@
-"""Every timer belongs to a row that waits for exactly it. (Rows without their timer are missed in the account.)"""
+"""Every timer belongs to a row that waits for exactly it, and every row that waits has its timer."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from functools import partial
 
 from sqlalchemy import ColumnElement, and_, exists, or_, select
 
+from app.associates.models import HandoverSchedule
 from app.follow_ups.bookkeeping.checks import Check, Faults, Within
+from app.follow_ups.bookkeeping.waiting import WAITING
 from app.follow_ups.channels.models import BEING_MADE, FINAL, SendOrder
 from app.follow_ups.models import Enrollment, PlanSweep
 from app.follow_ups.states import EnrollmentState
@@ -42,6 +44,8 @@ OWNERS: dict[Lane, ColumnElement[bool]] = {
     & (WorkItem.next_urge_at == Timer.due_at),
     Lane.BALANCE: (BalanceSchedule.associate_id == Timer.subject_id)
     & (BalanceSchedule.next_due_at == Timer.due_at),
+    Lane.HANDOVER: (HandoverSchedule.associate_id == Timer.subject_id)
+    & (HandoverSchedule.next_due_at == Timer.due_at),
     Lane.NIGHTLY: (NightlyJob.id == Timer.subject_id) & (NightlyJob.next_due_at == Timer.due_at),
     Lane.DIGEST: (DigestSchedule.associate_id == Timer.subject_id)
     & (DigestSchedule.next_due_at == Timer.due_at),
@@ -74,7 +78,16 @@ def _of_nobody(lane: Lane, within: Within) -> Faults:
     return query.where(Timer.lane == str(lane), within(Timer.due_at), *nobody)
 
 
-CHECKS = tuple(
-    Check(f"timers of nobody: {lane}", Timer.due_at, partial(_of_nobody, lane), Timer.lane == str(lane))
-    for lane in Lane
+# Of these the checks of messages, of orders at WeCom and of the inbox tell more.
+TOLD_ELSEWHERE = frozenset({str(Lane.DIGEST), str(Lane.PUSH), str(Lane.INBOX), "order, confirm"})
+CHECKS = (
+    *(
+        Check(f"timers of nobody: {lane}", Timer.due_at, partial(_of_nobody, lane), Timer.lane == str(lane))
+        for lane in Lane
+    ),
+    *(
+        Check(f"waiting for a timer that is not there: {one.name}", one.key, one.lost, one.waits)
+        for one in WAITING
+        if one.name not in TOLD_ELSEWHERE
+    ),
 )

@@ -51,6 +51,13 @@ def follow(session: Session, sweep: PlanSweep) -> None:
     _begin(session, sweep.plan_id, sweep.sweep_on + A_DAY, None)
 
 
+def go_on(session: Session, sweep: PlanSweep, now: datetime) -> None:
+    """Look for the members of a day that was given up, where the plan looks for nobody else meanwhile."""
+    others = select(PlanSweep.id).where(PlanSweep.plan_id == sweep.plan_id, PlanSweep.next_due_at.is_not(None))
+    if session.scalar(others.limit(1)) is None:
+        _begin(session, sweep.plan_id, sweep.sweep_on, now)
+
+
 def today(session: Session, now: datetime) -> date:
     """The newest local date in any of the chain's time zones."""
     return max(now.astimezone(zone).date() for zone in zones(session))
@@ -60,6 +67,11 @@ def zones(session: Session) -> list[ZoneInfo]:
     """The time zones in which the chain has stores."""
     names = session.scalars(select(Store.time_zone).distinct()).all()
     return [ZoneInfo(name) for name in sorted(names)] or [ZoneInfo(USUAL_ZONE)]
+
+
+def begins_at(session: Session, on: date) -> datetime:
+    """When a day begins in the first of the chain's time zones."""
+    return min(datetime.combine(on, time(), zone).astimezone(UTC) for zone in zones(session))
 
 
 def _begin(session: Session, plan_id: int, on: date, now: datetime | None) -> None:
@@ -79,7 +91,7 @@ def _begin(session: Session, plan_id: int, on: date, now: datetime | None) -> No
             finished_at=None,
         )
         session.add(sweep)
-    begins = min(datetime.combine(on, time(), zone).astimezone(UTC) for zone in zones(session))
+    begins = begins_at(session, on)
     sweep.next_due_at = begins if now is None else max(begins, now)
     session.flush()
     set_timers(session, [(_timer(sweep), None)])

@@ -11,7 +11,8 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from app import clock
-from app.follow_ups.reconciling.calendars import read_calendars
+from app.follow_ups.reconciling.bearing import read_bearing
+from app.follow_ups.reconciling.calendars import SILENCE, read_calendars
 from app.follow_ups.reconciling.claims import PURCHASE, Claim, Claims, Key
 from app.follow_ups.reconciling.clocks import read_clocks
 from app.follow_ups.reconciling.limits import NOBODY, read_limits
@@ -27,6 +28,8 @@ from app.sealing import Keyring
 # How the anchor of a calendar plan is named in its series → what the plan starts by.
 NAMES = {"date": "dates"}
 OF_EVENT = "event"
+# What a row can bring about by what it says.
+UNREADABLE = (LookupError, ValueError, TypeError, ArithmeticError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +49,29 @@ class Accountant:
         self._reader = Reader(self.papers, keys)
         self._claims = Claims(self.papers, self.shops, read_calendars(session, list(self.shops.values())))
         self._limits = read_limits(session)
+        self._bearing = read_bearing(session, self._limits)
 
     def account(self, session: Session, member_ids: Sequence[int], report: Report) -> None:
-        """Add to the report what is owed to these members and what became of it."""
+        """Add to the report what is owed to these members and what became of it.
+
+        Whoever cannot be accounted for, because of something that stands in a row of theirs, is an alarm by name.
+        """
+        part = Report()
+        try:
+            self._account(session, member_ids, part)
+        except UNREADABLE as error:
+            if len(member_ids) > 1:
+                middle = len(member_ids) // 2
+                self.account(session, member_ids[:middle], report)
+                self.account(session, member_ids[middle:], report)
+                return
+            part = Report(alarms=[_unreadable(member_ids[0], clock.now(session).date(), error)])
+        report.add(part)
+
+    def _account(self, session: Session, member_ids: Sequence[int], report: Report) -> None:
         now = clock.now(session)
         facts, written = self._reader.read(session, member_ids), Written(session, member_ids)
-        settler = Settler(written, report, now)
+        settler = Settler(written, self._bearing, report, now)
         for member_id in member_ids:
             if member_id in facts:
                 self._account_for(facts[member_id], written, settler, now)
@@ -61,7 +81,7 @@ class Accountant:
         report = Report()
         facts = self._reader.read(session, [member_id])
         written, now = Written(session, [member_id]), clock.now(session)
-        settler = Settler(written, report, now)
+        settler = Settler(written, self._bearing, report, now)
         for member in facts.values():
             self._account_for(member, written, settler, now)
         return settler.missed
@@ -105,6 +125,8 @@ class Accountant:
     def _series(self, claim: Claim, row: Any | None, settler: Settler) -> Matched:
         """A series is of the version it began with; where it cannot have begun with that one, it differs."""
         version_id = claim.versions[0] if row is None else row.plan_version_id
+        if row is not None and claim.until is not None and claim.on <= row.anchor_on <= claim.until:
+            claim = replace(claim, on=row.anchor_on, at=row.anchor_at)
         series = Series(claim, self.papers.versions[version_id], self.shops[claim.store_id])
         if row is not None and version_id not in claim.versions:
             what = f"expected version {claim.versions[0]}, found {version_id}"
@@ -149,17 +171,19 @@ def key_of(row: Any) -> Key:
     name, _, rest = row.anchor_event.partition(":")
     if name == OF_EVENT:
         return rest.partition(":")[0], row.anchor_on, row.anchor_at
+    if name == SILENCE:
+        return name, date.fromisoformat(rest), None
     return NAMES.get(name, name), row.anchor_on, None
 
 
 def _claim_of(row: Any) -> Claim:
     """The claim a series stands for of which raw facts, as they are now, tell no more."""
-    kind, on, _ = key_of(row)
+    kind, on = key_of(row)[0], row.anchor_on
     return Claim(
         plan_id=row.plan_id,
         member_id=row.member_id,
         kind=kind,
-        event="",
+        event=row.anchor_event,
         on=on,
         at=row.anchor_at,
         time_known=bool(row.time_known),
@@ -167,6 +191,20 @@ def _claim_of(row: Any) -> Claim:
         versions=(row.plan_version_id,),
         is_sure=False,
         known_at=row.enrolled_at,
+    )
+
+
+def _unreadable(member_id: int, today: date, error: Exception) -> Discrepancy:
+    return Discrepancy(
+        member_id=member_id,
+        on=today,
+        step_no=0,
+        what=f"{type(error).__name__}: {error}",
+        fault=Fault.UNREADABLE,
+        plan_id=0,
+        store_id=0,
+        due_on=today,
+        kind="",
     )
 
 

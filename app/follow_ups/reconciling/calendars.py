@@ -17,6 +17,7 @@ from app.follow_ups.reconciling.papers import BLUR, Paper
 from app.follow_ups.reconciling.raw import Facts, Yearly
 from app.follow_ups.triggers.festivals import festival_day
 
+SILENCE = "silence"
 MONTH_AND_DAY = re.compile(r"(\d\d)-(\d\d)$")
 
 
@@ -33,13 +34,15 @@ class Looked:
 class Found:
     """A day on which a plan looks for the member; `known_at`: since when what makes it so is known.
 
-    `stays`: nothing has happened since that could have made it otherwise while it was looked.
+    `stays`: nothing has happened since that could have made it otherwise while it was looked. `until`: the last day on
+    which it may have been found instead, where it became known, or the plan was released, after its own day began.
     """
 
     on: date
     event: str
     known_at: datetime | None
     stays: bool = True
+    until: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,9 @@ class Calendars:
         self, paper: Paper, facts: Facts, shop: StoreClock, first: date, last: date
     ) -> Iterator[Found]:
         """The days from `first` to `last` on which a version of a plan of the calendar looks for the member."""
+        if paper.on == SILENCE:
+            yield from self._silent(paper, facts, shop, first, last)
+            return
         for found in DAYS[paper.on](self, paper, facts, shop, range(first.year - 1, last.year + 2)):
             if first <= found.on <= last:
                 yield found
@@ -73,17 +79,28 @@ class Calendars:
                         comes_on(one, year) - paper.days * A_DAY, f"{paper.on}:{year}", one.reported_at
                     )
 
-    def _silent(self, paper: Paper, facts: Facts, shop: StoreClock, _years: range) -> Iterator[Found]:
-        days = {shop.day_of(one.at) for one in facts.bought}
-        for last_on in sorted(days):
-            on = last_on + timedelta(days=paper.days)
-            look = self.look(paper.plan_id, on)
-            newer = [one for one in facts.bought if shop.day_of(one.at) > last_on]
+    def _silent(
+        self, paper: Paper, facts: Facts, shop: StoreClock, first: date, last: date
+    ) -> Iterator[Found]:
+        """Once for each silence: on its n-th day or, where it was then not known or not asked about, soon after."""
+        asked_on = date.min
+        for since in sorted({shop.day_of(one.at) for one in facts.bought}):
+            its = [one.recorded_at for one in facts.bought if shop.day_of(one.at) == since]
+            newer = [one for one in facts.bought if shop.day_of(one.at) > since]
+            reached = since + timedelta(days=paper.days)
+            on = max(reached, first)
+            if min(its) >= self.look(paper.plan_id, on).began_at - BLUR:
+                on = max(on, shop.day_of(min(its)))
+            if on > last:
+                continue
+            until = on if on == reached and on > first else on + A_DAY
+            look, end = self.look(paper.plan_id, on), self.look(paper.plan_id, until)
             if any(one.recorded_at < look.began_at - BLUR for one in newer):
                 continue
-            stays = all(one.recorded_at > look.ended_at + BLUR for one in newer)
-            its = [one.recorded_at for one in facts.bought if shop.day_of(one.at) == last_on]
-            yield Found(on, f"silence:{last_on.isoformat()}", min(its), stays)
+            stays = end.is_over and asked_on <= since
+            stays &= all(one.recorded_at > end.ended_at + BLUR for one in newer)
+            yield Found(on, f"{SILENCE}:{since.isoformat()}", min(its), stays, until)
+            asked_on = max(asked_on, until)
 
     def _on_dates(self, paper: Paper, facts: Facts, _shop: StoreClock, _years: range) -> Iterator[Found]:
         for day in paper.dates:
@@ -98,7 +115,6 @@ class Calendars:
 DAYS: Mapping[str, Callable[[Calendars, Paper, Facts, StoreClock, range], Iterator[Found]]] = {
     "birthday": Calendars._yearly,
     "anniversary": Calendars._yearly,
-    "silence": Calendars._silent,
     "dates": Calendars._on_dates,
     "festival": Calendars._on_festival,
 }

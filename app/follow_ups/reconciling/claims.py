@@ -11,9 +11,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from app.follow_ups.reconciling.calendars import Calendars
+from app.follow_ups.reconciling.calendars import SILENCE, Calendars
 from app.follow_ups.reconciling.clocks import MIDNIGHT, StoreClock
-from app.follow_ups.reconciling.judging import held_for_day, held_for_event
+from app.follow_ups.reconciling.judging import held_for_day, held_for_event, held_on_day
 from app.follow_ups.reconciling.papers import BLUR, OF_CALENDAR, Paper, Papers
 from app.follow_ups.reconciling.raw import Bought, Facts, Happened
 
@@ -26,7 +26,7 @@ class Claim:
     """A member's claim to a series of a plan, in one of `versions` (the likeliest first).
 
     `event` is the key of the event where there is one. `comes_back` says what of the day's purchases was returned:
-    "", "part" or "whole".
+    "", "part" or "whole". `until`: the series may count from a later day up to this one, where it is another than `on`.
     """
 
     plan_id: int
@@ -41,10 +41,13 @@ class Claim:
     is_sure: bool
     known_at: datetime
     came_back: str = ""
+    until: date | None = None
 
     @property
     def key(self) -> Key:
-        """By what its series is found again."""
+        """By what its series is found again: of a silence since when it lasts, as it may be found some days later."""
+        if self.kind == SILENCE:
+            return self.kind, date.fromisoformat(self.event.rpartition(":")[2]), None
         by_the_day = self.kind == PURCHASE or self.kind in OF_CALENDAR
         return self.kind, self.on, None if by_the_day else self.at
 
@@ -75,6 +78,29 @@ class Claims:
 
     def _of_day(self, plan_id: int, facts: Facts, day: Sequence[Bought]) -> Iterator[Claim]:
         came_back = any(one.some_came_back for one in day)
+        first, versions, is_sure = self._first_to_hold(plan_id, facts, day, came_back=came_back)
+        if first is None:
+            return
+        gone = all(one.all_came_back for one in day)
+        yield Claim(
+            plan_id=plan_id,
+            member_id=facts.member_id,
+            kind=PURCHASE,
+            event="",
+            on=first.on,
+            at=min(one.at for one in day),
+            time_known=min(day, key=lambda one: one.at).time_known,
+            store_id=first.store_id,
+            versions=versions,
+            is_sure=is_sure,
+            known_at=first.recorded_at,
+            came_back="whole" if gone else "part" if came_back else "",
+        )
+
+    def _first_to_hold(
+        self, plan_id: int, facts: Facts, day: Sequence[Bought], *, came_back: bool
+    ) -> tuple[Bought | None, tuple[int, ...], bool]:
+        """The purchase that put the member into the plan, the versions it may have been, and whether that is sure."""
         versions: dict[int, None] = {}
         by_instant: dict[datetime, list[Bought]] = defaultdict(list)
         for one in day:
@@ -89,23 +115,7 @@ class Claims:
             versions |= dict.fromkeys(sorted(possible, reverse=True))
             if is_sure and not came_back:  # a day that came back may begin anew
                 break
-        if first is None:
-            return
-        gone = all(one.all_came_back for one in day)
-        yield Claim(
-            plan_id=plan_id,
-            member_id=facts.member_id,
-            kind=PURCHASE,
-            event="",
-            on=first.on,
-            at=min(one.at for one in day),
-            time_known=min(day, key=lambda one: one.at).time_known,
-            store_id=first.store_id,
-            versions=tuple(versions),
-            is_sure=is_sure,
-            known_at=first.recorded_at,
-            came_back="whole" if gone else "part" if came_back else "",
-        )
+        return first, tuple(versions), is_sure
 
     def _on_purchase(
         self, plan_id: int, facts: Facts, day: Sequence[Bought], told: Bought
@@ -146,10 +156,14 @@ class Claims:
         first_on = shop.day_of(self.papers.first_release(paper.plan_id))
         for found in self.calendars.days_of(paper, facts, shop, first_on, shop.day_of(now)):
             look = self.calendars.look(paper.plan_id, found.on)
-            in_force = self.papers.in_force(paper.plan_id, facts.store_id, look.began_at, look.ended_at)
+            end = self.calendars.look(paper.plan_id, found.until or found.on)
+            in_force = self.papers.in_force(paper.plan_id, facts.store_id, look.began_at, end.ended_at)
             if paper.version_id not in in_force or look.began_at > now:
                 continue
-            known = found.known_at is not None and found.known_at < look.began_at - BLUR
+            known = found.known_at is not None and found.known_at < end.began_at - BLUR
+            held = held_on_day(paper.rule, facts, shop.day_of, found.on, look.began_at, end.ended_at)
+            if held is False:
+                continue
             yield Claim(
                 plan_id=paper.plan_id,
                 member_id=facts.member_id,
@@ -160,8 +174,9 @@ class Claims:
                 time_known=False,
                 store_id=facts.store_id,
                 versions=(paper.version_id,),
-                is_sure=len(in_force) == 1 and known and found.stays and look.is_over and not paper.rule,
-                known_at=look.ended_at,
+                is_sure=len(in_force) == 1 and known and found.stays and end.is_over and held is True,
+                known_at=end.ended_at,
+                until=found.until,
             )
 
 

@@ -6,12 +6,14 @@ levels, categories of articles and the like are known as they are now, not as th
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date, datetime
 from itertools import takewhile
 from typing import Any
 
 from app.criteria.terms import Value
 from app.follow_ups.facts import criterion_of
+from app.follow_ups.reconciling.papers import BLUR
 from app.follow_ups.reconciling.raw import Bought, Facts, Happened
 
 # What an event says, by kind: term → field of its data.
@@ -26,6 +28,13 @@ SAID: Mapping[str, Mapping[str, str]] = {
     "unfriended": {"unfriended_by": "by"},
     "join": {"joined_via": "via"},
 }
+WINDOWS = (30, 90, 365)
+OF_HISTORY = frozenset(
+    {
+        *("orders", "total_amount", "days_since_purchase", "amount_30d", "amount_90d", "amount_365d"),
+        *("orders_90d", "orders_365d"),
+    }
+)
 OF_PURCHASES = frozenset({"amount", "pieces", "skus", "sizes", "sellers", "orders", "total_amount"})
 
 
@@ -74,3 +83,38 @@ def _value(said: Any) -> Value:
     if isinstance(said, list):
         return frozenset(said)
     return None if said == "" else said
+
+
+def held_on_day(
+    rule: str,
+    facts: Facts,
+    day_of: Callable[[datetime], date],
+    today: date,
+    began_at: datetime,
+    ended_at: datetime,
+) -> bool | None:
+    """Whether the rule held while a plan of the calendar looked at a day: by what had been told when it began to.
+
+    None where it asks what may have changed since, or where what was told meanwhile decides.
+    """
+    criterion = criterion_of(rule)
+    if not criterion.terms:
+        return True
+    if not criterion.terms <= OF_HISTORY or any(one.some_came_back for one in facts.bought):
+        return None
+    verdicts = set()
+    for instant in (began_at - BLUR, ended_at + BLUR):
+        known = [one for one in facts.bought if one.recorded_at <= instant]
+        verdicts.add(criterion.holds(_history(known, day_of, today)))
+    return verdicts.pop() if len(verdicts) == 1 else None
+
+
+def _history(known: Sequence[Bought], day_of: Callable[[datetime], date], today: date) -> dict[str, Value]:
+    """What had been bought in all and within the last days, today among them."""
+    found: dict[str, Value] = {"orders": len(known), "total_amount": sum(one.amount_fen for one in known)}
+    found["days_since_purchase"] = (today - max(day_of(one.at) for one in known)).days if known else None
+    for days in WINDOWS:
+        lately = [one for one in known if (today - one.on).days < days]
+        found[f"amount_{days}d"] = sum(one.amount_fen for one in lately)
+        found[f"orders_{days}d"] = len(lately)
+    return found

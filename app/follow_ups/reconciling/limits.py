@@ -51,12 +51,17 @@ class Limits:
                 over.append(item)
         return over
 
+    def is_reached(self, items: Sequence[Any], at: datetime) -> bool:
+        """True where as much marketing as is allowed had been sent then, or might still be."""
+        counted = (item for item in items if not item.is_service and item.opened_at <= at)
+        return sum(self._counts(item, at) for item in counted) >= self.cap
+
     def _counts(self, item: Any, at: datetime) -> bool:
         if item.done_at is not None and item.done_told_at <= at:
-            return at - self.window < item.done_at <= at
+            return bool(at - self.window < item.done_at <= at)
         is_told_later = item.state == WorkState.DONE
         gone = item.valid_until if item.closed_at is None or is_told_later else item.closed_at
-        return at < min(gone, item.valid_until)
+        return bool(at < min(gone, item.valid_until))
 
     def in_quiet_hours(self, opened_at: datetime, shop: StoreClock) -> bool:
         """True where nobody was to be asked at that instant, by the clock of the store."""

@@ -59,7 +59,8 @@ class ReconciliationGap(Base):
     """One thing by name: a step that is missing, waits or differs, a series nobody has a claim to, a limit broken.
 
     `kind` says which list it is in (`Listed`), `fault` what is wrong, `anchor` and `event` what the series counts from.
-    `step_no` 0: the whole series. 0 stands for no enrollment and no work item.
+    `step_no` 0: the whole series. 0 stands for no enrollment and no work item. `outcome` is what a repair came to
+    (`Mended`), "" before it.
     """
 
     __tablename__ = "reconciliation_gaps"
@@ -82,3 +83,4 @@ class ReconciliationGap(Base):
     what: Mapped[str] = mapped_column(String(255))
     mended_at: Mapped[datetime | None]
     mended_by: Mapped[int | None]
+    outcome: Mapped[str] = mapped_column(String(16), default="")

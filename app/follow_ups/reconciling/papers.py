@@ -33,6 +33,8 @@ class Promise:
     to_noon: bool
     restarts: bool
     asks: bool  # it has a rule of its own, which is asked as it falls due
+    is_service: bool
+    channel: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,8 @@ def _promise(step_no: int, step: Mapping[str, Any]) -> Promise:
         valid_unit == "noon",
         step["on_repurchase"] == "restart",
         bool(step.get("when")),
+        bool(step.get("service")),
+        step.get("channel", "chat"),
     )
 
 

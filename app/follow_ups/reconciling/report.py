@@ -42,6 +42,8 @@ class Fault(StrEnum):
     WRONG_ARM = "wrong arm"  # not in the part of the comparison that the published hash says
     OVER_CAP = "over the cap"
     QUIET_HOURS = "quiet hours"
+    UNFOUNDED = "unfounded"  # raw facts do not bear out why the step was not opened
+    UNREADABLE = "unreadable"  # the member could not be accounted for at all
 
 
 MISSING = frozenset(
@@ -54,7 +56,12 @@ MISSING = frozenset(
         Fault.NO_EXPIRY_TIMER,
     }
 )
-ALARMS = frozenset({Fault.HELD_OUT, Fault.WRONG_ARM, Fault.OVER_CAP, Fault.QUIET_HOURS})
+ALARMS = frozenset(
+    {
+        *(Fault.HELD_OUT, Fault.WRONG_ARM, Fault.OVER_CAP, Fault.QUIET_HOURS),
+        *(Fault.UNFOUNDED, Fault.UNREADABLE),
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +139,15 @@ class Report:
     def unverifiable(self) -> int:
         """How many owed steps were taken on trust."""
         return self.trusted.total()
+
+    def add(self, other: Report) -> None:
+        """Take in what was found of other members."""
+        self.owed += other.owed
+        self.settled.update(other.settled)
+        self.cells.update(other.cells)
+        self.trusted.update(other.trusted)
+        for name in ("missing", "differs", "unexplained", "alarms", "pending"):
+            getattr(self, name).extend(getattr(other, name))
 
     def settle(self, step_no: int, label: str, cell: Cell, *, on_trust: bool) -> None:
         """Book one owed step under what became of it."""

@@ -171,6 +171,7 @@ def _faults(kind: str, found: Iterable[Discrepancy]) -> Iterable[dict[str, Any]]
             "what": one.what[:255],
             "mended_at": None,
             "mended_by": None,
+            "outcome": "",
         }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from app.follow_ups.reconciling.bearing import HOLD_OUTS, Bearing
 from app.follow_ups.reconciling.clocks import StoreClock
 from app.follow_ups.reconciling.owed import Expected, Owed, Series
 from app.follow_ups.reconciling.report import Became, Cell, Discrepancy, Fault, Pending, Report
@@ -23,14 +24,11 @@ ASKED_FIRST = frozenset(
         StepReason.PAUSED,
     }
 )
-# What raw facts cannot tell: whether somebody could be asked, and how much the member was to hear that day.
+# What may come between a step and its task; `bearing` asks raw facts whether it did.
 CIRCUMSTANCES = ASKED_FIRST | {
     StepReason.NOBODY_TO_ASK,
-    StepReason.PLAN_HOLD_OUT,
-    StepReason.GLOBAL_HOLD_OUT,
     StepReason.NO_CHANNEL,
     StepReason.NO_PHONE,
-    StepReason.QUOTA_FULL,
     StepReason.QUOTA_FULL,
     StepReason.SAME_DAY,
 }
@@ -52,10 +50,11 @@ OF_TASK = {
 class Settler:
     """Settles what is owed to some members into a report; `missed` keeps what is missing together with what is owed."""
 
-    def __init__(self, written: Written, report: Report, now: datetime) -> None:
+    def __init__(self, written: Written, bearing: Bearing, report: Report, now: datetime) -> None:
         self.report = report
         self.missed: list[tuple[Discrepancy, Owed]] = []
         self._written = written
+        self._bearing = bearing
         self._now = now
 
     def settle(self, owed: Owed, row: Any | None) -> None:
@@ -70,8 +69,13 @@ class Settler:
             self._settle_task(owed, row, record)
         else:
             became = OF_RECORD[StepOutcome(record.outcome)]
-            self._book(owed, f"{record.outcome}: {record.reason}", became, record)
+            borne_out = self._bearing.of(owed, row, record, self._written)
+            label = f"{record.outcome}: {record.reason}"
+            self._book(owed, label, became, record, on_trust=borne_out is None)
             self._compare(owed, row, record.reason)
+            if borne_out is False:
+                what = f"nothing bears out {record.outcome}: {record.reason}"
+                self.report.alarms.append(discrepancy(owed.series, owed, what, Fault.UNFOUNDED, row))
 
     def alarm_of(self, item: Any, task: Any, shop: StoreClock, fault: Fault) -> None:
         """A work item that should not have been opened when it was."""
@@ -126,7 +130,9 @@ class Settler:
         if found == StepReason.BEFORE_START and row.enrolled_at >= owed.ends_at:
             return
         if Expected.OPENED in expected and (
-            found in CIRCUMSTANCES or (found == StepReason.CONDITION and owed.promise.asks)
+            found in CIRCUMSTANCES
+            or found in HOLD_OUTS
+            or (found == StepReason.CONDITION and owed.promise.asks)
         ):
             return
         if expected & {Expected.NEW_PURCHASE, Expected.KEPT_EARLIER} and found in ASKED_FIRST:
@@ -134,8 +140,8 @@ class Settler:
         what = f"expected {' or '.join(sorted(expected))}, found {found}"
         self.report.differs.append(discrepancy(owed.series, owed, what, Fault.DIFFERS, row))
 
-    def _book(self, owed: Owed, label: str, became: Became, record: Any) -> None:
-        on_trust = not owed.series.claim.is_sure or record.reason == StepReason.CONDITION
+    def _book(self, owed: Owed, label: str, became: Became, record: Any, *, on_trust: bool = False) -> None:
+        on_trust |= not owed.series.claim.is_sure
         cell = _cell(owed, record.due_at, became)
         self.report.settle(owed.step_no, label, cell, on_trust=on_trust)
 

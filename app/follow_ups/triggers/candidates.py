@@ -1,27 +1,34 @@
 """Whom a plan of the calendar finds on a day: a chunk of members at a time, always by an index, never by asking all.
 
 Birthdays and anniversaries by the keyed index of their day, silence by the index of last purchases. Dates and festivals
-concern everybody: on their day alone the members are gone through by id.
+concern everybody: on their day alone the members are gone through by id. So are they for silence on a plan's first day,
+which finds whoever has been silent for long already.
+
+A silence lasts from a member's last purchase to the next one, and a plan asks about it once: who entered by a silence
+and has bought nothing since that day is passed over, whatever is told late of purchases before it, and whatever later
+versions of the plan call a silence.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from app.follow_ups.entering import event_name
+from app.follow_ups.models import Enrollment
 from app.follow_ups.plans.documents import Trigger, TriggerKind
 from app.follow_ups.plans.sweeps import zones
 from app.follow_ups.triggers.festivals import festival_on
 from app.members.dates import members_of_day
 from app.members.models import DateKind, Member
-from app.orders.models import MemberPurchases
+from app.orders.models import MemberPurchases, Order
 from app.sealing import Keyring
-from app.stores.queries import stores_by_id
+from app.stores.queries import hours_of
 
 A_DAY = timedelta(days=1)
 
@@ -35,6 +42,15 @@ class Chunk:
 
 
 @dataclass(frozen=True, slots=True)
+class News:
+    """What may be new on this day beside the day itself: everybody's, or what was told behind the order of this id."""
+
+    plan_id: int
+    everybody: bool
+    after_order: int
+
+
+@dataclass(frozen=True, slots=True)
 class Search:
     """Where to look: on which day, from behind which member, how many at once."""
 
@@ -42,6 +58,7 @@ class Search:
     on: date
     after: int
     limit: int
+    news: News
 
 
 def candidates(session: Session, trigger: Trigger, search: Search) -> Chunk:
@@ -60,29 +77,59 @@ def _yearly(kind: DateKind) -> Callable[[Session, Trigger, Search], Chunk]:
 
 
 def _silent(session: Session, trigger: Trigger, search: Search) -> Chunk:
-    """Those whose last purchase was exactly so many days ago by the clock of their own store."""
+    """Those whose last purchase was so many days ago by the clock of their own store, and who were overlooked."""
     last_on = search.on - timedelta(days=trigger.days)
-    midnights = [datetime.combine(last_on, time(), zone) for zone in zones(session)]
-    first, last = min(midnights), max(at + A_DAY for at in midnights)
+    looked_at, is_full = _perhaps_silent(session, last_on, search)
     query = (
         select(MemberPurchases.member_id, MemberPurchases.last_purchased_at, Member.store_id)
         .join(Member, Member.id == MemberPurchases.member_id)
-        .where(
-            MemberPurchases.last_purchased_at >= first.astimezone(UTC),
-            MemberPurchases.last_purchased_at <= last.astimezone(UTC),
-            MemberPurchases.member_id > search.after,
-        )
-        .order_by(MemberPurchases.member_id)
-        .limit(search.limit)
+        .where(MemberPurchases.member_id.in_(looked_at), MemberPurchases.last_purchased_at.is_not(None))
     )
-    rows, stores = session.execute(query).all(), stores_by_id(session)
-    event = event_name("silence", last_on.isoformat())
-    events = {
-        row.member_id: event
+    rows = session.execute(query.order_by(MemberPurchases.member_id)).all()
+    hours = hours_of(session, {row.store_id for row in rows})
+    silent_since = {
+        row.member_id: hours[row.store_id].local_date(row.last_purchased_at)
         for row in rows
-        if stores[row.store_id].hours.local_date(row.last_purchased_at) == last_on
+        if row.last_purchased_at is not None
     }
-    return _chunk(events, [row.member_id for row in rows], search)
+    silent_since = {member_id: day for member_id, day in silent_since.items() if day <= last_on}
+    asked = _asked_on(session, search.news.plan_id, silent_since)
+    events = {
+        member_id: event_name("silence", day.isoformat())
+        for member_id, day in silent_since.items()
+        if asked.get(member_id, date.min) <= day
+    }
+    return Chunk(events, looked_at[-1] if is_full else None)
+
+
+def _perhaps_silent(session: Session, last_on: date, search: Search) -> tuple[list[int], bool]:
+    """The next members to look at, by id, and whether there may be more behind them."""
+    midnights = [datetime.combine(last_on, time(), zone) for zone in zones(session)]
+    first, last = min(midnights).astimezone(UTC), (max(midnights) + A_DAY).astimezone(UTC)
+    its, news = MemberPurchases.member_id, search.news
+    ways: list[Select[Any]] = [select(its).where(MemberPurchases.last_purchased_at <= last)]
+    if not news.everybody:
+        told_late = select(Order.member_id).where(Order.id > news.after_order, Order.purchased_at < first)
+        ways = [ways[0].where(MemberPurchases.last_purchased_at >= first), told_late.distinct()]
+    found: set[int] = set()
+    is_full = False
+    for way in ways:
+        column = way.selected_columns[0]
+        some = session.scalars(way.where(column > search.after).order_by(column).limit(search.limit)).all()
+        found.update(some)
+        is_full |= len(some) == search.limit
+    looked_at = sorted(found)[: search.limit]
+    return looked_at, is_full or len(found) > search.limit
+
+
+def _asked_on(session: Session, plan_id: int, members: Collection[int]) -> dict[int, date]:
+    """The last day on which each of these members entered the plan by a silence."""
+    query = select(Enrollment.member_id, func.max(Enrollment.anchor_on)).where(
+        Enrollment.member_id.in_(sorted(members)),
+        Enrollment.anchor_event.startswith("silence:", autoescape=True),
+        Enrollment.plan_id == plan_id,
+    )
+    return dict(session.execute(query.group_by(Enrollment.member_id)).all()) if members else {}
 
 
 def _on_dates(session: Session, trigger: Trigger, search: Search) -> Chunk:
