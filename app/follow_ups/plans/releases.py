@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from app import clock
 from app.db import table_of
-from app.follow_ups.models import PlanRelease, PlanReleaseStore
+from app.follow_ups.models import FollowUpPlan, PlanRelease, PlanReleaseStore
 from app.follow_ups.plans.sweeps import settle_sweeps
 from app.ids import new_id
 
@@ -37,6 +37,8 @@ def release(
 
     Members already in the plan keep the version they began with. `version_id` None: nobody enters the plan any more.
     """
+    # Ids tell which release is the newer one: they are given out one after the other.
+    session.execute(select(FollowUpPlan.id).where(FollowUpPlan.id == plan_id).with_for_update())
     row = PlanRelease(
         id=new_id(session),
         plan_id=plan_id,

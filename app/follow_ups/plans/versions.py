@@ -9,7 +9,9 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import structlog
 from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app import clock
@@ -20,6 +22,8 @@ from app.follow_ups.plans.reading import read_document
 from app.follow_ups.plans.releases import InForce, in_force, release
 from app.follow_ups.rules import Step
 from app.ids import new_id
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,10 +166,16 @@ def get_version(session: Session, version_id: int) -> Version:
 
 
 def _plan(session: Session, code: str, name: str) -> FollowUpPlan:
-    plan = session.scalar(select(FollowUpPlan).where(FollowUpPlan.code == code))
+    """The plan, locked: of two who publish at once the second goes by what the first has published."""
+    query = select(FollowUpPlan).where(FollowUpPlan.code == code).with_for_update()
+    plan = session.scalar(query)
     if plan is None:
-        plan = FollowUpPlan(id=new_id(session), code=code, name=name)
-        session.add(plan)
+        try:
+            with session.begin_nested():
+                session.add(FollowUpPlan(id=new_id(session), code=code, name=name))
+        except IntegrityError:  # somebody else has just made it
+            log.info("plan_made_meanwhile", code=code)
+        plan = session.scalars(query).one()
     plan.name = name
     session.flush()
     return plan
