@@ -26,7 +26,7 @@ from app.follow_ups.states import StepReason
 from app.orders.models import Order
 from app.orders.queries import main_articles
 from app.sales_scripts.queries import scripts_by_code
-from app.worklist.models import WorkState
+from app.worklist.models import WorkItemMove, WorkState
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +60,14 @@ class ActView:
 
 
 @dataclass(frozen=True, slots=True)
+class TakenOver:
+    """From whom a task came to its assignee, and when."""
+
+    from_name: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class TaskWhy:
     """Everything a person may ask of a task in front of them."""
 
@@ -74,6 +82,7 @@ class TaskWhy:
     script: ScriptChoice | None
     also: Sequence[Served]
     acts: Sequence[ActView]
+    taken_over: TakenOver | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +118,7 @@ def why_of(session: Session, task: TaskView, language: Language) -> TaskWhy | No
         script=_script(session, row),
         also=also_served(session, task),
         acts=_acts(session, task.id),
+        taken_over=_taken_over(session, row.work_item_id, task.assignee_id),
     )
 
 
@@ -154,6 +164,16 @@ def _script(session: Session, row: FollowUpTask) -> ScriptChoice | None:
         return None
     reason = json.loads(row.chosen_because).get("reason") if row.chosen_because else None
     return ScriptChoice(script.title, ChoiceReason(reason) if reason else None)
+
+
+def _taken_over(session: Session, item_id: int, assignee_id: int) -> TakenOver | None:
+    query = (
+        select(Associate.name, WorkItemMove.moved_at)
+        .join(Associate, Associate.id == WorkItemMove.from_id)
+        .where(WorkItemMove.work_item_id == item_id, WorkItemMove.to_id == assignee_id)
+    )
+    row = session.execute(query.order_by(WorkItemMove.id.desc()).limit(1)).one_or_none()
+    return TakenOver(*row) if row else None
 
 
 def _acts(session: Session, task_id: int) -> list[ActView]:

@@ -6,7 +6,7 @@ Callers hold the member's `member_care` row; without a member, the item's own.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,6 +14,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from app import clock
+from app.associates.models import Associate
 from app.db import insert_rows, table_of, upsert_rows
 from app.ids import new_ids
 from app.timers import Lane, TimerKey, clear_timers, set_timers
@@ -80,8 +81,8 @@ def on_grid(instant: datetime) -> datetime:
 def move_items(session: Session, moves: Mapping[int, int], now: datetime) -> list[int]:
     """Give open work items (id → associate) to somebody else, to be done now; returns the ids of those moved.
 
-    What is closed, theirs already, or being sent just now stays. Nobody is told here. Counts and locks like
-    `open_items`.
+    What is closed, theirs already, or being sent just now stays. They become their store's. Nobody is told here. Counts
+    and locks like `open_items`.
     """
     table, real_now = table_of(WorkItem), clock.real_now(session)
     query = select(table).where(table.c.id.in_(sorted(moves)), table.c.state == WorkState.OPEN)
@@ -93,12 +94,19 @@ def move_items(session: Session, moves: Mapping[int, int], now: datetime) -> lis
     if not rows:
         return []
     budget = read_budget(session)
-    its = {"claimed_by": None, "claimed_until": None}
-    moved = [{**row._mapping, "assignee_id": moves[row.id], **its} for row in rows]
+    free, homes = {"claimed_by": None, "claimed_until": None}, _homes(session, moves.values())
+    moved = [{**row._mapping, **free, "assignee_id": moves[row.id]} for row in rows]
+    moved = [{**row, "store_id": homes.get(row["assignee_id"]) or row["store_id"]} for row in moved]
     _keep_moves(session, rows, moves, now)
     ask_anew(session, moved, budget, now)
     count_items(session, moved, budget, now)
     return [row.id for row in rows]
+
+
+def _homes(session: Session, people: Iterable[int]) -> dict[int, int | None]:
+    """In which stores they work: their managers are to see what they have."""
+    query = select(Associate.id, Associate.store_id).where(Associate.id.in_(sorted(set(people))))
+    return dict(session.execute(query).all())
 
 
 def is_being_sent(item: Any, real_now: datetime) -> bool:
