@@ -30,6 +30,7 @@ from app.sandbox.phone_work import phone_work
 from app.sandbox.qr_page import qr_page
 from app.sandbox.scanning import scanning
 from app.sandbox.settings import Settings
+from app.sandbox.sms import sms
 from app.sandbox.store import Store
 
 
@@ -56,6 +57,7 @@ def create_sandbox(settings: Settings, real_now: Callable[[], int] = real_time) 
     app.register_blueprint(phone_work)
     app.register_blueprint(scanning)
     app.register_blueprint(qr_page)
+    app.register_blueprint(sms)
 
     def protected(response: Response) -> Response:
         return protect(response, settings)

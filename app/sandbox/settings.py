@@ -39,6 +39,8 @@ class Settings:
     callback_url: str = ""
     callback_token: str = ""
     callback_aes_key: str = ""
+    sms_key_id: str = "sandbox-sms"
+    sms_key_secret: str = "sandbox-sms-secret"  # noqa: S105 - protects nothing but a demo
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Settings:
@@ -63,6 +65,8 @@ class Settings:
             callback_url=env.get("SANDBOX_CALLBACK_URL", ""),
             callback_token=env.get("SANDBOX_CALLBACK_TOKEN", ""),
             callback_aes_key=env.get("SANDBOX_CALLBACK_AES_KEY", ""),
+            sms_key_id=env.get("SANDBOX_SMS_KEY_ID", "sandbox-sms"),
+            sms_key_secret=env.get("SANDBOX_SMS_KEY_SECRET", "sandbox-sms-secret"),
         )
 
     def app_of_agent(self, agent_id: int) -> AppCredentials | None:

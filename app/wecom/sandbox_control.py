@@ -42,6 +42,20 @@ class SandboxControl:
         """As if the app's callback address were saved: cards with buttons may be sent, and a press goes nowhere."""
         self._checked("PATCH", "rules", json={"callback_url_set": True})
 
+    def put_numbers(self, numbers: Iterable[tuple[str, str]]) -> int:
+        """Whose phone a mobile number rings: external_userid and number."""
+        rows = ({"external_userid": userid, "number": number} for userid, number in numbers)
+        return self._put("sms_numbers", rows)
+
+    def approve_sms(self, sign: str, scripts: Iterable[Mapping[str, Any]]) -> None:
+        """Let the gateway know the signature, and the `sms_template` of each script, all of them as marketing."""
+        templates = [
+            {"code": one["sms_template"], "content": one["body"].replace("{", "${"), "marketing": True}
+            for one in scripts
+            if one.get("sms_template")
+        ]
+        self._checked("PUT", "sms/approved", json={"sign": sign, "templates": templates})
+
     def _put(self, path: str, items: Iterable[Mapping[str, Any]]) -> int:
         count, rest = 0, iter(items)
         while batch := list(islice(rest, BATCH)):

@@ -84,6 +84,18 @@ function momentPanel(moment) {
     el('div', { class: 'buttons' }, moment.liked ? el('span', { class: 'button quiet' }, icon('heart'), '已赞') : action('赞', react('like'), said), action(moment.comments ? `评论（${moment.comments}）` : '评论', react('comment'), said)), said.node);
 }
 
+async function drawSms() {
+  const { messages } = await ask('/customer/sms');
+  const address = /https?:\/\/[^\s，。]+/;
+  const panel = message => {
+    const found = message.content.match(address);
+    const link = found ? el('button', { class: 'button quiet', type: 'button' }, '打开链接') : null;
+    if (link) link.addEventListener('click', () => phone.openPage(found[0]));
+    return el('article', { class: 'panel' }, el('time', { class: 'faint' }, asStamp(message.sent_ms, phone.nowMs)), el('p', { class: 'said-text' }, message.content), link);
+  };
+  screen.replaceChildren(head('短信'), scroll('短信', messages.length ? messages.map(panel) : notice('还没有短信。')));
+}
+
 function drawOwnScan() {
   drawScan(screen, { before: el('p', null, el('a', { href: '#add' }, '不扫码，按名字添加导购')), scan: async (code, half) => {
     if (phone.opens(code)) { phone.openPage(code); return { said: '已打开网页' }; }
@@ -121,6 +133,7 @@ const SCREENS = {
   member: [null, drawMember],
   add: ['messages', drawAdd],
   moments: ['moments', drawMoments],
+  sms: ['sms', drawSms],
   scan: ['scan', drawOwnScan],
   open: ['scan', url => { drawOwnScan(); phone.openPage(url); }],
 };
