@@ -53,8 +53,18 @@ class _Reported(msgspec.Struct, frozen=True):
     lines: tuple[Line, ...] = ()
 
 
+class Phone(msgspec.Struct, frozen=True):
+    """A mobile number, sealed before it came here: nobody can read it from the inbox (`members.phones`)."""
+
+    sealed: str
+    number_index: str
+    masked: str
+
+
 class PurchaseReported(_Reported, frozen=True, tag="purchase"):
-    """A purchase."""
+    """A purchase; `phone` is the buyer's, where the till tells it. Where it does not, the event's bytes lack it."""
+
+    phone: Phone | msgspec.UnsetType = msgspec.UNSET
 
     @property
     def event_key(self) -> str:
@@ -95,11 +105,30 @@ class HappeningReported(msgspec.Struct, frozen=True, tag="happening"):
     time_known: bool
     data: dict[str, Any]
     name: str = ""
+    phone: Phone | msgspec.UnsetType = msgspec.UNSET
 
     @property
     def event_key(self) -> str:
         """Unique within its source, for ever."""
         return f"{self.kind}:{self.ref}"
+
+
+class PhoneReported(msgspec.Struct, frozen=True, tag="phone"):
+    """A member's mobile number, sealed before it came here."""
+
+    ref: str
+    store: str
+    customer: str
+    occurred_at: datetime
+    time_known: bool
+    phone: Phone
+    seller: str = ""
+    name: str = ""
+
+    @property
+    def event_key(self) -> str:
+        """Unique within its source, for ever."""
+        return f"phone:{self.ref}"
 
 
 class DateReported(msgspec.Struct, frozen=True, tag="date"):
@@ -123,7 +152,7 @@ class DateReported(msgspec.Struct, frozen=True, tag="date"):
         return f"{self.kind}:{self.ref}"
 
 
-Event = PurchaseReported | RefundReported | HappeningReported | DateReported
+Event = PhoneReported | PurchaseReported | RefundReported | HappeningReported | DateReported
 
 _encoder = msgspec.json.Encoder()
 

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from typing import NamedTuple
 
-from app.inbound.events import Event, Line, PurchaseReported, RefundReported
+import msgspec
+
+from app.inbound.events import Event, Line, Phone, PurchaseReported, RefundReported
 from app.intake.cells import (
     FEN_SCALE,
     MAX_AMOUNT_FEN,
@@ -25,6 +27,8 @@ from app.intake.grouping import MAX_REF, Group
 from app.intake.layouts import Column, Layout
 from app.intake.records import Record
 from app.intake.refusals import Refused
+from app.members.phones import read_phone, seal_phone
+from app.sealing import Keyring
 from app.stores.queries import StoreFacts
 
 MAX_DESCRIPTION = 255
@@ -45,7 +49,8 @@ class Context:
     """What reading a file needs to know beside it.
 
     `spread` are the codes of the stores that rows without a StoreCode go to, each member always to the same one.
-    `currency` is what the file's amounts are in where it does not say (empty: each store's own).
+    `currency` is what the file's amounts are in where it does not say (empty: each store's own). `phones` seals
+    members' numbers; without it they are not taken over.
     """
 
     stores: Mapping[str, StoreFacts]
@@ -53,6 +58,7 @@ class Context:
     now: datetime
     currency: str = ""
     shift_days: int = 0
+    phones: Keyring | None = None
 
 
 class Faults(Exception):
@@ -118,7 +124,10 @@ class EventBuilder:
             )
         if cancels:
             raise Refused("cancels_on_sale", Column.CANCELS)
-        return PurchaseReported(ref, store.code, customer, seller, *moment, store.currency, amount_fen, lines)
+        phone = self._phone(first, ref) if customer else msgspec.UNSET
+        return PurchaseReported(
+            ref, store.code, customer, seller, *moment, store.currency, amount_fen, lines, phone
+        )
 
     def _parse_rows(self, group: Group) -> tuple[list[_Parsed], dict[int, Refused]]:
         rows: list[_Parsed] = []
@@ -211,6 +220,17 @@ class EventBuilder:
         if begins_at > self._context.now:
             raise Refused("in_future", Column.DATE)
         return _Moment(occurred_at.astimezone(UTC), earliest.is_known)
+
+    def _phone(self, fields: Sequence[str], ref: str) -> Phone | msgspec.UnsetType:
+        """The buyer's number, sealed; the same for the same invoice."""
+        place, keys = self._layout.at.get(Column.PHONE), self._context.phones
+        if place is None or keys is None or not (text := fields[place].strip()):
+            return msgspec.UNSET
+        number = read_phone(text)
+        if number is None:
+            raise Refused("bad_phone", Column.PHONE)
+        sealed = seal_phone(keys, number, salt=ref)
+        return Phone(sealed.sealed, sealed.number_index, sealed.masked)
 
     def _first_seller(self, group: Group) -> str:
         """Who sold: the first row that says so."""

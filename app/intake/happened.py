@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy.orm import Session
 
 from app.follow_ups.happenings import happen
-from app.inbound.events import DateReported, HappeningReported
+from app.follow_ups.opting_out import opt_out_members
+from app.inbound.events import DateReported, Event, HappeningReported, Phone, PhoneReported
 from app.member_events.models import MemberEventKind
 from app.member_events.rules import short_key
 from app.member_events.service import JOIN_KEY, NewEvent
 from app.members.dates import NewDate, SealedDay, write_dates
 from app.members.models import DateCalendar, DateKind
+from app.members.phones import NewPhone, SealedPhone, write_phones
 from app.members.service import name_members
 from app.orders.facts import Return
 from app.orders.service import CameBack
@@ -26,7 +28,7 @@ class Reported:
     """A reported event with its names resolved; `id` is that of its row in the inbox."""
 
     id: int
-    event: HappeningReported | DateReported
+    event: HappeningReported | DateReported | PhoneReported
     store: StoreFacts
     member_id: int
     associate_id: int | None
@@ -39,7 +41,9 @@ def tell_of_happenings(
     named = {
         one.member_id: one.event.name
         for one in reported
-        if one.event.name and one.event.kind == MemberEventKind.JOIN
+        if isinstance(one.event, HappeningReported)
+        and one.event.name
+        and one.event.kind == MemberEventKind.JOIN
     }
     name_members(session, {one.member_id: one.event.customer for one in reported}, named)
     write_dates(session, [_date(one, one.event) for one in reported if isinstance(one.event, DateReported)])
@@ -47,6 +51,22 @@ def tell_of_happenings(
         _event(source, one, one.event) for one in reported if isinstance(one.event, HappeningReported)
     ]
     happen(session, happened, now, enrolls=enrolls)
+    opt_out_members(session, {event.member_id for event in happened if event.data.get("opts_out")}, now)
+
+
+def keep_phones(session: Session, told: Iterable[tuple[int, int, Event]]) -> None:
+    """Keep the numbers that events tell (event id, member id, event). Callers hold the members' `member_care` rows."""
+    found = [
+        NewPhone(
+            member_id,
+            SealedPhone(phone.sealed, phone.number_index, phone.masked),
+            event_id,
+            event.occurred_at,
+        )
+        for event_id, member_id, event in told
+        if isinstance(phone := getattr(event, "phone", None), Phone)
+    ]
+    write_phones(session, found)
 
 
 def tell_of_refunds(

@@ -29,6 +29,7 @@ from app.intake.reading import (
 from app.intake.refusals import UnreadableFile
 from app.intake.report import RefusalReport
 from app.intake.service import CLOCK_SKEW, MAX_BATCH, EventResult, EventStatus, apply_events
+from app.sealing import Keyring
 from app.stores.queries import stores_by_code
 
 MAX_BATCH_CHARS = 8_000_000
@@ -48,7 +49,8 @@ class ImportOptions:
 
     `stores` receive the rows that name no store, each member always in the same one. `enrolls` False stores facts
     only. `shift_days` moves every purchase by whole days of the stores' calendars. Refused rows are written to
-    `report`; None: they are counted only. `should_stop` ends the run after the current batch.
+    `report`; None: they are counted only. `phones` seals members' numbers; without it they are not taken over.
+    `should_stop` ends the run after the current batch.
     """
 
     stores: tuple[str, ...] = ()
@@ -58,6 +60,7 @@ class ImportOptions:
     enrolls: bool = True
     report: Path | None = None
     batch: int = MAX_BATCH
+    phones: Keyring | None = None
     should_stop: Callable[[], bool] = bool
 
 
@@ -99,7 +102,7 @@ def import_file(
     for code in options.stores:
         if code not in stores:
             raise NotFound("unknown_store", place=code)
-    context = Context(stores, options.stores, latest, options.currency, options.shift_days)
+    context = Context(stores, options.stores, latest, options.currency, options.shift_days, options.phones)
     with _opened(path) as file:
         invoices = _guarded(read_purchases(file, context))
         with database.transaction() as session:

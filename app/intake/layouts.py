@@ -29,6 +29,7 @@ class Column(StrEnum):
     CURRENCY = "Currency"
     SIZE = "Size"
     CANCELS = "Cancels"
+    PHONE = "Phone"
 
 
 LINES = frozenset(
@@ -43,9 +44,9 @@ LINES = frozenset(
         Column.COUNTRY,
     }
 )
-LINES_OPTIONAL = frozenset({Column.STORE, Column.SELLER, Column.CURRENCY, Column.SIZE, Column.CANCELS})
+LINES_OPTIONAL = frozenset({Column.STORE, Column.SELLER, Column.CURRENCY, Column.SIZE, Column.CANCELS, Column.PHONE})
 INVOICES = frozenset({Column.INVOICE, Column.DATE, Column.CUSTOMER, Column.TOTAL})
-INVOICES_OPTIONAL = frozenset({Column.STORE, Column.SELLER, Column.CURRENCY})
+INVOICES_OPTIONAL = frozenset({Column.STORE, Column.SELLER, Column.CURRENCY, Column.PHONE})
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ from app.follow_ups.stopping import stop_refunded
 from app.ids import new_id, new_ids
 from app.inbound.events import Event, PurchaseReported, RefundReported, content_hash, encode
 from app.inbound.models import Inbound, InboundState
-from app.intake.happened import Reported, tell_of_happenings, tell_of_refunds
+from app.intake.happened import Reported, keep_phones, tell_of_happenings, tell_of_refunds
 from app.members.service import NewMember, lock_members, register_members
 from app.orders.facts import Return, Sale
 from app.orders.queries import buyers_of, days_partly_returned
@@ -208,6 +208,11 @@ def _store(session: Session, source: str, fresh: Sequence[_Fresh], enrolls: bool
             returns.append(Return(event_id, event, store, member_id))
         elif member_id is not None:
             happened.append(Reported(event_id, event, store, member_id, seller_id))
+    told = zip(ids, ordered, strict=True)
+    keep_phones(
+        session,
+        [(one, members[item.event.customer], item.event) for one, item in told if item.event.customer],
+    )
     came_back = record(session, source, sales, returns, now)
     failpoint("intake.recorded")
     attribute(session, touched_by(session, [sale.id for sale in sales], [item.id for item in returns]), now)

@@ -118,10 +118,20 @@ class Reviewed(_Data, frozen=True):
             raise ValueError("stars are 1 to 5")
 
 
+class ReplyWay(StrEnum):
+    """How it is known that a member answered."""
+
+    ASSOCIATE = "associate"  # they say so
+    LINK = "link"  # a tracked link of ours was opened
+    ARCHIVE = "archive"  # the archive of chats (会话存档) has it
+    SMS = "sms"  # they answered a text message
+
+
 class Replied(_Data, frozen=True):
-    """The member answered; `how` it is known."""
+    """The member answered; `how` it is known, and whether they want to hear no more."""
 
     how: str = ""
+    opts_out: bool = False
 
 
 DATA: dict[str, type[_Data]] = {

@@ -9,12 +9,15 @@ from flask_babel import lazy_gettext as _
 
 from app.partner_api.event_schemas import GROUPS
 from app.partner_api.examples import Scene
+from app.partner_api.schemas import EXAMPLE_PHONE
 
 
 def joined(scene: Scene) -> dict[str, Any]:
     """Somebody became a member, and told their birthday."""
     return {
-        "joins": [_item(scene, "J", time(15, 10), name="李先生", via=f"till-{scene.store}")],
+        "joins": [
+            _item(scene, "J", time(15, 10), name="李先生", via=f"till-{scene.store}", phone=EXAMPLE_PHONE)
+        ],
         "birthdays": [_item(scene, "B", time(15, 10), calendar="lunar", month=8, day=15, year=1990)],
     }
 
@@ -47,11 +50,22 @@ def served(scene: Scene) -> dict[str, Any]:
     }
 
 
+def answered(scene: Scene) -> dict[str, Any]:
+    """What an archive of chats knows: an answer; and what a gateway of text messages does: R."""
+    return {
+        "replies": [
+            _item(scene, "W1", time(19, 40), how="archive", seller="chenjiahui"),
+            _item(scene, "W2", time(19, 45), how="sms", opts_out=True),
+        ]
+    }
+
+
 def event_batches(scene: Scene) -> dict[str, dict[str, Any]]:
     """Every example of a request, with what it shows."""
     return {
         "joined": {"summary": _("Somebody became a member"), "value": joined(scene)},
         "visited": {"summary": _("Somebody came and bought nothing"), "value": visited(scene)},
+        "answered": {"summary": _("A member answered"), "value": answered(scene)},
         "served": {"summary": _("What comes after a purchase"), "value": served(scene)},
     }
 

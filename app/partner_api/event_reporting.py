@@ -1,29 +1,40 @@
-"""From what a partner sent of members to events. Birthdays are sealed here: nothing behind this reads them."""
+"""From what a partner sent of members to events. Birthdays and numbers are sealed here: nothing behind reads them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 from app.db import Database
-from app.inbound.events import DateReported, Event, HappeningReported
+from app.inbound.events import DateReported, Event, HappeningReported, PhoneReported
 from app.intake.refusals import Refused
 from app.intake.service import EventResult, EventStatus
 from app.member_events.models import MemberEventKind
 from app.member_events.rules import checked
 from app.members.dates import YearlyDay, seal_day
 from app.members.models import DateKind
-from app.partner_api.event_schemas import GROUPS
-from app.partner_api.reporting import Item, apply_items, moment_of
+from app.partner_api.event_schemas import GROUPS, PHONE
+from app.partner_api.reporting import Item, apply_items, moment_of, phone_of
 from app.sealing import Keyring
 from app.stores.queries import StoreFacts, stores_by_code
 
 # What an item says of itself, not of what happened.
-COMMON = frozenset({"ref", "store", "customer", "seller", "occurred_at", "name"})
+COMMON = frozenset({"ref", "store", "customer", "seller", "occurred_at", "name", "phone"})
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """What seals what nobody behind this may read: birthdays and numbers."""
+
+    dates: Keyring
+    phones: Keyring
 
 
 def report_happenings(
-    database: Database, keys: Keyring, source: str, batch: Mapping[str, Any], *, in_chinese: bool
+    database: Database, keys: Keys, source: str, batch: Mapping[str, Any], *, in_chinese: bool
 ) -> dict[str, Any]:
     """Apply a loaded batch; the answer has one result per item, by list in the order they were sent."""
     with database.reading() as session:
@@ -35,7 +46,7 @@ def report_happenings(
 
 
 def _read(
-    keys: Keyring, group: str, index: int, sent: Mapping[str, Any], stores: Mapping[str, StoreFacts]
+    keys: Keys, group: str, index: int, sent: Mapping[str, Any], stores: Mapping[str, StoreFacts]
 ) -> Item:
     try:
         event = _event(keys, GROUPS[group], sent, stores)
@@ -45,8 +56,8 @@ def _read(
 
 
 def _event(
-    keys: Keyring,
-    kind: MemberEventKind | DateKind,
+    keys: Keys,
+    kind: MemberEventKind | DateKind | str,
     sent: Mapping[str, Any],
     stores: Mapping[str, StoreFacts],
 ) -> Event:
@@ -55,19 +66,22 @@ def _event(
         raise Refused("unknown_store")
     shared = {
         "ref": sent["ref"],
-        "kind": str(kind),
         "store": store.code,
         "customer": sent["customer"],
         "seller": sent["seller"],
         **moment_of(sent["occurred_at"], store),
     }
+    if kind == PHONE:
+        return PhoneReported(**shared, phone=phone_of(keys.phones, sent))
+    shared["kind"] = str(kind)
     if isinstance(kind, DateKind):
         day = YearlyDay(sent["calendar"], sent["month"], sent["day"], sent["year"], sent["leap"])
-        sealed = seal_day(keys, kind, day, salt=sent["ref"])
+        sealed = seal_day(keys.dates, kind, day, salt=sent["ref"])
         return DateReported(
             **shared, calendar=str(sealed.calendar), sealed=sealed.sealed, day_index=sealed.day_index
         )
     said = {name: value for name, value in sent.items() if name not in COMMON}
     if kind is MemberEventKind.AFTER_SALES:
         said["case"] = sent["ref"]
-    return HappeningReported(**shared, data=checked(kind, said), name=sent.get("name", ""))
+    phone = phone_of(keys.phones, sent) if sent.get("phone") else msgspec.UNSET
+    return HappeningReported(**shared, data=checked(kind, said), name=sent.get("name", ""), phone=phone)

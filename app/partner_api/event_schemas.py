@@ -9,11 +9,11 @@ from marshmallow import Schema, ValidationError, fields, validate, validates_sch
 
 from app.intake.service import MAX_BATCH
 from app.member_events.models import MemberEventKind
-from app.member_events.rules import MOST_SKUS, ServiceKind, VisitReason
+from app.member_events.rules import MOST_SKUS, ReplyWay, ServiceKind, VisitReason
 from app.members.dates import YearlyDay, is_real
 from app.members.models import DateCalendar, DateKind
 from app.partner_api.fields import Code, InstantOrDay, Words
-from app.partner_api.schemas import CountsSchema, ResultSchema, about
+from app.partner_api.schemas import CountsSchema, ResultSchema, about, phone_field
 
 LONGEST_TEXT = 255
 FIRST_YEAR, LAST_YEAR = 1901, 2099
@@ -54,6 +54,29 @@ class JoinSchema(_HappeningSchema):
         metadata=about(_("What to call them; whoever has a name keeps it."), example="李先生"),
     )
     via = Words(64, load_default="", metadata=about(_("By which code, campaign or till."), "till-SH01"))
+    phone = phone_field()
+
+
+class PhoneSchema(_HappeningSchema):
+    """A member's mobile number (手机号); the newest report counts, by `occurred_at`."""
+
+    phone = phone_field(required=True)
+
+
+class ReplySchema(_HappeningSchema):
+    """A member answered (回复): known to an archive of chats, or to a gateway of text messages."""
+
+    how = fields.Enum(
+        ReplyWay,
+        by_value=fields.String,
+        load_default=ReplyWay.ARCHIVE,
+        validate=validate.OneOf((ReplyWay.ARCHIVE, ReplyWay.SMS)),
+        metadata=about(_("How it is known.")),
+    )
+    opts_out = fields.Boolean(
+        load_default=False,
+        metadata=about(_("They refuse further messages, as by answering R to a text message.")),
+    )
 
 
 class LevelChangeSchema(_HappeningSchema):
@@ -162,6 +185,8 @@ class EventBatchSchema(Schema):
     reviews = fields.List(fields.Nested(ReviewSchema), load_default=list)
     birthdays = fields.List(fields.Nested(YearlyDaySchema), load_default=list)
     anniversaries = fields.List(fields.Nested(YearlyDaySchema), load_default=list)
+    replies = fields.List(fields.Nested(ReplySchema), load_default=list)
+    phones = fields.List(fields.Nested(PhoneSchema), load_default=list)
 
     @validates_schema
     def fits_one_batch(self, data: dict[str, Any], **_more: Any) -> None:
@@ -171,7 +196,8 @@ class EventBatchSchema(Schema):
 
 
 # Lists of a batch, in the order in which they are applied, and what their items are.
-GROUPS: dict[str, MemberEventKind | DateKind] = {
+PHONE = "phone"
+GROUPS: dict[str, MemberEventKind | DateKind | str] = {
     "joins": MemberEventKind.JOIN,
     "level_changes": MemberEventKind.LEVEL_CHANGE,
     "after_sales": MemberEventKind.AFTER_SALES,
@@ -181,6 +207,8 @@ GROUPS: dict[str, MemberEventKind | DateKind] = {
     "reviews": MemberEventKind.REVIEW,
     "birthdays": DateKind.BIRTHDAY,
     "anniversaries": DateKind.ANNIVERSARY,
+    "replies": MemberEventKind.REPLY,
+    "phones": PHONE,
 }
 
 
@@ -196,6 +224,8 @@ class EventAnswerSchema(CountsSchema):
     reviews = fields.List(fields.Nested(ResultSchema), required=True)
     birthdays = fields.List(fields.Nested(ResultSchema), required=True)
     anniversaries = fields.List(fields.Nested(ResultSchema), required=True)
+    replies = fields.List(fields.Nested(ResultSchema), required=True)
+    phones = fields.List(fields.Nested(ResultSchema), required=True)
 
 
 EVENT_BATCH = EventBatchSchema()

@@ -8,12 +8,16 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
+
 from app.db import Database
-from app.inbound.events import Event, Line, LineKind, PurchaseReported, RefundReported
+from app.inbound.events import Event, Line, LineKind, Phone, PurchaseReported, RefundReported
 from app.intake.cells import MAX_AMOUNT_FEN, NOON
 from app.intake.refusals import Refused, reason_of
 from app.intake.service import EventResult, EventStatus, apply_events
+from app.members.phones import read_phone, seal_phone
 from app.partner_api.dates import refunds_before_purchase
+from app.sealing import Keyring
 from app.stores.queries import StoreFacts, stores_by_code
 
 PURCHASES, REFUNDS = "purchases", "refunds"
@@ -30,12 +34,14 @@ class Item:
     result: EventResult | None
 
 
-def report(database: Database, source: str, batch: Mapping[str, Any], *, in_chinese: bool) -> dict[str, Any]:
+def report(
+    database: Database, keys: Keyring, source: str, batch: Mapping[str, Any], *, in_chinese: bool
+) -> dict[str, Any]:
     """Apply a loaded batch, purchases first; the answer has one result per item in the order they were sent."""
     with database.reading() as session:
         stores = stores_by_code(session)
         items = [
-            _read(group, index, sent, stores)
+            _read(keys, group, index, sent, stores)
             for group in (PURCHASES, REFUNDS)
             for index, sent in enumerate(batch[group])
         ]
@@ -60,9 +66,20 @@ def apply_items(
     return answer | {str(status): counts[status] for status in EventStatus}
 
 
-def _read(group: str, index: int, sent: Mapping[str, Any], stores: Mapping[str, StoreFacts]) -> Item:
+def phone_of(keys: Keyring, sent: Mapping[str, Any]) -> Phone:
+    """The item's number, sealed; the same for the same number and item. Raises `Refused` where it is none."""
+    number = read_phone(sent["phone"])
+    if number is None:
+        raise Refused("bad_phone")
+    sealed = seal_phone(keys, number, salt=sent["ref"])
+    return Phone(sealed.sealed, sealed.number_index, sealed.masked)
+
+
+def _read(
+    keys: Keyring, group: str, index: int, sent: Mapping[str, Any], stores: Mapping[str, StoreFacts]
+) -> Item:
     try:
-        event = _event(group, sent, stores)
+        event = _event(keys, group, sent, stores)
     except Refused as refused:
         return Item(group, index, sent["ref"], None, EventResult(EventStatus.REFUSED, refused.code))
     return Item(group, index, sent["ref"], event, None)
@@ -74,7 +91,7 @@ def _refused_where(item: Item, early: Collection[str]) -> Item:
     return replace(item, event=None, result=EventResult(EventStatus.REFUSED, "refund_before_purchase"))
 
 
-def _event(group: str, sent: Mapping[str, Any], stores: Mapping[str, StoreFacts]) -> Event:
+def _event(keys: Keyring, group: str, sent: Mapping[str, Any], stores: Mapping[str, StoreFacts]) -> Event:
     store = stores.get(sent["store"])
     if store is None:
         raise Refused("unknown_store")
@@ -91,7 +108,7 @@ def _event(group: str, sent: Mapping[str, Any], stores: Mapping[str, StoreFacts]
     }
     if group == REFUNDS:
         return RefundReported(**shared, cancels=sent["cancels"])
-    return PurchaseReported(**shared)
+    return PurchaseReported(**shared, phone=phone_of(keys, sent) if sent["phone"] else msgspec.UNSET)
 
 
 def _line(sent: Mapping[str, Any]) -> Line:

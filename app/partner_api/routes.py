@@ -18,9 +18,10 @@ from app.http import PARTNER, allow, load_query
 from app.http.parts import current_database
 from app.http.problems import problem
 from app.members.dates import PURPOSE
+from app.members.phones import PURPOSE as OF_PHONES
 from app.partner_api import idempotency
 from app.partner_api.event_examples import event_answer, event_batches
-from app.partner_api.event_reporting import report_happenings
+from app.partner_api.event_reporting import Keys, report_happenings
 from app.partner_api.event_schemas import EVENT_BATCH, EventAnswerSchema
 from app.partner_api.examples import Scene, answer, batches
 from app.partner_api.idempotency import Claim, InFlight, StoredAnswer
@@ -92,7 +93,8 @@ def _refusals(view: F) -> F:
 @_refusals
 def report_purchases(batch: dict[str, Any]) -> Response:
     """Each item counts once by its number; one that is refused leaves the others alone."""
-    return _once(lambda database, who: report(database, who.source, batch, in_chinese=_in_chinese()))
+    keys = _keys(OF_PHONES)
+    return _once(lambda database, who: report(database, keys, who.source, batch, in_chinese=_in_chinese()))
 
 
 @typed(partner.route("/events", methods=["POST"]))
@@ -109,10 +111,14 @@ def report_purchases(batch: dict[str, Any]) -> Response:
 @_refusals
 def report_events(batch: dict[str, Any]) -> Response:
     """Each item counts once by its number; one that is refused leaves the others alone."""
-    keys = Keyring(current_app.extensions["settings"].secret_keys, PURPOSE)
+    keys = Keys(_keys(PURPOSE), _keys(OF_PHONES))
     return _once(
         lambda database, who: report_happenings(database, keys, who.source, batch, in_chinese=_in_chinese())
     )
+
+
+def _keys(purpose: bytes) -> Keyring:
+    return Keyring(current_app.extensions["settings"].secret_keys, purpose)
 
 
 def _once(work: Work) -> Response:

@@ -15,10 +15,26 @@ from app.partner_api.fields import Code, InstantOrDay, Words
 
 MAX_LINES = 1_000
 MAX_UNIT_PRICE_FEN = 10**10
+LONGEST_PHONE = 32
+EXAMPLE_PHONE = "13800138000"  # the operator's own service number: nobody's
 
 
 def about(text: object, example: object = None) -> dict[str, Any]:
     return {"description": text} if example is None else {"description": text, "example": example}
+
+
+def phone_field(*, required: bool = False) -> fields.String:
+    """A member's mobile number; what is none is refused with its item."""
+    default: dict[str, Any] = {} if required else {"load_default": ""}
+    return fields.String(
+        required=required,
+        validate=validate.Length(1 if required else 0, LONGEST_PHONE),
+        metadata=about(
+            _("The member's mobile number, with its country code or of mainland China; kept sealed."),
+            EXAMPLE_PHONE,
+        ),
+        **default,
+    )
 
 
 class LineSchema(Schema):
@@ -100,6 +116,8 @@ class _ReportSchema(Schema):
 
 class PurchaseSchema(_ReportSchema):
     """A purchase (购买)."""
+
+    phone = phone_field()
 
 
 class RefundSchema(_ReportSchema):

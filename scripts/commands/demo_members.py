@@ -1,7 +1,7 @@
 """Made-up people behind the customer numbers of a real purchase file, so that a demo has somebody to write to.
 
 The published data has numbers only. Names, owners and WeCom contacts are drawn from the number itself: the same file
-always gives the same people. Every twentieth has no owner, three in ten are not in WeCom.
+always gives the same people. Every twentieth has no owner, three in ten are not in WeCom, of a quarter no number is known.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from scripts.chain_generator.names import GIVEN_OF_MEMBERS, SURNAMES
 
 OWNERLESS_PERCENT = 5
 OUTSIDE_WECOM_PERCENT = 30
+NUMBERLESS = 64  # of 256
 
 
 def demo_members(purchases: Path, chain: Mapping[str, Any]) -> Iterator[dict[str, str]]:
@@ -48,4 +49,5 @@ def _member(customer: str, store: str, team: Sequence[str]) -> dict[str, str]:
         "StoreCode": store,
         "OwnerID": owner,
         "ExternalUserID": f"wm{draw.hex()}" if in_wecom else "",
+        "Phone": f"199{int.from_bytes(draw[5:9], 'big') % 10**8:08d}" if draw[9] >= NUMBERLESS else "",
     }

@@ -22,6 +22,8 @@ from app.errors import NotFound
 from app.intake.importing import ImportOptions, ImportProgress, ImportSummary, import_file
 from app.intake.refusals import UnreadableFile, reason_of
 from app.intake.service import MAX_BATCH
+from app.members.phones import PURPOSE
+from app.sealing import Keyring
 from config.settings import ROOT, Settings, SettingsError
 
 MAX_SHIFT_DAYS = 36_500
@@ -65,6 +67,10 @@ def main() -> int:
     report: Path = arguments.report or default_report(path)
     if report.exists() and (report.samefile(path) if path.exists() else False):
         return _complain("--report must not be the file itself")
+    try:
+        settings = Settings.from_env()
+    except SettingsError as error:
+        return _complain(str(error))
     options = ImportOptions(
         stores=tuple(arguments.store),
         source=arguments.source,
@@ -73,16 +79,15 @@ def main() -> int:
         enrolls=not arguments.facts_only,
         report=report,
         batch=arguments.batch,
+        phones=Keyring(settings.secret_keys, PURPOSE),
         should_stop=_stop_on_signals(),
     )
     try:
-        summary = import_file(Database(Settings.from_env().database_url), path, options, print_progress)
+        summary = import_file(Database(settings.database_url), path, options, print_progress)
     except UnreadableFile as error:
         return _complain(f"{path}: {_both(error.code)}{f': {error.detail}' if error.detail else ''}")
     except NotFound as error:
         return _complain(f"--store {error.place}: {_both(error.code)}")
-    except SettingsError as error:
-        return _complain(str(error))
     except SQLAlchemyError as error:
         _complain(
             f"database: {getattr(error, 'orig', None) or error}\nRepeat the command: nothing is doubled."

@@ -9,7 +9,7 @@ import argparse
 import csv
 import json
 from collections.abc import Iterable, Iterator
-from datetime import time
+from datetime import datetime, time
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -21,10 +21,13 @@ from app import clock
 from app.associates.models import Associate, Role
 from app.catalogue.models import Product
 from app.db import Base, Database
+from app.follow_ups.linking.addresses import is_target
 from app.follow_ups.plans.versions import publish
 from app.ids import new_id
-from app.members.service import NewContact, NewMember, bind_contacts, register_members
+from app.members.phones import PURPOSE, NewPhone, read_phone, seal_phone, write_phones
+from app.members.service import NewContact, NewMember, bind_contacts, lock_members, register_members
 from app.sales_scripts.models import SalesScript
+from app.sealing import Keyring
 from app.stores.models import Branch, Store
 from config.settings import ROOT, Settings
 from scripts.commands.publish_plan import read_plan
@@ -36,32 +39,38 @@ MEMBERS_AT_ONCE = 1000
 Row = dict[str, Any]
 
 
-def load_chain(database: Database, folder: Path) -> None:
-    """Load the chain in `folder` and publish the default plan."""
+def load_chain(database: Database, folder: Path, phones: Keyring | None = None) -> None:
+    """Load the chain in `folder` and publish the default plan. `phones` seals members' numbers; without it none is taken over.
+
+    Raises `ValueError` for a script that leads members to no proper address, and for a number that is none.
+    """
     chain = json.loads((folder / "chain.json").read_text(encoding="utf-8"))
     scripts = folder / "scripts.json"
     with database.transaction() as session:
         _load_organisation(session, chain)
         _upsert(session, Product, "sku", chain["products"])
-        _upsert(
-            session,
-            SalesScript,
-            "code",
-            json.loads((scripts if scripts.exists() else SCRIPTS).read_text("utf-8")),
-        )
+        _upsert(session, SalesScript, "code", _scripts(scripts if scripts.exists() else SCRIPTS))
         publish(session, read_plan(PLAN))
     members = folder / "members.csv"
     if members.exists():
         with members.open(encoding="utf-8", newline="") as file:
-            load_members(database, csv.DictReader(file))
+            load_members(database, csv.DictReader(file), phones)
 
 
-def load_members(database: Database, rows: Iterable[Row]) -> None:
-    """Register members with owner and WeCom contact, a thousand at a time (columns: see members.csv)."""
+def _scripts(path: Path) -> list[Row]:
+    scripts: list[Row] = json.loads(path.read_text("utf-8"))
+    for script in scripts:
+        if script.get("link") and not is_target(script["link"]):
+            raise ValueError(f"{script['code']}: link is no https address")
+    return scripts
+
+
+def load_members(database: Database, rows: Iterable[Row], phones: Keyring | None = None) -> None:
+    """Register members with owner, WeCom contact and maybe Phone, a thousand at a time (columns: see members.csv)."""
     remaining = iter(rows)
     while chunk := list(islice(remaining, MEMBERS_AT_ONCE)):
         with database.transaction() as session:
-            _load_members(session, chunk)
+            _load_members(session, chunk, phones)
 
 
 def contacts_of(rows: Iterable[Row]) -> Iterator[Row]:
@@ -102,7 +111,7 @@ def _load_organisation(session: Session, chain: Row) -> None:
     _upsert(session, Associate, "wecom_userid", people)
 
 
-def _load_members(session: Session, rows: list[Row]) -> None:
+def _load_members(session: Session, rows: list[Row], phones: Keyring | None = None) -> None:
     stores = {store.code: store.id for store in session.scalars(select(Store))}
     people = {person.wecom_userid: person.id for person in session.scalars(select(Associate))}
     now = clock.now(session)
@@ -127,6 +136,17 @@ def _load_members(session: Session, rows: list[Row]) -> None:
         if row["ExternalUserID"] and row["OwnerID"]
     ]
     bind_contacts(session, contacts, now)
+    numbered = [row for row in rows if row.get("Phone") and phones is not None]
+    lock_members(session, [members[row["MemberCode"]] for row in numbered])
+    if phones is not None:
+        write_phones(session, [_phone(row, members[row["MemberCode"]], phones, now) for row in numbered])
+
+
+def _phone(row: Row, member_id: int, phones: Keyring, now: datetime) -> NewPhone:
+    number = read_phone(row["Phone"])
+    if number is None:
+        raise ValueError(f"member {row['MemberCode']}: Phone is no mobile number")
+    return NewPhone(member_id, seal_phone(phones, number, salt=row["MemberCode"]), member_id, now)
 
 
 def _upsert(session: Session, model: type[Base], key: str, rows: Iterable[Row]) -> None:
@@ -148,7 +168,9 @@ def main() -> None:
         prog="scripts/load_chain", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("folder", type=Path, metavar="FOLDER")
-    load_chain(Database(Settings.from_env().database_url), parser.parse_args().folder)
+    settings = Settings.from_env()
+    phones = Keyring(settings.secret_keys, PURPOSE)
+    load_chain(Database(settings.database_url), parser.parse_args().folder, phones)
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ from app.intake.models import PurchaseImport
 from app.intake.reading import LocalSpan
 from app.intake.refusals import UnreadableFile, reason_of
 from app.members.dates import PURPOSE
+from app.members.phones import PURPOSE as OF_PHONES
 from app.organisation.queries import is_adopted
 from app.sealing import Keyring
 from app.wecom.apis.contact_ways import NewWay
@@ -34,26 +35,33 @@ from config.settings import ROOT, Settings
 from scripts.commands.demo_members import demo_members
 from scripts.commands.demo_plans import publish_more
 from scripts.commands.import_purchases import default_report, print_progress
-from scripts.commands.load_chain import contacts_of, load_chain, load_members
+from scripts.commands.load_chain import SCRIPTS, contacts_of, load_chain, load_members
 from scripts.commands.sync_organisation import apply_now, plan_now
 
 DEMO = ROOT / "config" / "demo"
 EXCERPT = DEMO / "purchases_excerpt.csv"
 SOURCE = "pos"
 MINI_PROGRAM = "wx00demo00minishop"
+SIGN_NAME = "店伴"
 
 
-def prepare(database: Database, wecom: WeComPort, control: SandboxControl, purchases: Path) -> None:
+def prepare(
+    database: Database, wecom: WeComPort, control: SandboxControl, purchases: Path, phones: Keyring
+) -> None:
     """Load the demo chain, link a mini program, load the purchases and let business time stand after the last one."""
     span = local_span(purchases)
     if span is None:
         raise UnreadableFile("empty_file")
     chain = json.loads((DEMO / "chain.json").read_text(encoding="utf-8"))
-    load_chain(database, DEMO)
+    load_chain(database, DEMO, phones)
     members = list(demo_members(purchases, chain))
-    load_members(database, members)
+    load_members(database, members, phones)
     control.put_people(people_of(chain))
     control.put_contacts(contacts_of(members))
+    control.put_numbers(
+        (row["ExternalUserID"], row["Phone"]) for row in members if row["ExternalUserID"] and row["Phone"]
+    )
+    control.approve_sms(SIGN_NAME, json.loads(SCRIPTS.read_text("utf-8")))
     _adopt_organisation(database, wecom)
     _hang_up_codes(wecom, chain)
     control.link_mini_program(MINI_PROGRAM)
@@ -144,7 +152,8 @@ def main() -> None:
         return
     purchases: Path = arguments.purchases or EXCERPT
     try:
-        prepare(database, _wecom(settings), SandboxControl(settings.wecom_api_url), purchases)
+        control, phones = SandboxControl(settings.wecom_api_url), Keyring(settings.secret_keys, OF_PHONES)
+        prepare(database, _wecom(settings), control, purchases, phones)
         publish_more(database, Keyring(settings.secret_keys, PURPOSE))
     except UnreadableFile as problem:
         reason = reason_of(problem.code)
