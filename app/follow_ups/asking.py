@@ -13,10 +13,12 @@ from sqlalchemy.orm import Session
 from app.db import table_of
 from app.follow_ups.assigning import MemberFacts, People, Person, read_people
 from app.follow_ups.channels.reaching import Quota
+from app.follow_ups.conditions import Conditions
 from app.follow_ups.deciding import SameDay, Wait, importance, on_same_day, within_cap
 from app.follow_ups.falling_due import Fallen
 from app.follow_ups.models import FollowUpTask
 from app.follow_ups.rules import Verdict
+from app.follow_ups.speaking import IN_ITS_OWN_WORDS, Speech, speechless
 from app.follow_ups.states import IN_THE_CHAT, Channel, StepOutcome, StepReason
 from app.ids import new_ids
 from app.orders.value import Tiers
@@ -24,6 +26,7 @@ from app.worklist.attention import Budget, Touch
 from app.worklist.touches import recent_touches
 
 QUOTA_FULL = Verdict(StepOutcome.SKIPPED, StepReason.QUOTA_FULL)
+NO_WORDS = Verdict(StepOutcome.SKIPPED, StepReason.NO_WORDS)
 ALONE = SameDay(None, ())
 MERGED = Verdict(StepOutcome.MERGED, StepReason.SAME_DAY)
 
@@ -65,7 +68,14 @@ class Answers:
         return serving | {enrollment_id: by_item[item_id] for enrollment_id, item_id in self.merged.items()}
 
 
-def ask(session: Session, fallen: Sequence[Fallen], budget: Budget, tiers: Tiers, now: datetime) -> Answers:
+def ask(
+    session: Session,
+    fallen: Sequence[Fallen],
+    conditions: Conditions,
+    budget: Budget,
+    tiers: Tiers,
+    now: datetime,
+) -> Answers:
     """Decide 7 to 10 of `deciding` for steps that passed 1 to 6, the most important first; nothing is written."""
     answers = Answers()
     if not fallen:
@@ -74,6 +84,7 @@ def ask(session: Session, fallen: Sequence[Fallen], budget: Budget, tiers: Tiers
     touches = recent_touches(session, people.members.keys(), budget, now)
     by_group_send = {item.member_id for item in fallen if item.step.channel is Channel.GROUP_SEND}
     quota = Quota(session, by_group_send, now)
+    wordless = _wordless(session, fallen, people, conditions, now)
     ids = iter(new_ids(session, 2 * len(fallen)))
     for item in sorted(fallen, key=_most_important_first):
         mine = touches[item.member_id]
@@ -89,6 +100,9 @@ def ask(session: Session, fallen: Sequence[Fallen], budget: Budget, tiers: Tiers
         if together.into is not None:
             answers.held[item.id], answers.merged[item.id] = MERGED, together.into.work_item_id
             continue
+        if item.id in wordless:
+            answers.held[item.id] = NO_WORDS
+            continue
         if item.step.channel is Channel.GROUP_SEND and not quota.take(item.member_id):
             answers.held[item.id] = QUOTA_FULL
             continue
@@ -100,6 +114,20 @@ def ask(session: Session, fallen: Sequence[Fallen], budget: Budget, tiers: Tiers
         its = item.step
         mine.append(Touch(opening.item_id, its.is_service, its.priority, now, True, item.case.until))
     return answers
+
+
+def _wordless(
+    session: Session, fallen: Sequence[Fallen], people: People, conditions: Conditions, now: datetime
+) -> set[int]:
+    """What cannot be said takes nobody's place: it is known before it could."""
+    by_itself = [item for item in fallen if item.step.channel in IN_ITS_OWN_WORDS]
+    found = [(item, people.ask(item.case, item.member_id, now)) for item in by_itself]
+    speeches = [
+        Speech(item, people.members[item.member_id], who, item.step.channel)
+        for item, who in found
+        if isinstance(who, Person)
+    ]
+    return speechless(session, speeches, conditions)
 
 
 def _most_important_first(item: Fallen) -> tuple[bool, int, datetime, int]:

@@ -4,7 +4,7 @@
     2  the member wants none: skipped
     3  what other purchases of the member do to it: cancelled or merged
     4  its own condition does not hold: skipped
-    5  the member is in a hold-out: withheld
+    5  the member is in a hold-out: withheld; or it is a moment, which others who are would see: skipped
     6  quiet hours, or the store is closed: it waits
     7  nobody who may be asked is on duty: it waits, or is skipped (`assigning`)
     8  marketing, and the member was written to often enough: it waits, or is skipped
@@ -35,6 +35,7 @@ from app.follow_ups.rules import (
 )
 from app.follow_ups.states import (
     Arm,
+    Channel,
     StepOutcome,
     StepReason,
     WaitingFor,
@@ -105,6 +106,8 @@ def before_asking(
         return Verdict(StepOutcome.SKIPPED, StepReason.CONDITION)
     if case.arm is not Arm.TREATED:
         return Verdict(StepOutcome.WITHHELD, HOLD_OUT[case.arm])
+    if case.step.channel is Channel.MOMENT and budget.hold_out_per_mille:
+        return Verdict(StepOutcome.SKIPPED, StepReason.SEEN_BY_ALL)
     opens = budget.askable_from(case.hours, now, case.until)
     return Wait(opens, WaitingFor.QUIET_HOURS) if opens > now else None
 

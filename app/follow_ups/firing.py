@@ -109,7 +109,8 @@ def _fire(session: Session, due: Sequence[DueTimer], budget: Budget, tiers: Tier
     if not batch.fallen:
         return
     held = _hold(session, batch, budget, now)
-    answers = ask(session, [item for item in batch.fallen if item.id not in held], budget, tiers, now)
+    rest = [item for item in batch.fallen if item.id not in held]
+    answers = ask(session, rest, batch.conditions, budget, tiers, now)
     _write(session, batch.fallen, held | answers.held, answers, budget, now)
     close_items(session, list(answers.replaced), WorkState.CANCELLED, StepReason.SAME_DAY, now)
     follow(session, answers.replaced)

@@ -13,12 +13,12 @@ from app.follow_ups.asking import Opening
 from app.follow_ups.channels.gathering import Ask, gather
 from app.follow_ups.conditions import Conditions
 from app.follow_ups.models import FollowUpTask
+from app.follow_ups.speaking import Speech, sayings_of
 from app.follow_ups.states import BY_THE_SYSTEM, CONFIRMED_BY_WECOM, Channel
 from app.follow_ups.texting.writing import NewText, write_texts
-from app.follow_ups.wording import Saying, Words
+from app.follow_ups.wording import Words
 from app.messaging.models import NoticeKind
 from app.messaging.service import NewNotice, write_notices
-from app.stores.queries import stores_by_id
 from app.worklist.models import Elsewhere
 from app.worklist.service import open_items
 
@@ -40,7 +40,8 @@ def open_tasks(session: Session, openings: Sequence[Opening], conditions: Condit
     """Open work items, tasks and notices. Locks rows of associates, so call it after everything about members."""
     if not openings:
         return
-    sayings = _sayings(session, openings)
+    speeches = [Speech(one.fallen, one.member, one.assignee, one.channel) for one in openings]
+    sayings = sayings_of(session, speeches)
     words = Words(session, sayings, conditions)
     open_items(session, [_item_row(opening, now) for opening in openings])
     rows = [_task_row(opening) | words.of(saying) for opening, saying in zip(openings, sayings, strict=True)]
@@ -51,28 +52,6 @@ def open_tasks(session: Session, openings: Sequence[Opening], conditions: Condit
     write_texts(session, [_text(one, row, words.values(said)) for one, row, said in by_system], now)
     asked = [opening for opening in openings if opening.channel not in BY_THE_SYSTEM]
     write_notices(session, [_notice(opening, now) for opening in asked], now)
-
-
-def _sayings(session: Session, openings: Sequence[Opening]) -> list[Saying]:
-    """What each assignee is to say: for their own store, which nearly always is that of the series."""
-    stores = {opening.fallen.store.id: opening.fallen.store for opening in openings}
-    homes = {opening.assignee.store_id for opening in openings if opening.assignee.store_id is not None}
-    stores |= stores_by_id(session, homes - stores.keys())
-    return [
-        Saying(
-            opening.fallen.id,
-            opening.fallen.row.plan_id,
-            opening.fallen.row.anchor_on,
-            opening.fallen.version,
-            opening.fallen.step,
-            opening.member.id,
-            opening.member.name,
-            opening.assignee.name,
-            stores[opening.assignee.store_id or opening.fallen.store.id].name,
-            opening.channel,
-        )
-        for opening in openings
-    ]
 
 
 def _item_row(opening: Opening, now: datetime) -> dict[str, Any]:

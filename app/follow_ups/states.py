@@ -61,7 +61,10 @@ class StepReason(StrEnum):
     QUIET_HOURS = "quiet_hours"  # nobody may be asked then
     OFF_DUTY = "off_duty"  # nobody was at work
     PAUSED = "paused"  # HQ had paused everything until its validity had ended
+    SEEN_BY_ALL = "seen_by_all"  # a moment, which members kept out of everything would see, too
     QUOTA_FULL = "quota_full"  # the member had this month's group sends; WeCom lets them have no more
+    # There is no script, a variable of it is not known, or it is longer than may be sent.
+    NO_WORDS = "no_words"
     NO_CHANNEL = "no_channel"  # the member cannot be reached on the step's channel
     NO_PHONE = "no_phone"  # a text message, and the member's number is not known
 

@@ -56,6 +56,10 @@ REASON = {
     StepReason.OFF_DUTY: _("Nobody was on duty until its time ran out, or it gave way to the next step"),
     StepReason.PAUSED: _("Headquarters had paused all follow-ups until its time ran out"),
     StepReason.QUOTA_FULL: _("The member had as many group sends this month as WeCom allows"),
+    StepReason.NO_WORDS: _(
+        "It has no words that can be sent: something in them is not known, or they are too long"
+    ),
+    StepReason.SEEN_BY_ALL: _("Members kept out of all plans would see this moment, too"),
     StepReason.NO_CHANNEL: _("The member cannot be reached in this way"),
     StepReason.NO_PHONE: _("It is a text message, and the member's mobile number is not known"),
 }
@@ -73,9 +77,6 @@ CLOSE_REASON = {
     SkipReason.WRONG_PERSON: _("Skipped: wrong person"),
     SkipReason.BOUGHT_ELSEWHERE: _("Skipped: bought elsewhere"),
     SkipReason.OTHER: _("Skipped for another reason"),
-    SendReason.NO_WORDS: _(
-        "It has no words that can be sent: something in them is not known, or they are too long"
-    ),
     SendReason.REFUSED: _("WeCom did not take it, or it was taken back there"),
     SendReason.UNKNOWN: _("WeCom gave no answer, and it is not there; it is not sent twice"),
     SmsReason.REFUSED: _("The gateway of text messages did not take it"),

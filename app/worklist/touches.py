@@ -6,15 +6,16 @@ A task that was closed while its message was on its way was sent all the same, s
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from app.db import is_among, read_rows, table_of
 from app.worklist.attention import Budget, Touch
-from app.worklist.models import WorkItem, WorkKind, WorkState
+from app.worklist.models import SeenTouch, WorkItem, WorkKind, WorkState
 
 # Kinds of work that end in a member being written to, called or spoken to.
 TOUCHING = (WorkKind.FOLLOW_UP,)
@@ -48,4 +49,16 @@ def recent_touches(
     for member_id, item_id, is_service, priority, opened_at, state, *instants in read_rows(session, query):
         is_open = state == WorkState.OPEN
         touches[member_id].append(Touch(item_id, is_service, priority, opened_at, is_open, *instants))
+    for member_id, source_id, seen_at in _seen(session, member_ids, budget.window(now)):
+        seen = Touch(source_id, False, 0, seen_at, False, seen_at, seen_at)
+        touches[member_id].append(seen)
     return touches
+
+
+def _seen(session: Session, member_ids: Collection[int], since: datetime) -> Sequence[Any]:
+    """What reached members though no task of theirs asked for it."""
+    table = table_of(SeenTouch)
+    query = select(table.c.member_id, table.c.source_id, table.c.seen_at)
+    return session.execute(
+        query.where(is_among(table.c.member_id, member_ids), table.c.seen_at > since)
+    ).all()

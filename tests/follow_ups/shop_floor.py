@@ -46,27 +46,32 @@ class ShopFloor:
         self.phones = Campaign(sandbox)
         sandbox.control("PUT", "people", [{"userid": who, "name": who} for who in PEOPLE])
         self.world = World(database, "2031-03-03 09:00")
-        self._publish(channel)
+        self.publish(channel)
         self.words(WORDS)
 
-    def _publish(self, channel: str) -> None:
+    def publish(self, channel: str, *, code: str = "", priority: int = 50) -> None:
+        """A plan of one step on this channel, the day after a purchase."""
         like = {**PLAN["steps"][2], "after": "1 days", "valid": "3 days", "kind": "news", "channel": channel}
+        plan = {**deepcopy(PLAN), "steps": [like | {"priority": priority}]}
         with self.database.transaction() as session:
-            publish(session, {**deepcopy(PLAN), "steps": [like]})
+            publish(session, plan | {"code": code or PLAN["code"]})
 
     def words(self, body: str) -> None:
         """What the step's script says."""
         with self.database.transaction() as session:
             session.execute(update(SalesScript).values(body=body))
 
+    def know(self, code: str, of: str = "owner") -> None:
+        """A customer who has this associate, here and in WeCom."""
+        contact = {"external_userid": f"wm-{code}", "name": f"顾客{code}", "follow": [{"userid": of}]}
+        self.sandbox.control("PUT", "contacts", [contact])
+        self._said[code] = len(self.phones.chat(of, f"wm-{code}"))
+        self.world.member(code, owner=of)
+
     def members(self, *codes: str, of: str = "owner") -> None:
-        """Customers who have this associate, here and in WeCom, and bought; a day later the step is due."""
+        """Such customers who bought; a day later the step is due."""
         for code in codes:
-            follow = [{"userid": of}]
-            contact = {"external_userid": f"wm-{code}", "name": f"顾客{code}", "follow": follow}
-            self.sandbox.control("PUT", "contacts", [contact])
-            self._said[code] = len(self.phones.chat(of, f"wm-{code}"))
-            self.world.member(code, owner=of)
+            self.know(code, of)
         self.world.live_until(BOUGHT)
         for code in codes:
             self.world.buy(code, BOUGHT)
@@ -165,9 +170,9 @@ class ShopFloor:
         said = self.phones.chat(who, f"wm-{code}")[self._said.get(code, 0) :]
         return [one["body"]["content"] for one in said]
 
-    def opt_out(self, code: str) -> None:
-        """The customer wants none any more."""
-        actor, item_id = self.world.actor("owner"), self.world.tasks(code)[0].work_item_id
+    def opt_out(self, code: str, who: str = "owner") -> None:
+        """The customer wants none any more, and told this associate."""
+        actor, item_id = self.world.actor(who), self.world.tasks(code)[0].work_item_id
         with self.database.transaction() as session:
             member_id = session.get_one(WorkItem, item_id).member_id
             assert member_id is not None

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import time
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
+from app import clock
 from app.db import Database
 from app.follow_ups.channels import rules
 from app.follow_ups.channels.calling import Came, Outcome
@@ -14,8 +16,13 @@ from app.follow_ups.channels.carriers import CARRIERS
 from app.follow_ups.channels.models import OrderState, TargetState
 from app.follow_ups.channels.ordering import claim
 from app.follow_ups.channels.outcomes import record
+from app.follow_ups.models import StepRecord
 from app.follow_ups.states import Channel, Evidence
+from app.members.service import members_by_code
 from app.messaging.models import Notice, NoticeKind
+from app.worklist.attention import read_budget
+from app.worklist.models import AttentionBudget
+from app.worklist.touches import recent_touches
 from tests.follow_ups.shop_floor import BOUGHT, DUE, WORDS, ShopFloor
 from tests.wecom.local_sandbox import Counted, LocalSandbox
 from tests.world import days
@@ -119,12 +126,17 @@ def test_words_that_name_the_associate_are_sent_by_them(floor: ShopFloor):
     assert (len(floor.on_phone("owner")), floor.on_phone("colleague")) == (1, [])
 
 
-def test_a_variable_nobody_knows_sends_nothing(floor: ShopFloor):
+def test_what_cannot_be_said_is_known_before_another_task_gives_way_to_it(floor: ShopFloor):
+    """The group send of more weight falls due on the day of somebody's chat: without words it takes no place."""
     calls = Counted(floor.sandbox)
     floor.words("{nickname}您好")
+    floor.publish("chat", code="chat", priority=10)
     floor.members("c1")
     floor.fall_due()
-    assert floor.items("c1") == [("cancelled", "no_words")]
+    with floor.database.reading() as session:
+        reasons = session.scalars(select(StepRecord.reason).order_by(StepRecord.reason)).all()
+    assert reasons == ["due", "no_words"]
+    assert floor.items("c1") == [("open", "")]
     assert (calls[ORDERING], floor.orders()) == (0, [])
 
 
@@ -297,12 +309,72 @@ def test_a_moment_is_one_post_for_all_who_fall_due_that_day(open_floor: OpenFloo
     assert {task.evidence for task in floor.world.tasks("c1")} == {Evidence.WECOM_CONFIRMED}
 
 
+def test_associates_with_the_same_words_publish_what_one_call_made(open_floor: OpenFloor):
+    floor = open_floor("moment")
+    floor.words("{store}新款到店")
+    calls = Counted(floor.sandbox)
+    floor.members("c1")
+    floor.members("c2", of="colleague")
+    floor.fall_due()
+    floor.live(minutes=2)
+    assert [len(floor.on_phone(who, "moments")) for who in ("owner", "colleague")] == [1, 1]
+    floor.confirm_on_phone()
+    floor.live(minutes=2)
+    assert (floor.items("c1"), floor.items("c2")) == ([("done", "done")], [("open", "")])
+    floor.opt_out("c2", "colleague")
+    floor.live(minutes=2)
+    assert floor.on_phone("colleague", "moments") == []
+    assert (calls[BEGINNING], floor.states()) == (1, [OrderState.OVER, OrderState.TAKEN_BACK])
+
+
+def test_moments_are_made_no_faster_than_wecom_makes_them(open_floor: OpenFloor):
+    floor = open_floor("moment")
+    floor.words("我是{associate}，新款到店")
+    calls = Counted(floor.sandbox)
+    floor.members("c1")
+    floor.members("c2", of="colleague")
+    floor.fall_due()
+    assert (calls[BEGINNING], floor.states().count(OrderState.GATHERING)) == (1, 1)
+    floor.live(seconds=rules.PACE_OF_MOMENTS.total_seconds())
+    assert (calls[BEGINNING], floor.states().count(OrderState.GATHERING)) == (2, 0)
+
+
+def test_whoever_sees_a_moment_was_touched(open_floor: OpenFloor):
+    """All the customers of the associate do, whether a task of theirs asked for it or not."""
+    floor = open_floor("moment")
+    floor.words("{store}新款到店")
+    floor.know("c2")
+    floor.members("c1")
+    floor.fall_due()
+    floor.live(minutes=2)
+    floor.confirm_on_phone()
+    floor.live(minutes=2)
+    floor.live(hours=1)
+    with floor.database.reading() as session:
+        members = members_by_code(session, ["c1", "c2"])
+        found = recent_touches(session, members.values(), read_budget(session), clock.now(session))
+    assert {code: len(found[member_id]) for code, member_id in members.items()} == {"c1": 1, "c2": 1}
+
+
+def test_nobody_is_rung_in_quiet_hours(floor: ShopFloor):
+    """What was gathered until they began waits for the morning, and only then stands on the phone."""
+    with floor.database.transaction() as session:
+        quiet = {"quiet_from": time(10, 0, 30), "quiet_until": time(9)}
+        session.execute(update(AttentionBudget).values(**quiet))
+    floor.members("c1")
+    floor.fall_due()
+    assert (floor.states(), floor.on_phone()) == ([OrderState.GATHERING], [])
+    floor.live_until("2031-03-05 10:00")
+    floor.work()
+    assert (floor.states(), len(floor.on_phone())) == ([OrderState.ORDERED], 1)
+
+
 def test_a_moment_never_names_a_customer(open_floor: OpenFloor):
     floor = open_floor("moment")
     floor.words("{member}买了{product}")
     floor.members("c1")
     floor.fall_due()
-    assert floor.items("c1") == [("cancelled", "no_words")]
+    assert floor.world.steps("c1") == {(DAY, 1): "skipped no_words"}
     assert floor.on_phone(kind="moments") == []
 
 

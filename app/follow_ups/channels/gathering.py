@@ -14,8 +14,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.db import insert_rows
-from app.follow_ups.channels.models import FINAL, OrderState, SendOrder, SendReason, SendTarget, TargetState
-from app.follow_ups.channels.rules import GATHER, MOST_MEMBERS, has_words, key_of, month_of
+from app.follow_ups.channels.models import FINAL, OrderState, SendOrder, SendTarget, TargetState
+from app.follow_ups.channels.rules import GATHER, MOST_MEMBERS, key_of, month_of
 from app.follow_ups.states import Channel, StepReason
 from app.ids import new_ids
 from app.members.models import ContactBinding, ExternalContact
@@ -56,16 +56,13 @@ class Ask:
 def gather(session: Session, asks: Sequence[Ask], now: datetime) -> None:
     """Put each into an order that may still be joined, or into a new one.
 
-    Callers hold the members and the associates' balance schedules, which keeps two from making the same order. What has
-    no words that WeCom takes is closed with that reason.
+    Callers hold the members and the associates' balance schedules, which keeps two from making the same order, and have
+    made sure that there are words that WeCom takes.
     """
-    wordy = [ask for ask in asks if has_words(ask.channel, ask.text)]
-    contacts = _contacts(session, wordy)
-    rest = [ask for ask in wordy if ask.member_id in contacts]
-    _close(session, set(asks) - set(wordy), SendReason.NO_WORDS, now)
-    _close(
-        session, set(wordy) - set(rest), StepReason.NO_CHANNEL, now
-    )  # no contact any more, since a moment ago
+    contacts = _contacts(session, asks)
+    rest = [ask for ask in asks if ask.member_id in contacts]
+    # No contact any more, since a moment ago.
+    _close(session, set(asks) - set(rest), StepReason.NO_CHANNEL, now)
     if not rest:
         return
     by_key: dict[str, list[Ask]] = {}

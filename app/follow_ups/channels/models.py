@@ -34,9 +34,6 @@ BEING_MADE = frozenset({OrderState.READY, OrderState.CLAIMED, OrderState.DOUBTFU
 class SendReason(StrEnum):
     """Why a task of a group send or a moment was closed undone, beside the reasons of steps: shown to people."""
 
-    NO_WORDS = (
-        "no_words"  # there is no script, a variable of it is not known, or it is longer than WeCom takes
-    )
     REFUSED = "wecom_refused"
     UNKNOWN = "send_unknown"  # whether WeCom has it could not be told, and a second one must not be made
 

@@ -11,15 +11,12 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from app.db import insert_rows
-from app.follow_ups.channels.models import SendReason
 from app.follow_ups.texting.models import SmsMessage, SmsState
-from app.follow_ups.texting.rules import has_sms_words, sms_text
+from app.follow_ups.texting.rules import sms_text
 from app.sales_scripts.models import SalesScript
 from app.sales_scripts.queries import scripts_by_code
 from app.sales_scripts.rules import unfilled
 from app.timers import Lane, TimerKey, set_timers
-from app.worklist.models import WorkState
-from app.worklist.service import close_items
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,24 +35,13 @@ class NewText:
 
 
 def write_texts(session: Session, texts: Sequence[NewText], now: datetime) -> None:
-    """Have them sent at once. What has no words, or no template at the gateway, is closed with that reason."""
+    """Have them sent at once; callers have made sure that the gateway has a template for them, and nothing is open."""
     if not texts:
         return
     scripts = scripts_by_code(session, {one.script_code for one in texts})
-    rows = [
-        _row(one, scripts[one.script_code], now)
-        for one in texts
-        if one.script_code in scripts and _has_words(one, scripts[one.script_code])
-    ]
-    wordy = {row["task_id"] for row in rows}
-    wordless = [one.work_item_id for one in texts if one.task_id not in wordy]
-    close_items(session, sorted(wordless), WorkState.CANCELLED, SendReason.NO_WORDS, now)
+    rows = [_row(one, scripts[one.script_code], now) for one in texts]
     insert_rows(session, SmsMessage, rows)
     set_timers(session, [(TimerKey(Lane.SMS, now, row["task_id"]), row["member_id"]) for row in rows])
-
-
-def _has_words(one: NewText, script: SalesScript) -> bool:
-    return has_sms_words(_text(one), script.sms_template, script.link)
 
 
 def _text(one: NewText) -> str:
