@@ -202,17 +202,26 @@ def test_a_lost_answer_is_delivered_again_and_counts_once(phone: FakePhone, chai
     assert is_done(database, chain)
 
 
-def test_a_record_the_server_refuses_is_said(phone: FakePhone, chain: Chain):
+def test_a_record_the_server_refuses_stays_in_sight_until_it_is_taken(
+    phone: FakePhone, chain: Chain, database: Database
+):
     def refuse(route):
         problem = '{"title": "这个任务由别人负责。", "status": 403, "code": "not_your_task"}'
         route.fulfill(status=403, content_type="application/problem+json", body=problem)
 
-    phone.page.route(re.compile(r".*/h5/api/tasks/.*/done"), refuse)
+    said = "已发送，但没有记录：这个任务由别人负责。"
+    pattern = re.compile(r".*/h5/api/tasks/.*/done")
+    phone.page.route(pattern, refuse)
     phone.open()
     send_button(phone.ready()).tap()
-    expect(task(phone.frame).locator("[data-result]")).to_contain_text(
-        "已发送，但没有记录：这个任务由别人负责。"
-    )
+    expect(task(phone.frame).locator("[data-result]")).to_contain_text(said)
+    phone.open("/h5/worklist", entry="normal")
+    bar = phone.ready().locator("#unrecorded")
+    expect(bar).to_contain_text(f"购后致谢 · {said}")
+    phone.page.unroute(pattern)
+    bar.get_by_role("button", name="重试").tap()
+    until(phone.page, lambda: is_done(database, chain))
+    expect(bar).to_be_hidden()
 
 
 @pytest.fixture

@@ -59,9 +59,9 @@ def test_a_claim_runs_out_in_real_time_and_no_fast_forward_ends_it(
         clock.jump_to(session, clock.now(session) + timedelta(hours=2))
     assert post_json(client, path(app, chain, "claim"), OTHER).status_code == 409
     with database.transaction() as session:
-        task = session.get_one(FollowUpTask, chain.tasks["thanks"])
-        assert task.claimed_until is not None
-        task.claimed_until -= CLAIM_LIFE
+        item = session.get_one(WorkItem, item_of(database, chain).id)
+        assert item.claimed_until is not None
+        item.claimed_until -= CLAIM_LIFE
     assert post_json(client, path(app, chain, "claim"), OTHER).status_code == 200
 
 

@@ -212,7 +212,8 @@ onOutbox((entry, state, reason) => {
   if (!entry.act) return;
   const card = entry.task ? cardWith(entry.task) : one('[data-task=""]');
   if (state === 'waiting' && card && one('.settled', card)) tellResult(card, say('waiting'));
-  if (state === 'refused' && card) { unsettle(card); tellResult(card, say('not_done', { reason })); }
+  if (state === 'refused' && card && entry.undoes) settle(card, say('not_done', { reason }), null, 0, false);
+  else if (state === 'refused' && card) { unsettle(card); tellResult(card, say('not_done', { reason })); }
   if (state === 'recorded' && card) tellResult(card, '');
   if (state === 'recorded' && entry.act === 'renews' && !isActing()) refresh();
 });

@@ -1,6 +1,7 @@
-// What every page of the toolbar does: the offline bar, the bar about WeCom, and handing in what waits.
+// What every page of the toolbar does: the offline bar, the bars about WeCom and about what the server would not
+// record, and handing in what waits.
 import { one, say } from '../lib/dom.js';
-import { deliver } from '../lib/outbox.js';
+import { deliver, onOutbox, refusedRecords, tryAgain } from '../lib/outbox.js';
 
 export function startPage() {
   const bar = one('#offline');
@@ -8,7 +9,29 @@ export function startPage() {
   addEventListener('online', show);
   addEventListener('offline', show);
   show();
+  onOutbox((entry, state) => { if (state !== 'waiting' && !entry.act) showRefused(); });
+  showRefused();
   deliver();
+}
+
+// What was sent and could not be recorded stays in sight on every page, whatever became of its task.
+async function showRefused() {
+  const entries = await refusedRecords();
+  const bar = one('#unrecorded');
+  bar.replaceChildren(...entries.map(refusedLine));
+  bar.hidden = !entries.length;
+}
+
+function refusedLine(entry) {
+  const line = document.createElement('p');
+  const button = document.createElement('button');
+  line.textContent = [entry.title, say('not_recorded', { reason: entry.refused })].filter(Boolean).join(' · ');
+  button.type = 'button';
+  button.className = 'linklike';
+  button.textContent = say('try_again');
+  button.addEventListener('click', () => tryAgain(entry.key));
+  line.append(' ', button);
+  return line;
 }
 
 // A button that is exchanged between press and release never hears of the tap: wait until nothing is pressed.

@@ -2,7 +2,7 @@
 import { all, newKey, one, onClick, say } from '../lib/dom.js';
 import { currentContact, sendText } from '../lib/wecom.js';
 import { postAdvice, Refused } from '../lib/api.js';
-import { letGo, onOutbox, put, reserve, waiting } from '../lib/outbox.js';
+import { letGo, onOutbox, put, refusedRecords, reserve, waiting } from '../lib/outbox.js';
 import { copy, timeOf } from './page.js';
 
 const UNFILLED = /\{[a-z_]+\}/g;
@@ -148,7 +148,8 @@ async function copyInstead(card, text) {
 }
 
 async function record(task, key, said, what, isKept) {
-  await put({ key, task, said, url: `${pathOf(task)}/done`, body: { key, ...what } }, { isKept });
+  const title = one('h2, h3', cardWith(task));
+  await put({ key, task, said, title: title ? title.textContent.trim() : '', url: `${pathOf(task)}/done`, body: { key, ...what } }, { isKept });
 }
 
 const doneAt = entry => say(entry.said || 'sent_at', { time: timeOf(entry.at) });
@@ -160,9 +161,13 @@ function showWaitingEntry(entry) {
   card.dataset.waiting = doneAt(entry);
 }
 
-// A record that still waits belongs to a message that was sent: after a reload it must not look unsent.
+// A record that still waits, or was refused, belongs to a message that was sent: after a reload it must not look unsent.
 export async function showWaiting() {
   (await waiting()).filter(entry => !entry.act).forEach(showWaitingEntry);
+  for (const entry of await refusedRecords()) {
+    const card = cardWith(entry.task);
+    if (card) showDone(card, say('not_recorded', { reason: entry.refused }));
+  }
 }
 
 // True where a record shown as waiting is gone: another tab handed it in, so the page may be stale.

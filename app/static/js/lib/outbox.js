@@ -1,5 +1,6 @@
 // Records on their way to the server, kept in IndexedDB (WeCom on macOS clears localStorage) until it answered.
 // Each carries its own key, so delivering one twice changes nothing. Entries of another person are left alone.
+// What says that something was sent is never lost: refused, it stays, is shown, and is handed in by every page again.
 import { postJson, Refused } from './api.js';
 
 const STORE = 'outbox';
@@ -90,10 +91,27 @@ async function stored() {
   } catch (_) { return []; }
 }
 
-// What this person has waiting, oldest first.
-export async function waiting() {
-  const records = (await stored()).filter(entry => entry.url);
+async function mine() {
+  const records = (await stored()).filter(entry => entry.url && !kept.has(entry.key));
   return [...records, ...kept.values()].filter(entry => entry.actor === actor).sort((a, b) => a.at - b.at);
+}
+
+// What this person has waiting, and what the server did not take with its reason as `refused`; oldest first.
+export const waiting = async () => (await mine()).filter(entry => !entry.refused);
+export const refusedRecords = async () => (await mine()).filter(entry => entry.refused);
+
+// This page has handed these in and was refused: once is enough, unless somebody asks.
+const tried = new Set();
+
+export function tryAgain(key) {
+  tried.delete(key);
+  return deliver();
+}
+
+async function keepRefused(entry, reason) {
+  tried.add(entry.key);
+  const again = { ...entry, refused: reason };
+  try { await withStore('readwrite', store => store.put(again)); } catch (_) { kept.set(entry.key, again); }
 }
 
 async function sweep() {
@@ -155,10 +173,10 @@ async function work() {
   do {
     again = false;
     isDown = false;
-    const entries = await waiting();
+    const entries = (await mine()).filter(entry => !tried.has(entry.key));
     held = entries.filter(isHeld);
     for (const entry of entries.filter(each => !held.includes(each))) {
-      if (isDown) tell(entry, 'waiting');
+      if (isDown) tellWaiting(entry);
       else isDown = !(await handIn(entry));
     }
   } while (again && !isDown);
@@ -168,6 +186,9 @@ async function work() {
   wait = isDown ? Math.min(wait * 2, LONGEST_WAIT_MS) : FIRST_WAIT_MS;
 }
 
+// One that was refused before looks refused until it is taken.
+const tellWaiting = entry => tell(entry, entry.refused ? 'refused' : 'waiting', entry.refused);
+
 // Seconds since it happened, by this device's clock, which may have been set meanwhile.
 const ageOf = entry => Math.round(Math.min(Math.max(Date.now() - entry.at, 0), OLDEST_MS) / 1000);
 
@@ -176,8 +197,9 @@ async function handIn(entry) {
   try {
     await postJson(entry.url, { ...entry.body, age_s: ageOf(entry) });
   } catch (error) {
-    if (!(error instanceof Refused) || error.isPassing) { tell(entry, 'waiting'); return false; }
-    await drop(entry.key);
+    if (!(error instanceof Refused) || error.isPassing) { tellWaiting(entry); return false; }
+    if (entry.act) await drop(entry.key);
+    else await keepRefused(entry, error.message);
     tell(entry, 'refused', error.message);
     return true;
   }
