@@ -20,6 +20,7 @@ from app.follow_ups.wording import reword_moved
 from app.handover.leaving import hand_over_due
 from app.intake.handlers import Handlers
 from app.intake.inbox import apply_received
+from app.intake.own_events import own_handlers
 from app.intake.wecom.greetings import WelcomeWords
 from app.intake.wecom.syncing import sync_due
 from app.intake.wecom.welcoming import welcome_due
@@ -75,7 +76,7 @@ def hands_of(settings: Settings) -> Hands:
             settings.secret_key,
         ),
         _digests_of(settings),
-        wecom_handlers(database),
+        {**wecom_handlers(database), **own_handlers(Keyring(settings.secret_keys, PURPOSE))},
         WelcomeWords.of(read_welcome()),
         Keyring(settings.secret_keys, PURPOSE),
         _texting_of(settings),

@@ -15,12 +15,14 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app.associates.models import HandoverSchedule
 from app.db import Base, Database, table_of
 from app.follow_ups.channels.models import BEING_MADE, SendOrder
 from app.follow_ups.models import Enrollment, FollowUpTask, PlanSweep, PlanVersion, StepRecord
 from app.follow_ups.reconciliation import Report, reconcile
 from app.follow_ups.reconciling.report import Fault
 from app.follow_ups.states import Arm, EnrollmentState
+from app.follow_ups.texting.models import SmsMessage
 from app.inbound.models import INTERNAL, WECOM, Inbound, InboundState, ReceivedEvent
 from app.members.models import Sync
 from app.messaging.models import (
@@ -123,6 +125,7 @@ class Tables:
         self.timers = rows(Timer)
         self.balances, self.sweeps = rows(BalanceSchedule), rows(PlanSweep)
         self.sends, self.nightly = rows(SendOrder), rows(NightlyJob)
+        self.handovers, self.texts = rows(HandoverSchedule), rows(SmsMessage)
         self.notices, self.schedules = rows(Notice), rows(DigestSchedule)
         self.messages = rows(OutboundMessage)
         self.orders, self.order_lines = rows(Order), rows(OrderLine)
@@ -272,6 +275,8 @@ def _timers(tables: Tables) -> Iterator[str]:
         (Lane.WELCOME, [(row.next_due_at, row.inbound_id) for row in tables.welcomes]),
         (Lane.SYNC, [(row.next_due_at, row.id) for row in tables.syncs]),
         (Lane.BALANCE, [(row.next_due_at, row.associate_id) for row in tables.balances]),
+        (Lane.HANDOVER, [(row.next_due_at, row.associate_id) for row in tables.handovers]),
+        (Lane.SMS, [(row.next_due_at, row.task_id) for row in tables.texts]),
         (Lane.SWEEP, [(row.next_due_at, row.id) for row in tables.sweeps]),
         (Lane.NIGHTLY, [(row.next_due_at, row.id) for row in tables.nightly]),
         (Lane.ORDER, [(row.next_due_at, row.id) for row in tables.sends if row.state in BEING_MADE]),
