@@ -41,8 +41,9 @@ class Conditions:
 
     def __init__(self, session: Session, steps: Iterable[tuple[Subject, Step]], now: datetime) -> None:
         """`steps`: each with the series it is of."""
-        asked = {subject: step.conditions for subject, step in steps if step.conditions}
-        terms = {term for texts in asked.values() for text in texts for term in criterion_of(text).terms}
+        texts = [(subject, text) for subject, step in steps for text in step.conditions]
+        asked = {subject for subject, _ in texts}
+        terms = {term for _, text in texts for term in criterion_of(text).terms}
         members = sorted({subject.member_id for subject in asked})
         facts = facts_of(session, members, terms, now) if members else {}
         told = _told(session, asked, terms)

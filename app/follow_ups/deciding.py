@@ -31,7 +31,6 @@ from app.follow_ups.rules import (
     before_firing,
     due_at,
     on_repurchase,
-    valid_until,
 )
 from app.follow_ups.states import (
     Arm,
@@ -124,27 +123,22 @@ def or_give_way(
 ) -> Wait | Verdict:
     """The wait, as long as it keeps no `later` step of its series from its due instant; then the step is left out.
 
-    A series asks about one step at a time. Marketing gives way to whatever comes next. A promise gives way only to a
-    promise that would be worth nothing any more once the waiting is over: what falls due behind it waits with it, and
-    becomes one with it.
+    A series asks about one step at a time. Marketing gives way to whatever comes next. A promise waits for nothing but
+    people and an hour to ask them, which the next step would mostly wait for as well, so it does not give way: what
+    falls due behind it waits with it, and becomes one with it.
     """
     anchor, hours = case.anchor, case.hours
     kept = [
         (due_at(step, anchor, hours), step)
         for step in later
         if before_firing(step, anchor, hours, enrolled_at) is None
-        and (not case.step.is_service or _is_lost_behind(step, case, wait))
     ]
     due, step = min(kept, key=lambda one: one[0], default=(wait.until, case.step))
-    if due >= wait.until:
+    if case.step.is_service or due >= wait.until:
         return wait
     if due <= now:
         return Verdict(StepOutcome.SKIPPED, RAN_OUT[wait.reason])
     return Wait(due, wait.reason, step)
-
-
-def _is_lost_behind(step: Step, case: Case, wait: Wait) -> bool:
-    return step.is_service and valid_until(step, case.anchor, case.hours) <= wait.until
 
 
 def waits_behind(case: Case, due: datetime) -> WaitingFor | None:
