@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, time, timedelta
+from types import SimpleNamespace
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
+from app.follow_ups.assigning import Person
 from app.follow_ups.deciding import (
     Case,
     SameDay,
@@ -19,9 +22,13 @@ from app.follow_ups.deciding import (
     why_opened,
     within_cap,
 )
+from app.follow_ups.forecasting.course import Course, Series
 from app.follow_ups.plans.reading import read_document
-from app.follow_ups.rules import Anchor, Relative, Verdict, due_at, valid_until
-from app.follow_ups.states import Arm, Channel, StepOutcome, StepReason, WaitingFor
+from app.follow_ups.plans.versions import Version
+from app.follow_ups.records import next_waiting
+from app.follow_ups.rules import Anchor, Relative, Step, Verdict, due_at, valid_until
+from app.follow_ups.states import Arm, StepOutcome, StepReason, WaitingFor
+from app.stores.queries import StoreFacts
 from app.stores.rules import StoreHours
 from app.worklist.attention import Budget, Pauses, Touch
 from tests.world import PLAN, at
@@ -81,9 +88,7 @@ def test_what_speaks_for_itself_opens() -> None:
 
 def test_the_first_objection_counts_and_without_it_the_next() -> None:
     """Everything speaks against the step; one objection after the other is taken away."""
-    case = case_of(
-        replace(MATCHING, channel=Channel.SMS), has_opted_out=True, meets=False, arm=Arm.PLAN_HOLD_OUT
-    )
+    case = case_of(has_opted_out=True, meets=False, arm=Arm.PLAN_HOLD_OUT)
     relatives, found = [bought_again()], []
     over = case.until + timedelta(hours=13)
     found.append(decide(case, relatives, over))
@@ -95,15 +100,12 @@ def test_the_first_objection_counts_and_without_it_the_next() -> None:
     found.append(decide(case, [], NIGHT))
     case = replace(case, arm=Arm.TREATED)
     found.append(decide(case, [], NIGHT))
-    case = replace(case, step=MATCHING)
-    found.append(decide(case, [], NIGHT))
     assert found == [
         Verdict(StepOutcome.EXPIRED, StepReason.TOO_LATE),
         Verdict(StepOutcome.SKIPPED, StepReason.OPTED_OUT),
         Verdict(StepOutcome.MERGED, StepReason.KEPT_EARLIER),
         Verdict(StepOutcome.SKIPPED, StepReason.CONDITION),
         Verdict(StepOutcome.WITHHELD, StepReason.PLAN_HOLD_OUT),
-        Verdict(StepOutcome.SKIPPED, StepReason.NO_CHANNEL),
         Wait(at("2026-04-01 10:00"), WaitingFor.QUIET_HOURS),
     ]
 
@@ -117,8 +119,11 @@ def test_a_step_whose_validity_ended_while_nobody_was_running_is_too_late() -> N
 @pytest.mark.parametrize("waited_for", list(WaitingFor))
 def test_a_step_that_waited_until_its_validity_ended_says_for_what(waited_for: WaitingFor) -> None:
     case = case_of(waited_for=waited_for)
-    verdict = decide(case, now=case.until)
-    assert verdict == Verdict(StepOutcome.EXPIRED, StepReason(waited_for))
+    waited = replace(case, asked_at=case.until)
+    assert decide(waited, now=case.until) == Verdict(StepOutcome.EXPIRED, StepReason(waited_for))
+    assert decide(case, now=case.until) == Verdict(StepOutcome.EXPIRED, StepReason.TOO_LATE), (
+        "nobody was there"
+    )
 
 
 def test_what_ran_out_during_a_pause_says_so() -> None:
@@ -275,7 +280,7 @@ def test_nothing_opens_in_quiet_hours(
         if not isinstance(found, Wait):
             break
         assert now < found.until <= case.until
-        now, case = found.until, replace(case, waited_for=found.reason)
+        now, case = found.until, replace(case, waited_for=found.reason, asked_at=found.until)
     assert isinstance(found, Verdict) or found is None
     if found is None:
         assert not is_within(quiet_from, quiet_until, now.astimezone(ZoneInfo(zone)), budget, hours)
@@ -334,3 +339,78 @@ def as_of(now: datetime, touch: Touch, sent_at: datetime) -> Touch:
     is_sent = sent_at <= now and sent_at < touch.valid_until
     is_open = not is_sent and now < touch.valid_until
     return touch._replace(is_open=is_open, sent_at=sent_at if is_sent else None)
+
+
+class AtWork:
+    """Whom to ask: one person, who has days off."""
+
+    def __init__(self, days_off: set[int]) -> None:
+        self.days_off = {ANCHOR.on + timedelta(days=day) for day in days_off}
+
+    def ask(self, case: Case, _member_id: int, now: datetime) -> Person | Wait | Verdict:
+        day = HOURS.local_date(now)
+        if day not in self.days_off:
+            return Person(1, "owner", None)
+        while day in self.days_off:
+            day += timedelta(days=1)
+        back = HOURS.opening_on(day)
+        if back < case.until:
+            return Wait(back, WaitingFor.OFF_DUTY)
+        return Verdict(StepOutcome.SKIPPED, StepReason.OFF_DUTY)
+
+
+def live(steps: list[Step], people: AtWork, budget: Budget, written: list[Touch]) -> dict[str, Any]:
+    """By kind of step what became of it and when, in one series of these steps."""
+    numbered = tuple(replace(step, step_no=number) for number, step in enumerate(steps, 1))
+    version = Version(1, 1, 1, replace(read_document(PLAN), steps=numbered))
+    life: Any = SimpleNamespace(id=1, has_opted_out=lambda _now: False)
+    stage: Any = SimpleNamespace(people=people, budget=budget)
+    store = StoreFacts(1, "S", "S", "CNY", HOURS)
+    waits, _ = next_waiting(numbered, ANCHOR, HOURS, enrolled_at=BOUGHT, now=BOUGHT)
+    series = Series(1, 1, version, store, ANCHOR, "purchase:", BOUGHT, Arm.TREATED, waits)
+    course = Course(life, stage)
+    course.series.append(series)
+    course._touches.extend(written)
+    while series.waits.due_at is not None:
+        course.fall_due([series], series.waits.due_at)
+    assert len(course.became) == len(steps)
+    return {steps[one.step_no - 1].kind: (one.verdict, one.at) for one in course.became}
+
+
+some_steps = st.lists(
+    st.tuples(st.integers(1, 12), st.integers(1, 10), st.booleans()),
+    min_size=2,
+    max_size=6,
+    unique_by=lambda s: s[0],
+)
+
+
+@given(
+    asked=some_steps,
+    days_off=st.sets(st.integers(1, 14), max_size=8),
+    written=st.lists(st.integers(0, 9), max_size=4),
+    cap_touches=st.integers(0, 2),
+)
+@example(asked=[(2, 9, False), (4, 3, True)], days_off=set(), written=[0], cap_touches=1)
+def test_a_promise_ends_as_if_no_marketing_came_before_it_in_its_series(
+    asked, days_off, written, cap_touches
+) -> None:
+    """However long the marketing before it would wait: it opens at the same instant, or not, for the same reason."""
+    budget, people = replace(BUDGET, cap_touches=cap_touches), AtWork(days_off)
+    touches = [
+        Touch(number, False, 50, at, False, at, sent_at=at)
+        for number, at in enumerate(BOUGHT - timedelta(days=ago) for ago in written)
+    ]
+    steps = [
+        replace(FIT if is_service else MATCHING, kind=f"{day}", offset_days=day, valid_days=valid)
+        for day, valid, is_service in sorted(asked)
+    ]
+    together = live(steps, people, budget, touches)
+    for number, step in enumerate(steps):
+        verdict, at = together[step.kind]
+        if step.is_service:
+            promises = [one for one in steps[: number + 1] if one.is_service]
+            assert live(promises, people, budget, touches)[step.kind] == (verdict, at)
+        elif verdict.reason is StepReason.MEMBER_CAP and number + 1 < len(steps):
+            assert at <= together[steps[number + 1].kind][1], "it gave way"
+        assert verdict.reason is not StepReason.TOO_LATE, "somebody was always there"
