@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
@@ -22,8 +23,8 @@ def reopen_item(session: Session, item_id: int, now: datetime) -> None:
     """
     table = table_of(WorkItem)
     its = table.c.id == item_id
-    opened = {"state": WorkState.OPEN, "close_reason": ""}
-    opened |= dict.fromkeys(("closed_at", "next_urge_at", "done_at", "done_told_at"))
+    unknown: dict[str, Any] = dict.fromkeys(("closed_at", "next_urge_at", "done_at", "done_told_at"))
+    opened = {"state": WorkState.OPEN, "close_reason": "", **unknown}
     session.connection().execute(update(table).where(its, table.c.state != WorkState.OPEN).values(**opened))
     row = session.execute(select(table).where(its)).one()
     set_timers(session, [(TimerKey(Lane.EXPIRY, row.valid_until, row.id), row.member_id)])

@@ -177,13 +177,8 @@ def _find_member(session: Session, actor: Actor, task_id: int, may: May) -> int:
 
 def _check_may(held: Held, may: May) -> None:
     manages = held.actor.role is Role.STORE_MANAGER and held.item.store_id == held.actor.store_id
-    is_allowed = {
-        May.ASSIGNEE: lambda: False,
-        May.MANAGER_TOO: lambda: manages,
-        May.ANYONE: lambda: True,
-        May.WHO_HAD_IT: held.was_mine,
-    }
-    if not (held.is_mine or is_allowed[may]()):
+    is_allowed = may is May.ANYONE or (may is May.MANAGER_TOO and manages)
+    if not (held.is_mine or is_allowed or (may is May.WHO_HAD_IT and held.was_mine())):
         raise Forbidden("not_your_task", place="task")
 
 

@@ -6,7 +6,7 @@ purchases are booked again as if it had never been said, so others are credited 
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import delete, select
@@ -38,5 +38,6 @@ def withdraw(session: Session, task_id: int, now: datetime) -> None:
 
 
 def _is_closed(session: Session, entry: Any, now: datetime) -> bool:
+    on: date = entry.booked_on
     today = stores_by_id(session, [entry.store_id])[entry.store_id].hours.local_date(now)
-    return booked_on(entry.booked_on, today) != entry.booked_on
+    return booked_on(on, today) > on
