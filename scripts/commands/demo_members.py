@@ -1,7 +1,8 @@
 """Made-up people behind the customer numbers of a real purchase file, so that a demo has somebody to write to.
 
 The published data has numbers only. Names, owners and WeCom contacts are drawn from the number itself: the same file
-always gives the same people. Every twentieth has no owner, three in ten are not in WeCom, of a quarter no number is known.
+always gives the same people. Every twentieth has no owner, three in ten are not in WeCom; of a quarter no number is
+known.
 """
 
 from __future__ import annotations

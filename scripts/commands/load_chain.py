@@ -40,7 +40,7 @@ Row = dict[str, Any]
 
 
 def load_chain(database: Database, folder: Path, phones: Keyring | None = None) -> None:
-    """Load the chain in `folder` and publish the default plan. `phones` seals members' numbers; without it none is taken over.
+    """Load the chain in `folder` and publish the default plan. `phones` seals members' numbers, else they are left out.
 
     Raises `ValueError` for a script that leads members to no proper address, and for a number that is none.
     """

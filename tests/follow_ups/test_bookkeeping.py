@@ -151,6 +151,11 @@ INSERT INTO send_targets (task_id, order_id, work_item_id, member_id, external_u
 VALUES (1, 1, 1, {c1}, 'wm', '', 'waiting')
 """
 BY_HAND = {
+    "a text message": (
+        "UPDATE follow_up_tasks SET channel = 'sms' WHERE work_item_id IN "
+        "(SELECT id FROM work_items WHERE state = 'open')",
+        "open tasks of the system's that no text message is under way for",
+    ),
     "an order": ("DELETE FROM orders WHERE ref = 'r3'", "applied events without their purchase or refund"),
     "a refund": (
         "DELETE FROM refunds WHERE cancels = 'r5'",

@@ -12,6 +12,7 @@ from app.follow_ups.bookkeeping import (
     plans,
     purchases,
     sends,
+    texts,
     timers,
     totals,
 )
@@ -27,6 +28,7 @@ CHECKS = (
     *plans.CHECKS,
     *messages.CHECKS,
     *sends.CHECKS,
+    *texts.CHECKS,
     *timers.CHECKS,
 )
 

@@ -10,6 +10,8 @@ from sqlalchemy import and_, exists, or_, select, true
 from sqlalchemy.orm import Session
 
 from app.follow_ups.bookkeeping.checks import Check, Faults, Finding, Within, spans
+from app.follow_ups.models import FollowUpTask
+from app.follow_ups.states import BY_THE_SYSTEM
 from app.messaging.models import DigestSchedule, MessageState, Notice, NoticeState, OutboundMessage
 from app.timers import Lane, Timer
 from app.worklist.models import WorkItem, WorkState
@@ -21,7 +23,11 @@ def _untold(within: Within) -> Faults:
     """Notices have no index by work item, but are younger than theirs: few are younger than the oldest open one."""
     told = select(Notice.work_item_id).where(within(Notice.work_item_id), Notice.id > _oldest_open())
     query = select(WorkItem.id.label("work_item"), WorkItem.assignee_id.label("associate"))
-    return query.where(within(WorkItem.id), IS_OPEN, WorkItem.id.not_in(told))
+    # Of what the system does by itself nobody is told.
+    by_itself = exists().where(
+        FollowUpTask.work_item_id == WorkItem.id, FollowUpTask.channel.in_(sorted(BY_THE_SYSTEM))
+    )
+    return query.where(within(WorkItem.id), IS_OPEN, WorkItem.id.not_in(told), ~by_itself)
 
 
 def _oldest_open() -> Any:
