@@ -152,7 +152,24 @@ class DateReported(msgspec.Struct, frozen=True, tag="date"):
         return f"{self.kind}:{self.ref}"
 
 
-Event = PhoneReported | PurchaseReported | RefundReported | HappeningReported | DateReported
+class OwnerNamed(msgspec.Struct, frozen=True, tag="owner"):
+    """Headquarters says whose a member is from then on; no `seller`: the store's pool."""
+
+    ref: str
+    store: str
+    customer: str
+    seller: str
+    occurred_at: datetime
+    time_known: bool
+    name: str = ""
+
+    @property
+    def event_key(self) -> str:
+        """Unique within its source, for ever."""
+        return f"owner:{self.ref}"
+
+
+Event = PhoneReported | PurchaseReported | RefundReported | HappeningReported | DateReported | OwnerNamed
 
 _encoder = msgspec.json.Encoder()
 

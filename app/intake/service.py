@@ -7,7 +7,7 @@ stands alone; that one is quarantined with its reason, everything else is applie
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -28,9 +28,10 @@ from app.follow_ups.measuring.attributing import attribute, touched_by
 from app.follow_ups.rules import Anchor
 from app.follow_ups.stopping import stop_refunded
 from app.ids import new_id, new_ids
-from app.inbound.events import Event, PurchaseReported, RefundReported, content_hash, encode
+from app.inbound.events import Event, OwnerNamed, PurchaseReported, RefundReported, content_hash, encode
 from app.inbound.models import Inbound, InboundState
 from app.intake.happened import Reported, keep_phones, tell_of_happenings, tell_of_refunds
+from app.intake.naming import Named, name_owners
 from app.members.service import NewMember, lock_members, register_members
 from app.orders.facts import Return, Sale
 from app.orders.queries import buyers_of, days_partly_returned
@@ -128,6 +129,8 @@ def _sift(
     """
     seen, quarantined = _seen(session, source, [_key(item) for item in batch])
     stores = stores_by_code(session, _storable(item.event.store for item in batch))
+    owners = {item.event.seller.lower() for item in batch if isinstance(item.event, OwnerNamed)} - {""}
+    people = ids_by_userid(session, _storable(owners)).keys() if owners else ()
     results: dict[int, EventResult] = {}
     fresh = []
     for item in batch:
@@ -139,7 +142,7 @@ def _sift(
                 else EventResult(EventStatus.REFUSED, "contradicts_stored", item.event.ref)
             )
             continue
-        results[item.position] = _judge(item.event, stores, now)
+        results[item.position] = _judge(item.event, stores, people, now)
         if results[item.position].status is EventStatus.APPLIED:
             seen[_key(item)] = item.digest
             fresh.append(item)
@@ -167,12 +170,17 @@ def _release(session: Session, source: str, event_keys: Sequence[str]) -> None:
     session.execute(quarantined.execution_options(synchronize_session=False))
 
 
-def _judge(event: Event, stores: Mapping[str, StoreFacts], now: datetime) -> EventResult:
+def _judge(
+    event: Event, stores: Mapping[str, StoreFacts], people: Collection[str], now: datetime
+) -> EventResult:
+    """`people`: accounts of those named as owners who work here."""
     store = stores.get(event.store)
     if store is None:
         return EventResult(EventStatus.REFUSED, "unknown_store", event.store)
     if isinstance(event, PurchaseReported | RefundReported) and event.currency != store.currency:
         return EventResult(EventStatus.REFUSED, "wrong_currency", event.currency)
+    if isinstance(event, OwnerNamed) and event.seller and event.seller.lower() not in people:
+        return EventResult(EventStatus.REFUSED, "unknown_associate", event.seller)
     # A day without a time stands for noon: it is in the future only when the day is.
     in_future = (
         event.occurred_at > now + CLOCK_SKEW
@@ -199,6 +207,7 @@ def _store(session: Session, source: str, fresh: Sequence[_Fresh], enrolls: bool
     lock_members(session, {*members.values(), *buyers_of(session, source, cancelled)})
     sales, returns = [], []
     happened: list[Reported] = []
+    named = []
     for event_id, item in zip(ids, ordered, strict=True):
         event, store, member_id = item.event, stores[item.event.store], members.get(item.event.customer)
         seller_id = people.get(event.seller.lower())
@@ -206,7 +215,11 @@ def _store(session: Session, source: str, fresh: Sequence[_Fresh], enrolls: bool
             sales.append(Sale(event_id, event, store, member_id, seller_id, enrolls))
         elif isinstance(event, RefundReported):
             returns.append(Return(event_id, event, store, member_id))
-        elif member_id is not None:
+        elif member_id is None:
+            continue
+        elif isinstance(event, OwnerNamed):
+            named.append(Named(event, member_id, seller_id))
+        else:
             happened.append(Reported(event_id, event, store, member_id, seller_id))
     told = zip(ids, ordered, strict=True)
     keep_phones(
@@ -219,6 +232,7 @@ def _store(session: Session, source: str, fresh: Sequence[_Fresh], enrolls: bool
     _follow_up(session, sales, came_back, now)
     tell_of_refunds(session, source, returns, came_back, now, enrolls=enrolls)
     tell_of_happenings(session, source, happened, now, enrolls=enrolls)
+    name_owners(session, source, named, now)
 
 
 def _follow_up(session: Session, sales: Sequence[Sale], came_back: CameBack, now: datetime) -> None:

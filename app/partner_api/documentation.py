@@ -20,6 +20,7 @@ ROUTE, EVENTS = "/partner/v1/purchases", "/partner/v1/events"
 # Which refusals an item of the API can meet; the others are about files.
 CODES = (
     "unknown_store",
+    "unknown_associate",
     "wrong_currency",
     "in_future",
     "not_a_sale",
@@ -30,7 +31,17 @@ CODES = (
     "not_applicable",
 )
 HAPPENINGS = (
-    *("Join", "LevelChange", "AfterSales", "Visit", "Service", "Satisfaction", "Review", "YearlyDay"),
+    *(
+        "Join",
+        "LevelChange",
+        "AfterSales",
+        "Visit",
+        "Service",
+        "Satisfaction",
+        "Review",
+        "YearlyDay",
+        "Owner",
+    ),
 )
 SHOWN = (
     *("Batch", "Purchase", "Refund", "Line", "Answer", "Result", "Problem"),

@@ -60,6 +60,11 @@ def answered(scene: Scene) -> dict[str, Any]:
     }
 
 
+def handed_over(scene: Scene) -> dict[str, Any]:
+    """A member is looked after by somebody else."""
+    return {"owners": [_item(scene, "O", time(18), owner=scene.associate)]}
+
+
 def event_batches(scene: Scene) -> dict[str, dict[str, Any]]:
     """Every example of a request, with what it shows."""
     return {
@@ -67,6 +72,7 @@ def event_batches(scene: Scene) -> dict[str, dict[str, Any]]:
         "visited": {"summary": _("Somebody came and bought nothing"), "value": visited(scene)},
         "answered": {"summary": _("A member answered"), "value": answered(scene)},
         "served": {"summary": _("What comes after a purchase"), "value": served(scene)},
+        "handed_over": {"summary": _("A member gets another owner"), "value": handed_over(scene)},
     }
 
 

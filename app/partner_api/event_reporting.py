@@ -9,14 +9,14 @@ from typing import Any
 import msgspec
 
 from app.db import Database
-from app.inbound.events import DateReported, Event, HappeningReported, PhoneReported
+from app.inbound.events import DateReported, Event, HappeningReported, OwnerNamed, PhoneReported
 from app.intake.refusals import Refused
 from app.intake.service import EventResult, EventStatus
 from app.member_events.models import MemberEventKind
 from app.member_events.rules import checked
 from app.members.dates import YearlyDay, seal_day
 from app.members.models import DateKind
-from app.partner_api.event_schemas import GROUPS, PHONE
+from app.partner_api.event_schemas import GROUPS, OWNER, PHONE
 from app.partner_api.reporting import Item, apply_items, moment_of, phone_of
 from app.sealing import Keyring
 from app.stores.queries import StoreFacts, stores_by_code
@@ -68,9 +68,11 @@ def _event(
         "ref": sent["ref"],
         "store": store.code,
         "customer": sent["customer"],
-        "seller": sent["seller"],
+        "seller": sent["owner" if kind == OWNER else "seller"],
         **moment_of(sent["occurred_at"], store),
     }
+    if kind == OWNER:
+        return OwnerNamed(**shared)
     if kind == PHONE:
         return PhoneReported(**shared, phone=phone_of(keys.phones, sent))
     shared["kind"] = str(kind)

@@ -20,27 +20,32 @@ FIRST_YEAR, LAST_YEAR = 1901, 2099
 STARS = validate.Range(1, 5)
 
 
-class _HappeningSchema(Schema):
-    """What everything that happens to a member has in common."""
+class _OfMemberSchema(Schema):
+    """What everything that is told of a member has in common."""
 
     ref = Code(
         64, required=True, metadata=about(_("Its number, unique within your system and this list for ever."))
     )
     store = Code(32, required=True, metadata=about(_("Code of the store."), "SH01"))
     customer = Code(64, required=True, metadata=about(_("The member's code."), "M100234"))
+    occurred_at = InstantOrDay(
+        required=True,
+        metadata=about(
+            _("Instant with its offset from UTC, or only the day where the time is not known."),
+            "2026-03-01T18:30:00+08:00",
+        ),
+    )
+
+
+class _HappeningSchema(_OfMemberSchema):
+    """What everything that happens to a member has in common."""
+
     seller = Code(
         64,
         shortest=0,
         load_default="",
         metadata=about(
             _("WeCom account of the associate concerned; an unknown one counts as none."), "chenjiahui"
-        ),
-    )
-    occurred_at = InstantOrDay(
-        required=True,
-        metadata=about(
-            _("Instant with its offset from UTC, or only the day where the time is not known."),
-            "2026-03-01T18:30:00+08:00",
         ),
     )
 
@@ -173,6 +178,20 @@ class YearlyDaySchema(_HappeningSchema):
             raise ValidationError(str(_("This calendar has no such day.")), "day")
 
 
+class OwnerSchema(_OfMemberSchema):
+    """Whose a member is from then on (专属导购); of several the one of the latest instant counts."""
+
+    owner = Code(
+        64,
+        shortest=0,
+        required=True,
+        metadata=about(
+            _("WeCom account of the associate who looks after them; empty: nobody but their store."),
+            "chenjiahui",
+        ),
+    )
+
+
 class EventBatchSchema(Schema):
     """What happened to members, together 1 to 500."""
 
@@ -187,6 +206,7 @@ class EventBatchSchema(Schema):
     anniversaries = fields.List(fields.Nested(YearlyDaySchema), load_default=list)
     replies = fields.List(fields.Nested(ReplySchema), load_default=list)
     phones = fields.List(fields.Nested(PhoneSchema), load_default=list)
+    owners = fields.List(fields.Nested(OwnerSchema), load_default=list)
 
     @validates_schema
     def fits_one_batch(self, data: dict[str, Any], **_more: Any) -> None:
@@ -196,7 +216,7 @@ class EventBatchSchema(Schema):
 
 
 # Lists of a batch, in the order in which they are applied, and what their items are.
-PHONE = "phone"
+PHONE, OWNER = "phone", "owner"
 GROUPS: dict[str, MemberEventKind | DateKind | str] = {
     "joins": MemberEventKind.JOIN,
     "level_changes": MemberEventKind.LEVEL_CHANGE,
@@ -209,6 +229,7 @@ GROUPS: dict[str, MemberEventKind | DateKind | str] = {
     "anniversaries": DateKind.ANNIVERSARY,
     "replies": MemberEventKind.REPLY,
     "phones": PHONE,
+    "owners": OWNER,
 }
 
 
@@ -226,6 +247,7 @@ class EventAnswerSchema(CountsSchema):
     anniversaries = fields.List(fields.Nested(ResultSchema), required=True)
     replies = fields.List(fields.Nested(ResultSchema), required=True)
     phones = fields.List(fields.Nested(ResultSchema), required=True)
+    owners = fields.List(fields.Nested(ResultSchema), required=True)
 
 
 EVENT_BATCH = EventBatchSchema()

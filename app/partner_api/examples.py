@@ -5,15 +5,17 @@ So what is copied works as it stands; a test sends them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from flask_babel import lazy_gettext as _
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import clock
+from app.associates.models import Associate
 from app.stores.queries import stores_by_code
 
 DESCRIPTION = "亚麻衬衫"
@@ -29,6 +31,7 @@ class Scene:
     currency: str = "CNY"
     zone: ZoneInfo = INVENTED_ZONE
     on: date = date(2026, 3, 1)
+    associate: str = "chenjiahui"  # a WeCom account
 
     @property
     def ref(self) -> str:
@@ -47,7 +50,12 @@ def read_scene(session: Session) -> Scene:
         return Scene()
     store = stores[min(stores)]
     today = store.hours.local_date(clock.now(session))
-    return Scene(store.code, store.currency, store.hours.zone, today - timedelta(days=DAYS_AGO))
+    scene = Scene(store.code, store.currency, store.hours.zone, today - timedelta(days=DAYS_AGO))
+    people = select(Associate.wecom_userid).where(
+        Associate.store_id == store.id, Associate.ended_at.is_(None)
+    )
+    userid = session.scalar(people.order_by(Associate.id).limit(1))
+    return scene if userid is None else replace(scene, associate=userid)
 
 
 def purchase(scene: Scene) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from app.db import Database
 from app.follow_ups.models import FollowUpPlan
 from app.follow_ups.states import StepReason
 from app.follow_ups.stopping import members_under_way, stop_for, stop_plan
+from app.inbound.events import OwnerNamed
 from app.members.service import lock_members
 from app.timers import Lane
 from tests.follow_ups.triggering import TriggerWorld, plan_of
@@ -33,28 +34,39 @@ def stop(world: TriggerWorld, member_id: int, reason: StepReason, when: str) -> 
         stop_for(session, {member_id: at(when)}, reason, clock.now(session))
 
 
-REASONS = {
-    "purchase": StepReason.BOUGHT,
-    "reply": StepReason.REPLIED,
-    "unfriend": StepReason.UNFRIENDED,
-    "hand_over": StepReason.HANDED_OVER,
+def hand_over(world: TriggerWorld, when: str) -> None:
+    """Headquarters names somebody else as the member's owner."""
+    owner = {"15:00": "colleague", "16:00": "manager"}[when[-5:]]
+    (result,) = world.report(OwnerNamed(when, "S1", "c1", owner, at(when), True))
+    assert result.status == "applied"
+
+
+ENDED_BY: dict[str, tuple[StepReason, Callable[[TriggerWorld, str], object]]] = {
+    "purchase": (StepReason.BOUGHT, lambda world, when: world.buy("c1", when)),
+    "reply": (StepReason.REPLIED, lambda world, when: world.happen("reply", "c1", when, when)),
+    "unfriend": (
+        StepReason.UNFRIENDED,
+        lambda world, when: world.happen("unfriended", "c1", when, when, by="member"),
+    ),
+    "hand_over": (StepReason.HANDED_OVER, hand_over),
 }
 
 
-@pytest.mark.parametrize("name", sorted(REASONS))
+@pytest.mark.parametrize("name", sorted(ENDED_BY))
 def test_a_plan_ends_by_what_it_names_and_by_nothing_else(world: TriggerWorld, name: str):
     world.publish(plan_of("ends", "visit", stops={name: True}))
-    world.publish(plan_of("goes_on", "visit", stops=dict.fromkeys(REASONS.keys() - {name}, True)))
-    member_id = world.member("c1")
+    world.publish(plan_of("goes_on", "visit", stops=dict.fromkeys(ENDED_BY.keys() - {name}, True)))
+    world.member("c1")
     world.happen("visit", "c1", "2026-02-28 14:00", reason="size")
-    stop(world, member_id, REASONS[name], "2026-02-28 15:00")
+    reason, it_happens = ENDED_BY[name]
+    it_happens(world, "2026-02-28 15:00")
     assert sorted(world.series()) == [
-        ("ends", "event:visit:k", REASONS[name]),
+        ("ends", "event:visit:k", reason),
         ("goes_on", "event:visit:k", "active"),
     ]
-    stop(world, member_id, REASONS[name], "2026-02-28 16:00")
+    it_happens(world, "2026-02-28 16:00")
     records = world.steps("c1")
-    assert records == {(date(2026, 2, 28), number): f"cancelled {REASONS[name]}" for number in (1, 2)}
+    assert records == {(date(2026, 2, 28), number): f"cancelled {reason}" for number in (1, 2)}
     world.assert_timers_are_their_owners()
 
 

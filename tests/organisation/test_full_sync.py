@@ -11,6 +11,7 @@ from app import clock
 from app.associates.models import Associate, Role
 from app.db import Database
 from app.errors import Conflict
+from app.handover.leaving import hand_over_due
 from app.ids import new_id
 from app.lanes import Deadline
 from app.organisation.models import OrganisationSync
@@ -187,7 +188,7 @@ def test_who_has_not_activated_the_account_yet_stays(database: Database, synced:
     assert shown(database, plan_full(database, synced)).is_empty
 
 
-def test_open_work_of_somebody_who_left_waits_for_a_hand_over(database: Database, synced: Book):
+def test_open_work_of_somebody_who_left_goes_to_their_manager(database: Database, synced: Book):
     with database.transaction() as session:
         wu, now, item_id = associate(session, "wu"), clock.now(session), new_id(session)
         assert wu.store_id is not None
@@ -205,11 +206,13 @@ def test_open_work_of_somebody_who_left_waits_for_a_hand_over(database: Database
                 close_reason="",
             )
         )
+        set_timers(session, [(TimerKey(Lane.EXPIRY, now + timedelta(days=1), item_id), None)])
     synced.leave("wu")
     sync_full(database, synced)
+    hand_over_due(database, Deadline(60))
     with database.reading() as session:
         item = session.get_one(WorkItem, item_id)
-        assert (item.state, item.assignee_id) == (WorkState.OPEN, associate(session, "wu").id)
+        assert (item.state, item.assignee_id) == (WorkState.OPEN, associate(session, "zheng").id)
 
 
 def test_hq_maps_a_department_and_the_plan_follows(database: Database, synced: Book):
