@@ -34,6 +34,7 @@ WALL_CLOCK = "%H:%M"
 KIND = {
     OverflowKind.MOVED: _("given to a colleague"),
     OverflowKind.POSTPONED: _("put off to another day"),
+    OverflowKind.CALLED: _("called by a colleague instead"),
     OverflowKind.DROPPED: _("dropped"),
 }
 log = structlog.get_logger()

@@ -139,11 +139,12 @@ class Words:
         return ScriptResult(code, tried, succeeded)
 
 
-def reword_moved(session: Session, moves: Mapping[int, int]) -> None:
+def reword_moved(session: Session, moves: Mapping[int, int], calls: Collection[int] = ()) -> None:
     """Of work items that were given to somebody else (id → associate): their tasks speak for those from now on.
 
     Whoever is no contact of the member's gets the words of an invitation; a call stays a call, and what WeCom was told
-    to send stays as it is. The script stays the same where it still may be used. A few statements for any number.
+    to send stays as it is. Those of `calls` become calls. The script stays the same where it still may be used. A few
+    statements for any number.
     """
     rows = _tasks(session, moves)
     if not rows:
@@ -158,6 +159,8 @@ def reword_moved(session: Session, moves: Mapping[int, int]) -> None:
         channel = Channel(row.channel)
         if channel in IN_WORDS:
             channel = Channel.CHAT if speaker.id in bound.get(row.member_id, ()) else Channel.INVITE
+        if row.work_item_id in calls:
+            channel = Channel.PHONE
         store = stores[speaker.store_id or row.store_id].name
         step = version.step(row.step_no)
         series = (row.enrollment_id, row.plan_id, row.anchor_on, version, step)

@@ -1,9 +1,9 @@
 """The balance lane: of what is more than somebody can do on a day the least valuable goes elsewhere, with its reason.
 
 What was promised (service), or is being sent just now, stays and counts. Of the rest the best by `rank` stay; each of
-the others goes to a colleague who knows the member and has room, else to the assignee's next working day, else it is
-dropped. Which ones depends on what is to be done and on nothing else: not on the order in which they came, nor on how
-often it is asked.
+the others goes to a colleague who knows the member and has room, else to the assignee's next working day, else to a
+colleague who calls instead where the number is known, else it is dropped. Which ones depends on what is to be done and
+on nothing else: not on the order in which they came, nor on how often it is asked.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from app.timers import Lane, Timer, TimerKey, clear_timers
 from app.worklist.attention import read_budget
 from app.worklist.loads import lock_schedules, schedule_balance
 from app.worklist.models import BalanceSchedule, Overflow, OverflowKind, WorkItem, WorkState
-from app.worklist.service import ask_anew, close_items, move_items, postpone_items
+from app.worklist.service import ask_anew, close_items, let_anybody_do, move_items, postpone_items
 from app.worklist.sharing import Colleagues, Desk, Fate, Share, read_colleagues, read_desks, share_out
 
 BATCH = 25
@@ -38,7 +38,8 @@ UNHURRIED = timedelta(hours=1)
 NOTICE = 128
 
 # Makes the words of tasks those of their new assignees: work item id → associate id. Tasks live above this rank.
-Reword = Callable[[Session, Mapping[int, int]], None]
+# The third: which of them become calls.
+Reword = Callable[[Session, Mapping[int, int], Collection[int]], None]
 
 
 def balance_due(database: Database, reword: Reword, deadline: Deadline) -> Progress:
@@ -141,8 +142,10 @@ def _lock(session: Session, due: Sequence[TimerKey], colleagues: Colleagues) -> 
 def _carry_out(session: Session, fates: Sequence[Fate], reword: Reword, now: datetime) -> None:
     moves = {fate.item.id: fate.to_id for fate in fates if fate.to_id is not None}
     if moves:
+        calls = {fate.item.id for fate in fates if fate.kind is OverflowKind.CALLED}
         move_items(session, moves, now)
-        reword(session, moves)
+        let_anybody_do(session, calls)
+        reword(session, moves, calls)
     postpone_items(session, {fate.item.id: fate.until for fate in fates if fate.until is not None})
     dropped = [fate.item.id for fate in fates if fate.kind is OverflowKind.DROPPED]
     close_items(session, dropped, WorkState.CANCELLED, OVER_CAPACITY, now)

@@ -124,6 +124,7 @@ class OverflowKind(StrEnum):
 
     MOVED = "moved"
     POSTPONED = "postponed"
+    CALLED = "called"  # a colleague whom the member does not know from WeCom calls them instead
     DROPPED = "dropped"
 
 

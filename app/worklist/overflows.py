@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -25,6 +26,7 @@ class StoreOverflow:
     store_name: str
     moved: int
     postponed: int
+    called: int
     dropped: int
 
 
@@ -60,6 +62,12 @@ def overflows_of(
     session: Session, start: datetime, end: datetime, store_id: int, kind: OverflowKind, page: int = 1
 ) -> list[OverflowView]:
     """A page of them, the most valuable first; pages count from 1."""
+    return _views(session, [*_between(start, end), *_its(store_id, kind)], ROWS, (page - 1) * ROWS)
+
+
+def _views(
+    session: Session, conditions: Sequence[ColumnElement[bool]], most: int, offset: int = 0
+) -> list[OverflowView]:
     whose, to = aliased(Associate), aliased(Associate)
     query = (
         select(Overflow, WorkItem.member_id, Member.name, WorkItem.title, whose.name, to.name)
@@ -67,10 +75,27 @@ def overflows_of(
         .join(Member, Member.id == WorkItem.member_id)
         .join(whose, whose.id == Overflow.associate_id)
         .outerjoin(to, to.id == Overflow.to_id)
-        .where(*_between(start, end), *_its(store_id, kind))
+        .where(*conditions)
         .order_by(Overflow.rank.desc(), Overflow.decided_at, Overflow.work_item_id)
     )
-    return [_view(row) for row in session.execute(query.limit(ROWS).offset((page - 1) * ROWS))]
+    return [_view(row) for row in session.execute(query.limit(most).offset(offset))]
+
+
+def overflows_of_person(
+    session: Session, associate_id: int, start: datetime, end: datetime, most: int = ROWS
+) -> list[OverflowView]:
+    """What was too much for one person from `start` to before `end`, the most valuable first."""
+    return _views(session, [*_between(start, end), Overflow.associate_id == associate_id], most)
+
+
+def count_overflows_of_person(
+    session: Session, associate_id: int, start: datetime, end: datetime
+) -> dict[OverflowKind, int]:
+    """How many those are, by what became of them."""
+    query = select(Overflow.kind, func.count()).where(
+        *_between(start, end), Overflow.associate_id == associate_id
+    )
+    return {OverflowKind(kind): number for kind, number in session.execute(query.group_by(Overflow.kind))}
 
 
 def count_overflows(

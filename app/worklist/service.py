@@ -6,7 +6,7 @@ Callers hold the member's `member_care` row; without a member, the item's own.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -107,6 +107,14 @@ def _homes(session: Session, people: Iterable[int]) -> dict[int, int | None]:
     """In which stores they work: their managers are to see what they have."""
     query = select(Associate.id, Associate.store_id).where(Associate.id.in_(sorted(set(people))))
     return dict(session.execute(query).all())
+
+
+def let_anybody_do(session: Session, item_ids: Collection[int]) -> None:
+    """What was to be written by somebody the member knows is a call now: any colleague may do it."""
+    if item_ids:
+        table = table_of(WorkItem)
+        its = update(table).where(table.c.id.in_(sorted(item_ids)))
+        session.connection().execute(its.values(elsewhere=Elsewhere.ANYBODY))
 
 
 def is_being_sent(item: Any, real_now: datetime) -> bool:

@@ -16,6 +16,7 @@ from app.associates.roster import Roster
 from app.clock import Moment
 from app.db import table_of
 from app.members.models import ContactBinding, ExternalContact
+from app.members.phones import members_with_phone
 from app.members.queries import live_bindings
 from app.stores.queries import hours_of
 from app.stores.rules import StoreHours
@@ -149,6 +150,7 @@ class Colleagues:
     """Who else might do the work items that were found to be too much, before anything was locked."""
 
     contacts: Mapping[int, Sequence[tuple[int, int]]]  # member id → (associate, their store)
+    callable: Collection[int]  # members whose number is known
     staff: Mapping[int, Sequence[int]]  # store id → associates
     foreseen: Collection[int]  # work items
     roster: Roster
@@ -169,6 +171,12 @@ class Colleagues:
         pairs = self.contacts.get(item.member_id, ())
         return {person for person, store_id in pairs if store_id == item.store_id} - {item.assignee_id}
 
+    def callers(self, item: Any) -> set[int]:
+        """Who may call instead of writing: any colleague of its store, where the member's number is known."""
+        if item.elsewhere != Elsewhere.CONTACT or item.member_id not in self.callable:
+            return set()
+        return set(self.staff.get(item.store_id, ())) - {item.assignee_id}
+
     def decide(
         self,
         session: Session,
@@ -184,7 +192,11 @@ class Colleagues:
             for item in share.overflow
             if item.id in self.foreseen and item.member_id in members
         ]
-        days = {person: desks[item.assignee_id].day for item in ours for person in self.of(item)}
+        days = {
+            person: desks[item.assignee_id].day
+            for item in ours
+            for person in self.of(item) | self.callers(item)
+        }
         loads = read_loads(session, days)
         fates = []
         for item in ours:
@@ -195,17 +207,27 @@ class Colleagues:
         return fates
 
     def _fate(self, item: Any, desk: Desk, loads: Mapping[int, int], now: datetime) -> Fate:
-        free = [
-            person
-            for person in self.of(item)
-            if loads[person] < self.budget.daily_capacity and self._works_today(person, item, desk, now)
-        ]
-        if free:
-            return Fate(item, OverflowKind.MOVED, to_id=min(free, key=lambda person: (loads[person], person)))
+        to_id = self._least_busy(self.of(item), item, desk, loads, now)
+        if to_id is not None:
+            return Fate(item, OverflowKind.MOVED, to_id=to_id)
         until = self._next_working_day(item, desk)
         if until is not None:
             return Fate(item, OverflowKind.POSTPONED, until=until)
+        to_id = self._least_busy(self.callers(item), item, desk, loads, now)
+        if to_id is not None:
+            return Fate(item, OverflowKind.CALLED, to_id=to_id)
         return Fate(item, OverflowKind.DROPPED)
+
+    def _least_busy(
+        self, people: Collection[int], item: Any, desk: Desk, loads: Mapping[int, int], now: datetime
+    ) -> int | None:
+        """Of those who have room and work today."""
+        free = [
+            person
+            for person in people
+            if loads[person] < self.budget.daily_capacity and self._works_today(person, item, desk, now)
+        ]
+        return min(free, key=lambda person: (loads[person], person), default=None)
 
     def _works_today(self, person: int, item: Any, desk: Desk, now: datetime) -> bool:
         until = min(desk.day.ends_at, item.valid_until)
@@ -226,13 +248,26 @@ def read_colleagues(
 ) -> Colleagues:
     """Who else might do these, of members that we hold."""
     ours = [item for item in items if item.member_id in members]
-    contacts = _contacts(session, {item.member_id for item in ours if item.elsewhere == Elsewhere.CONTACT})
-    staff = _staff(session, {item.store_id for item in ours if item.elsewhere == Elsewhere.ANYBODY})
+    to_chat = {item.member_id for item in ours if item.elsewhere == Elsewhere.CONTACT}
+    contacts, can_be_called = _contacts(session, to_chat), members_with_phone(session, to_chat)
+    staff = _staff(
+        session,
+        {
+            item.store_id
+            for item in ours
+            if item.elsewhere == Elsewhere.ANYBODY or item.member_id in can_be_called
+        },
+    )
     known = {person for pairs in contacts.values() for person, _ in pairs}
     people = known.union({item.assignee_id for item in ours}, *staff.values())
     days = _days(now, (item.valid_until for item in ours))
     return Colleagues(
-        contacts, staff, {item.id for item in ours}, Roster.read(session, people, days), read_budget(session)
+        contacts,
+        can_be_called,
+        staff,
+        {item.id for item in ours},
+        Roster.read(session, people, days),
+        read_budget(session),
     )
 
 

@@ -388,13 +388,6 @@ def test_a_mini_program_step_asks_the_associate_in_their_mini_program(open_floor
         assert session.scalars(select(Notice.kind)).all() == [NoticeKind.MINI_PROGRAM]
 
 
-def test_nobody_is_reached_by_sms_while_no_numbers_are_kept(open_floor: OpenFloor):
-    floor = open_floor("sms")
-    floor.members("c1")
-    floor.live_until(DUE)
-    assert floor.world.steps("c1") == {(DAY, 1): "skipped no_channel"}
-
-
 def test_one_that_turns_up_after_it_was_given_up_is_taken_back(floor: ShopFloor):
     floor.members("c1")
     floor.live_until(DUE)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import count
 from typing import Any
@@ -62,6 +62,7 @@ class Shop:
         self.wecom = FakeWeCom()
         self.sender = DigestSender(1000002, "http://localhost:8000/h5/worklist", still_open)
         self.reworded: dict[int, int] = {}
+        self.called: set[int] = set()
         self._numbers = count(1)
         with database.transaction() as session:
             clock.jump_to(session, at(now))
@@ -122,6 +123,14 @@ class Shop:
             for contact in bound:
                 bind_contacts(session, [contact], now)
         return member_id
+
+    def number(self, item_id: int) -> None:
+        """The number of the item's member becomes known."""
+        member_id = self.item(item_id).member_id
+        assert member_id is not None
+        with self.database.transaction() as session:
+            told = {"sealed": "x", "number_index": "x", "masked": "138****0000", "event_id": 1}
+            session.add(MemberPhone(member_id=member_id, reported_at=clock.now(session), **told))
 
     def give(self, name: str, *ranks: int, contacts: tuple[str, ...] = (), **values: Any) -> list[int]:
         """Work items of these ranks about as many members, opened in this order; returns their ids."""
@@ -211,8 +220,9 @@ class Shop:
         gathered = gather_due(self.database, self.sender, Deadline(60)).done
         return gathered + deliver_due(self.database, self.wecom, Deadline(60)).done
 
-    def _reword(self, _session: Session, moves: Mapping[int, int]) -> None:
+    def _reword(self, _session: Session, moves: Mapping[int, int], calls: Collection[int]) -> None:
         self.reworded |= moves
+        self.called |= set(calls)
 
     def item(self, item_id: int) -> WorkItem:
         with self.database.reading() as session:

@@ -90,6 +90,17 @@ def test_a_colleague_with_room_who_knows_the_member_takes_over(shop: Shop):
     assert shop.item(kept).assignee_id == shop.ids["ann"]
 
 
+def test_what_cannot_wait_is_called_by_a_colleague_where_the_number_is_known(shop: Shop):
+    shop.budget(daily_capacity=1)
+    shop.sleep_until("2026-03-02 10:00")
+    _, called, dropped = shop.give("ann", 30, 20, 10, valid_until=at("2026-03-02 21:00"))
+    shop.number(called)
+    shop.live_until("2026-03-02 10:05")
+    assert [(rank, kind) for rank, kind, *_ in shop.overflows()] == [(20, "called"), (10, "dropped")]
+    assert (shop.called, shop.item(called).elsewhere) == ({called}, Elsewhere.ANYBODY)
+    assert (shop.item(called).assignee_id, shop.item(dropped).state) != (shop.ids["ann"], "open")
+
+
 def test_colleagues_get_no_more_than_they_can_and_the_least_busy_comes_first(shop: Shop):
     shop.budget(daily_capacity=3)
     shop.sleep_until("2026-03-02 10:00")
