@@ -82,7 +82,7 @@ class Picture:
         tables = self.tables
         facts: dict[Hashable, Hashable] = {}
         for row in tables.enrollments:
-            if row.state != EnrollmentState.ACTIVE:
+            if row.state in (EnrollmentState.FINISHED, EnrollmentState.CANCELLED):
                 facts["enrollment", row.id] = (row.state, row.ended_reason, row.anchor_at)
         for record in tables.records:
             facts["record", record.enrollment_id, record.step_no] = tuple(record)
@@ -95,7 +95,22 @@ class Picture:
         for message in tables.messages:
             if message.state != MessageState.ENQUEUED:
                 facts["message", message.id] = (message.state, message.wecom_msgid, message.body)
-        return facts
+        not_yet = _may_be_asked_again(tables)
+        return {key: fact for key, fact in facts.items() if key not in not_yet}
+
+
+def _may_be_asked_again(tables: Tables) -> set[Hashable]:
+    """What became one with a task that nobody has done, as the last of its series: it goes on where that is stopped."""
+    undone = {task.id for task in tables.tasks if task.evidence is None}
+    stopped = {row.id for row in tables.enrollments if row.state == EnrollmentState.CANCELLED}
+    last = {
+        record.enrollment_id: record
+        for record in sorted(tables.records, key=lambda one: (one.enrollment_id, one.step_no))
+        if record.enrollment_id not in stopped
+    }
+    merged = [one for one in last.values() if one.reason == "same_day" and one.task_id in undone]
+    keys: set[Hashable] = {("enrollment", one.enrollment_id) for one in merged}
+    return keys | {("record", one.enrollment_id, one.step_no) for one in merged}
 
 
 def look(database: Database, *, with_books: bool = True) -> Picture:
@@ -143,6 +158,8 @@ def _series(tables: Tables) -> Iterator[str]:
     for row in tables.enrollments:
         steps = tables.steps[row.plan_version_id]
         passed = row.next_step_no - 1 if row.next_step_no else steps
+        if row.state == EnrollmentState.QUARANTINED:  # wherever it stopped
+            passed = min(len(recorded[row.id]), steps - 1)
         if sorted(recorded.pop(row.id, [])) != list(range(1, passed + 1)):
             yield f"enrollment {row.id} ({row.state}): records of its first {passed} steps expected"
         waits = [value is not None for value in (row.next_step_no, row.next_lane, row.next_due_at)]
@@ -163,6 +180,12 @@ def _records(tables: Tables) -> Iterator[str]:
     """Each with a reason, none before it was due; opened ones with a task of their own, merged ones with another's."""
     served = {task.id: (task.enrollment_id, task.step_no) for task in tables.tasks}
     whose = {row.id: row.member_id for row in tables.enrollments}
+    items = {item.id: item for item in tables.items}
+    put_off = {
+        task.id
+        for task in tables.tasks
+        if (items[task.work_item_id].asked_at or items[task.work_item_id].postponed_until) is not None
+    }
     opened = {(record.enrollment_id, record.step_no): record for record in tables.records if record.task_id}
     for record in tables.records:
         its = (record.enrollment_id, record.step_no)
@@ -179,7 +202,12 @@ def _records(tables: Tables) -> Iterator[str]:
             server = served.get(record.task_id, (0, 0))
             if server == its or whose.get(server[0]) != whose.get(record.enrollment_id):
                 yield f"record {its} is served by a task of somebody else"
-            elif not timedelta(0) <= record.recorded_at - opened[server].recorded_at < A_LONG_DAY:
+            # It may have been merged into what the task was opened instead of, some hours earlier. What was put off, or
+            # went to somebody else, is of another day than it was opened on; on which is not kept.
+            elif (
+                record.task_id not in put_off
+                and not -A_LONG_DAY < record.recorded_at - opened[server].recorded_at < A_LONG_DAY
+            ):
                 yield f"record {its} is served by a task of another day"
     named = {record.task_id for record in tables.records}
     yield from (f"task {task.id} is in no record" for task in tables.tasks if task.id not in named)
@@ -269,6 +297,11 @@ def _timers(tables: Tables) -> Iterator[str]:
         for message in tables.messages
         if message.state == MessageState.ENQUEUED
     ]
+    owners += [
+        (str(Lane.SMS), row.next_due_at, row.task_id, row.member_id)
+        for row in tables.texts
+        if row.next_due_at is not None
+    ]
     for lane, owned in (
         (Lane.INBOX, [(row.next_due_at, row.inbound_id) for row in tables.received]),
         (Lane.WELCOME, [(row.welcome_due_at, row.inbound_id) for row in tables.received]),
@@ -276,7 +309,6 @@ def _timers(tables: Tables) -> Iterator[str]:
         (Lane.SYNC, [(row.next_due_at, row.id) for row in tables.syncs]),
         (Lane.BALANCE, [(row.next_due_at, row.associate_id) for row in tables.balances]),
         (Lane.HANDOVER, [(row.next_due_at, row.associate_id) for row in tables.handovers]),
-        (Lane.SMS, [(row.next_due_at, row.task_id) for row in tables.texts]),
         (Lane.SWEEP, [(row.next_due_at, row.id) for row in tables.sweeps]),
         (Lane.NIGHTLY, [(row.next_due_at, row.id) for row in tables.nightly]),
         (Lane.ORDER, [(row.next_due_at, row.id) for row in tables.sends if row.state in BEING_MADE]),

@@ -23,11 +23,13 @@ from app.follow_ups.service import complete_task
 from app.follow_ups.states import Arm, Evidence
 from app.ids import new_id
 from app.members.models import Member, MemberCare
-from app.members.service import NewContact, bind_contacts
+from app.members.service import NewContact, bind_contacts, lock_members
 from app.sales_scripts.models import SalesScript
 from app.worklist.attention import pause, resume
-from app.worklist.models import AttentionBudget, WorkItem
+from app.worklist.models import AttentionBudget, WorkItem, WorkState
+from app.worklist.service import close_items
 from tests.checker import violations
+from tests.follow_ups.measuring.test_attributing import ledger
 from tests.world import PLAN, World, days
 
 DAY = days("2026-03-01", 0)
@@ -260,8 +262,37 @@ class TestTheCap:
         assert waiting_for(world) == ["member_cap"]
         world.live_until("2026-03-09 09:59")
         assert (DAY, 4) not in world.steps("c1")
-        world.live_until("2026-03-09 10:30")
+        world.live_until("2026-03-09 10:31")
         assert world.steps("c1")[DAY, 4] == "opened due"
+        assert_sound(world)
+
+    def test_what_was_sent_late_or_though_it_was_closed_counts_from_when_it_was_sent(
+        self, world: World
+    ) -> None:
+        set_budget(world, cap_touches=1)
+        replace_plan(
+            world,
+            {"after": "1 days", "valid": "9 days"},
+            {"after": "3 days"},
+            {"after": "12 days", "valid": "9 days"},
+        )
+        member_id = buy_at_two(world)
+        world.live_until("2026-03-10 12:00")
+        assert world.steps("c1")[DAY, 2] == "skipped member_cap"  # the first may still be sent
+        with world.database.transaction() as session:
+            lock_members(session, [member_id])
+            close_items(
+                session, [world.tasks("c1")[0].work_item_id], WorkState.CANCELLED, "refunded", now(session)
+            )
+        world.sleep_until("2026-03-10 12:01")
+        self.finish(world)
+        assert [state for _, state, _ in world.items("c1")] == ["cancelled"]
+        world.live_until("2026-03-17 12:00")
+        assert waiting_for(world) == ["member_cap"]
+        world.buy("c1", "2026-03-17 12:00")
+        assert [entry.task_id for entry in ledger(world)] == [world.tasks("c1")[0].id]
+        world.live_until("2026-03-17 12:02")
+        assert world.steps("c1")[DAY, 3] == "opened due"
         assert_sound(world)
 
     def test_day_three_is_asked_about_however_much_there_was(self, world: World) -> None:
@@ -273,6 +304,27 @@ class TestTheCap:
             self.finish(world)
         titles = [title for title, *_ in world.items("c1")]
         assert titles == ["购后致谢", "30 天搭配", "3 天回访"]
+        assert_sound(world)
+
+    def test_no_promise_waits_behind_marketing_of_its_own_series(self, world: World) -> None:
+        set_budget(world, cap_touches=1, cap_days=9)
+        replace_plan(
+            world,
+            {"after": "1 days"},
+            {"after": "2 days", "valid": "9 days"},
+            {"after": "4 days", "service": True},
+        )
+        buy_at_two(world)
+        world.live_until("2026-03-02 10:30")
+        self.finish(world)
+        world.live_until("2026-03-03 10:30")
+        assert waiting_for(world) == ["member_cap"]
+        world.live_until("2026-03-05 10:30")
+        assert world.steps("c1") == {
+            (DAY, 1): "opened due",
+            (DAY, 2): "skipped member_cap",
+            (DAY, 3): "opened due",
+        }
         assert_sound(world)
 
 

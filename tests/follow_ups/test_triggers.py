@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
@@ -27,8 +28,9 @@ from app.members.service import lock_members
 from app.stores.models import Store
 from app.tagging.models import Tag
 from app.worklist.models import AttentionBudget
+from tests.checker import violations
 from tests.follow_ups.triggering import TriggerWorld, happening, plan_of
-from tests.world import at, purchase, refund
+from tests.world import ROOT, at, purchase, refund
 
 
 @pytest.fixture
@@ -97,6 +99,23 @@ def test_a_rule_may_ask_what_the_event_says_and_what_the_member_is(world: Trigge
     world.happen("visit", "c2", "2026-02-27 14:00", reason="size")
     assert world.series("c1") == []
     assert world.series("c2") == [("sizes", "event:visit:k", "active")]
+
+
+@pytest.mark.parametrize("scores", [(2, 5), (5, 2)])
+def test_a_step_asks_what_began_its_series_whatever_was_answered_since(
+    world: TriggerWorld, scores: tuple[int, int]
+):
+    raw = tomllib.loads((ROOT / "config" / "plans" / "satisfaction.toml").read_text(encoding="utf-8"))
+    for step in raw["steps"]:
+        step |= {"script": "thanks_30m"}
+    world.publish(raw)
+    world.member("c1")
+    world.live_until("2026-03-01 14:00")
+    for minute, score in enumerate(scores):
+        world.happen("satisfaction", "c1", f"2026-03-01 14:0{minute}", key=f"{score}", score=score)
+    world.live_until("2026-03-01 15:00")
+    assert [item[:2] for item in world.items("c1")] == [("低分回访", "open")]
+    assert violations(world.database) == []
 
 
 def test_a_gained_tag_starts_the_plans_that_name_it(world: TriggerWorld):

@@ -13,12 +13,17 @@ from sqlalchemy import select
 
 from app import clock
 from app.db import Database
+from app.follow_ups.acts.holding import Tap
+from app.follow_ups.acts.members import opt_out
 from app.follow_ups.models import Enrollment
+from app.follow_ups.plans.releases import release
 from app.follow_ups.quarantine import put_back, set_aside
+from app.follow_ups.stopping import members_under_way, stop_plan
 from app.inbound.models import WECOM, Inbound, InboundState, ReceivedEvent
 from app.inbound.service import receive
 from app.intake import service as intake
 from app.intake.quarantine import quarantined_events, retry_events
+from app.members.service import lock_members
 from app.timers import Lane, TimerKey, clear_timers
 from app.wecom.callbacks import WeComEvent
 from tests.checker import violations
@@ -138,11 +143,29 @@ class TestEnrollments:
         assert world.steps("c1") == {(day, 1): "expired too_late", (day, 2): "expired too_late"}
         assert violations(world.database) == []
 
-    def test_what_was_returned_meanwhile_ends(self, world: World, series: int):
-        world.refund("c1", "2026-03-01 14:20", "r1")
+    @pytest.mark.parametrize("ends", ["refunded", "opted_out", "plan_ended"])
+    def test_what_ends_series_ends_those_set_aside(self, world: World, series: int, ends: str):
+        with world.database.transaction() as session:
+            row = session.get_one(Enrollment, series)
+            member_id, plan_id = row.member_id, row.plan_id
+            lock_members(session, [member_id])
+            if ends == "opted_out":
+                opt_out(session, world.actor("owner"), member_id, Tap("key-0001"))
+            if ends == "plan_ended":
+                assert members_under_way(session, plan_id, after=0, limit=9) == [member_id]
+                assert stop_plan(session, plan_id, [member_id], clock.now(session)) == 1
+        if ends == "refunded":
+            world.refund("c1", "2026-03-01 14:20", "r1")
+        assert set(world.steps("c1").values()) == {f"cancelled {ends}"}
+        assert not self.put_back(world, series)
+        assert violations(world.database) == []
+
+    def test_of_a_plan_that_was_withdrawn_nothing_goes_on(self, world: World, series: int):
+        with world.database.transaction() as session:
+            release(session, session.get_one(Enrollment, series).plan_id, None)
         assert self.put_back(world, series)
         world.run_lanes()
-        assert set(world.steps("c1").values()) == {"cancelled refunded"}
+        assert set(world.steps("c1").values()) == {"cancelled plan_ended"}
         assert violations(world.database) == []
 
     def test_of_one_that_is_not_there_nothing_changes(self, world: World):
@@ -184,7 +207,7 @@ def test_the_command_lists_and_retries(world: World, database_url: str, monkeypa
     assert "purchase:r1" in listed[0]
     assert "ValueError: a bug of ours" in listed[0]
     assert "follow-up" in listed[1]
-    assert listed[2] == "1 events, 1 enrollments in quarantine"
+    assert listed[2] == "1 events, 1 enrollments, 0 pieces of work in quarantine"
     assert run("retry").returncode == 2
     assert run("retry", "7").returncode == 1
     first = run("retry", listed[0].split()[0])
@@ -194,4 +217,4 @@ def test_the_command_lists_and_retries(world: World, database_url: str, monkeypa
     assert run("retry", "--all").stdout.splitlines()[-1] == "0 left the quarantine, 0 stayed"
     told_by_wecom(world)
     assert run("retry", "--all").stdout.splitlines()[0].endswith("is due again")
-    assert run().stdout == "0 events, 0 enrollments in quarantine\n"
+    assert run().stdout == "0 events, 0 enrollments, 0 pieces of work in quarantine\n"
