@@ -16,6 +16,7 @@ from app.associates.models import Associate, Role, Shift
 from app.db import Database
 from app.ids import new_id
 from app.lanes import Deadline
+from app.members.models import MemberPhone
 from app.members.service import NewContact, NewMember, bind_contacts, lock_members, register_members
 from app.messaging.delivery import deliver_due
 from app.messaging.digests import DigestSender, gather_due
