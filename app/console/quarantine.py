@@ -14,14 +14,17 @@ from flask_babel import lazy_gettext as _
 from marshmallow import Schema, fields, validate
 from werkzeug.wrappers import Response as AnyResponse
 
+from app.aside import all_aside
 from app.associates.models import Role
 from app.console import queries
-from app.console.quarantine_words import ABOUT, SOURCE, cause_of, kind_of
+from app.console.quarantine_words import ABOUT, LANE, SOURCE, cause_of, kind_of
 from app.console.views import read_day
+from app.errors import NotFound
+from app.follow_ups.taking_up import ask_to_take_up, troubled_jobs
 from app.http import NO_FIELDS, allow, load_form, load_query
 from app.http.parts import current_database, current_public_ids
 from app.http.refs import read_ref
-from app.inbound.models import WECOM, Inbound
+from app.inbound.models import INTERNAL, WECOM, Inbound
 from app.intake.quarantine import retry_events
 from app.intake.refusals import reason_of, reasons
 from app.intake.service import EventResult, EventStatus
@@ -87,6 +90,7 @@ def quarantine() -> ResponseReturnValue:
     with current_database().reading() as session:
         day = read_day(session, None)
         stored, further = queries.quarantined(session, before)
+        works, jobs = all_aside(session), troubled_jobs(session)
     return render_template(
         "console/quarantine.html",
         page="quarantine",
@@ -96,6 +100,9 @@ def quarantine() -> ResponseReturnValue:
         rows=[_row(one) for one in stored],
         further=further,
         paged=before is not None,
+        works=works,
+        jobs=jobs,
+        lanes=LANE,
         said=_said(asked["outcome"], asked["code"]),
         stayed=asked["outcome"] in (Outcome.REFUSED, Outcome.STAYED),
     )
@@ -113,6 +120,22 @@ def retry(ref: str) -> AnyResponse:
     log.info("quarantine_retried", by=current_actor().associate_id, inbound_id=inbound_id, outcome=outcome)
     told = f"&code={code}" if code in reasons() else ""
     return redirect(f"/console/quarantine?outcome={outcome}{told}", 303)
+
+
+@quarantine_pages.post("/work/<ref>/retry")
+@allow(Role.HQ)
+def retry_work(ref: str) -> AnyResponse:
+    """Have work that was set aside taken up again; twice does it once."""
+    load_query()
+    load_form(NO_FIELDS)
+    work_id, by = read_ref("work", ref), current_actor().associate_id
+    try:
+        with current_database().transaction() as session:
+            ask_to_take_up(session, work_id, by)
+    except NotFound:
+        return redirect(f"/console/quarantine?outcome={Outcome.GONE}", 303)
+    log.info("work_taken_up", by=by, work_id=work_id)
+    return redirect(f"/console/quarantine?outcome={Outcome.DUE}", 303)
 
 
 def _outcome(result: EventResult | None) -> tuple[Outcome, str]:
@@ -147,6 +170,8 @@ def _row(stored: Inbound) -> QuarantineRow:
 
 def _about(stored: Inbound) -> str:
     """Whom or what it is about, by number or account; empty where it cannot be told."""
+    if stored.source == INTERNAL:
+        return ""
     if stored.source != WECOM:
         return str(gettext("No. %(ref)s", ref=stored.event_key.partition(":")[2]))
     try:

@@ -7,10 +7,16 @@ import re
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 
-from app.inbound.models import WECOM
+from app.inbound.models import INTERNAL, WECOM
 from app.wecom.errors import OUR_APP_IS_WRONG
 
-SOURCE = {WECOM: _("WeCom's events"), "pos": _("Till")}
+SOURCE = {WECOM: _("WeCom's events"), INTERNAL: _("The system itself"), "pos": _("Till")}
+# Work that can be set aside, by its lane.
+LANE = {
+    "sweep": _("Looking for members of a plan of the calendar"),
+    "urge": _("Reminding somebody of a task"),
+    "balance": _("Sharing out what is more than somebody can do"),
+}
 # What an event's key begins with: of purchases the kind, of WeCom's events Event and ChangeType (facts 4.2, 4.3).
 KIND = {
     "purchase": _("Purchase"),
@@ -23,6 +29,10 @@ KIND = {
     "template_card_menu_event": _("Menu of a card pressed"),
     "living_status_change": _("State of a livestream"),
     "message": _("Message to the app"),
+    "repair_gap": _("Repair"),
+    "repair_timers": _("Repair of timers"),
+    "take_up_work": _("Work taken up again"),
+    "dates_told": _("Birthday told late"),
 }
 CHANGE = {
     "change_external_contact:add_external_contact": _("customer added"),

@@ -28,8 +28,9 @@ from app.follow_ups.reconciling.balances import (
     gaps_of,
 )
 from app.follow_ups.reconciling.listing import FOUND, StepRow, steps_that
-from app.follow_ups.reconciling.mending import MENDABLE, Mended, mend
+from app.follow_ups.reconciling.mending import MENDABLE, Mended
 from app.follow_ups.reconciling.models import Reconciliation
+from app.follow_ups.reconciling.repairing import ask_for_timers, ask_to_mend
 from app.follow_ups.reconciling.report import Became
 from app.follow_ups.reconciling.runs import (
     ALARM,
@@ -166,12 +167,23 @@ def steps() -> ResponseReturnValue:
 @reconciliation_pages.post("/gaps/<ref>/repair")
 @allow(Role.HQ)
 def repair(ref: str) -> AnyResponse:
-    """Repair what a gap names; twice repairs it once."""
+    """Have the inbox repair what a gap names; asked for twice it is repaired once."""
     load_query()
     load_form(NO_FIELDS)
     gap_id, by = read_ref("gap", ref), current_actor().associate_id
-    outcome = current_database().in_transaction(lambda session: mend(session, gap_id, by))
-    return redirect(f"{HOME}?said={outcome}", 303)
+    current_database().in_transaction(lambda session: ask_to_mend(session, gap_id, by))
+    return redirect(f"{HOME}?said={Mended.ASKED}", 303)
+
+
+@reconciliation_pages.post("/timers")
+@allow(Role.HQ)
+def wind_up() -> AnyResponse:
+    """Have the inbox set lost timers again, and calendars look that look for nobody; twice changes nothing more."""
+    load_query()
+    load_form(NO_FIELDS)
+    by = current_actor().associate_id
+    current_database().in_transaction(lambda session: ask_for_timers(session, by))
+    return redirect(f"{HOME}?said={Mended.ASKED}", 303)
 
 
 def _figures(session: Session, run: Reconciliation, asked: Asked, single_from: Any) -> dict[str, Any]:

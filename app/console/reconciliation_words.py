@@ -35,6 +35,10 @@ FAULT = {
     Fault.WRONG_ARM: _("The member is in another part of the comparison than the draw says."),
     Fault.OVER_CAP: _("The member was written to more often than the attention budget allows."),
     Fault.QUIET_HOURS: _("It was opened in quiet hours."),
+    Fault.UNFOUNDED: _("It was not opened, and nothing that is kept bears out the reason given."),
+    Fault.UNREADABLE: _(
+        "Something kept of this member cannot be read, so nothing of theirs is accounted for."
+    ),
 }
 REPAIR = {
     Fault.NO_ENROLLMENT: _("Repair puts the event through once more: the member enters the plan, once."),
@@ -62,6 +66,7 @@ ANCHOR = {
     "festival": _("Festival"),
 }
 SAID = {
+    Mended.ASKED: _("The repair is under way and done within seconds. The list below says what it came to."),
     Mended.MENDED: _("It is repaired. The next reconciliation shows it balanced."),
     Mended.GONE: _("Nothing is missing there any more."),
     Mended.CANNOT: _("It cannot be restored: what is lost cannot be told from anything that is left."),

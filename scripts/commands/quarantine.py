@@ -13,12 +13,15 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Collection, Iterator
+from functools import partial
 
 from sqlalchemy.exc import NoResultFound, SQLAlchemyError
 
+from app.aside import all_aside
 from app.db import Database
 from app.follow_ups.firing import UNFIRABLE
 from app.follow_ups.quarantine import SetAside, put_back, set_aside
+from app.follow_ups.taking_up import ask_to_take_up
 from app.intake.quarantine import QuarantinedEvent, quarantined_events, retry_events
 from app.intake.refusals import reason_of
 from app.intake.service import EventResult, EventStatus
@@ -49,10 +52,14 @@ def _list(database: Database) -> int:
         number += 1
         _say(event.id, event.source, event.key, f"{event.since:%Y-%m-%d %H:%M}", event.reason)
     with database.reading() as session:
-        enrollments = set_aside(session)
+        enrollments, works = set_aside(session), all_aside(session)
     for one in enrollments:
         _say(one.id, "follow-up", _name(one), f"{one.enrolled_at:%Y-%m-%d %H:%M}", one.reason)
-    print(f"{number} events, {len(enrollments)} enrollments in quarantine")
+    for work in works:
+        _say(
+            work.id, "work", f"{work.lane} of {work.subject_id}", f"{work.since:%Y-%m-%d %H:%M}", work.reason
+        )
+    print(f"{number} events, {len(enrollments)} enrollments, {len(works)} pieces of work in quarantine")
     return 0
 
 
@@ -60,6 +67,7 @@ def _retry(database: Database, ids: Collection[int] | None) -> int:
     """All of it, or the given ids; returns the exit code."""
     with database.reading() as session:
         enrollments = [one for one in set_aside(session) if ids is None or one.id in ids]
+        works = [one for one in all_aside(session) if ids is None or one.id in ids]
     events = [event.id for event in _events(database)] if ids is None else list(ids)
     done, stayed = set(), 0
     for event, result in retry_events(database, events):
@@ -71,6 +79,10 @@ def _retry(database: Database, ids: Collection[int] | None) -> int:
         problem = _put_back(database, one)
         stayed += bool(problem)
         _say(one.id, "follow-up", _name(one), problem or f"goes on at step {one.step_no}")
+    for work in works:
+        done.add(work.id)
+        database.in_transaction(partial(ask_to_take_up, aside_id=work.id, by=None))
+        _say(work.id, "work", f"{work.lane} of {work.subject_id}", "is due again")
     unknown = set(ids or ()) - done
     for missing in sorted(unknown):
         sys.stderr.write(f"{missing} is not in quarantine\n")

@@ -10,12 +10,14 @@ from sqlalchemy import Connection, text
 from sqlalchemy.orm import Session
 
 from app.db import Base, Database, table_of
+from app.follow_ups import firing
 from app.follow_ups.models import Enrollment, FollowUpTask, StepRecord
 from app.follow_ups.reconciliation import reconcile
 from app.intake import service as intake
+from app.lanes import Deadline
 from app.messaging.models import Notice
 from app.orders import refunding
-from app.timers import Timer
+from app.timers import Lane, Timer
 from app.worklist.models import WorkItem
 from tests.checker import look, violations
 from tests.conftest import FAST
@@ -222,11 +224,49 @@ class TestWithoutTheMutex:
         self.buy_twice_at_once(world, monkeypatch, wait_s=1)
         assert violations(world.database) == []
 
-    def test_not_locked_the_checker_notices(self, world: World, monkeypatch: pytest.MonkeyPatch):
-        def lock_nobody(_session: Session, _member_ids: Iterable[int]) -> None:
+    def refund_while_a_step_is_put_off(
+        self, world: World, monkeypatch: pytest.MonkeyPatch, wait_s: float
+    ) -> None:
+        """The next step falls due in quiet hours: firing moves it on while a refund ends its series."""
+        with world.database.transaction() as session:
+            session.execute(text("UPDATE attention_budget SET quiet_from = '09:00', quiet_until = '20:00'"))
+        world.sleep_until("2026-03-31 12:00")
+        moved, go_on = threading.Event(), threading.Event()
+
+        def hold(_place: str) -> None:
+            moved.set()
+            assert go_on.wait(60)
+
+        monkeypatch.setattr(firing, "failpoint", hold)
+        fires = threading.Thread(target=firing.fire_due, args=[world.database, Lane.DAYS, Deadline(60)])
+        refunds = threading.Thread(target=world.refund, args=["c1", "2026-03-31 11:00", "r1"])
+        fires.start()
+        assert moved.wait(60)
+        refunds.start()
+        refunds.join(wait_s)
+        go_on.set()
+        fires.join()
+        refunds.join()
+
+    def test_locked_a_cancel_and_a_fire_have_one_outcome(self, world: World, monkeypatch: pytest.MonkeyPatch):
+        self.refund_while_a_step_is_put_off(world, monkeypatch, wait_s=1)
+        assert violations(world.database) == []
+
+    def test_not_locked_a_cancel_leaves_what_the_checker_notices(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ):
+        self.lock_nobody(monkeypatch)
+        self.refund_while_a_step_is_put_off(world, monkeypatch, wait_s=5)
+        assert any("timers and their owners" in one for one in violations(world.database))
+
+    def lock_nobody(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def nobody(_session: Session, _member_ids: Iterable[int]) -> None:
             return
 
-        monkeypatch.setattr(intake, "lock_members", lock_nobody)
-        monkeypatch.setattr(refunding, "lock_members", lock_nobody)
+        monkeypatch.setattr(intake, "lock_members", nobody)
+        monkeypatch.setattr(refunding, "lock_members", nobody)
+
+    def test_not_locked_the_checker_notices(self, world: World, monkeypatch: pytest.MonkeyPatch):
+        self.lock_nobody(monkeypatch)
         self.buy_twice_at_once(world, monkeypatch, wait_s=5)
         assert any("totals of member" in one for one in violations(world.database))

@@ -2,27 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, time, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from app import clock
 from app.almanac import LunarDay, is_last_of_lunar_month, lunar_day, solar_date
+from app.aside import all_aside
 from app.db import Database
+from app.follow_ups import sweeping
+from app.follow_ups.entering import Entry
 from app.follow_ups.models import PlanSweep
+from app.follow_ups.plans.versions import Version
+from app.follow_ups.reconciliation import reconcile
 from app.follow_ups.sweeping import sweep_chunk
+from app.follow_ups.taking_up import ask_to_take_up
 from app.follow_ups.triggers.festivals import festival_day, festival_on, festivals
 from app.ids import new_id
-from app.members.dates import PURPOSE, recurring_on
-from app.members.models import Member, MemberDate
+from app.inbound.events import DateReported
+from app.intake.inbox import apply_received
+from app.intake.own_events import own_handlers
+from app.intake.service import apply_events
+from app.lanes import Deadline
+from app.members.dates import PURPOSE, YearlyDay, recurring_on, seal_day
+from app.members.models import DateCalendar, DateKind, Member, MemberDate
 from app.sealing import Keyring
 from app.stores.models import Store
 from app.worklist.attention import pause, resume
 from tests.follow_ups.triggering import KEYS, TriggerWorld, plan_of
-from tests.world import at
+from tests.intake.wecom_inbox import NOBODY
+from tests.world import SOURCE, at, purchase
 
 # Public record of the lunar new year, e.g. the Hong Kong Observatory's Gregorian-lunar conversion table.
 SPRING_FESTIVALS = (
@@ -144,6 +159,116 @@ def test_silence_counts_days_since_the_last_purchase_and_a_purchase_ends_it(worl
     world.buy("c2", "2026-03-13 11:00")
     assert world.series("c2") == [("silence", "silence:2026-02-11", "bought")]
     world.assert_timers_are_their_owners()
+
+
+def test_a_silence_is_asked_about_once_however_late_it_is_found(world: TriggerWorld):
+    """Who has been silent for long when the plan begins, and of whom that is told late; a purchase begins another."""
+    for code in ("c1", "c2", "c3"):
+        world.member(code)
+    world.buy("c1", "2026-01-10 14:00")
+    world.publish(plan_of("silence", "silence", days=30))
+    world.live_until("2026-03-03 12:00")
+    assert world.series("c1") == [("silence", "silence:2026-01-10", "active")]
+    apply_events(
+        world.database, SOURCE, [purchase("h2", "c2", at("2026-01-05 14:00"))], enrolls=False
+    )  # imported as history
+    world.buy("c1", "2026-01-20 14:00")  # told late, and before the member was asked
+    world.live_until("2026-03-05 12:00")
+    assert world.series("c2") == [("silence", "silence:2026-01-05", "active")]
+    assert len(world.series("c1")) == 1
+    world.publish(plan_of("silence", "silence", days=20))
+    world.buy("c2", "2026-03-05 11:00")
+    world.live_until("2026-03-26 12:00")
+    assert [event for _, event, _ in world.series("c2")] == ["silence:2026-01-05", "silence:2026-03-05"]
+    assert len(world.series("c1")) == 1
+    assert world.series("c3") == []
+    assert_it_balances(world)
+
+
+def test_a_birthday_told_on_the_day_itself_is_wished_for(world: TriggerWorld):
+    world.publish(plan_of("birthdays", "birthday", days=2))
+    for code in ("c1", "c2", "c3"):
+        world.member(code)
+    world.live_until("2026-03-05 12:00")
+    for code, day in (("c1", 5), ("c2", 7), ("c3", 4)):
+        day_told = seal_day(KEYS, DateKind.BIRTHDAY, YearlyDay(DateCalendar.SOLAR, 3, day), code)
+        told = DateReported(
+            f"b{code}",
+            "birthday",
+            "S1",
+            code,
+            at("2026-03-05 11:00"),
+            time_known=True,
+            calendar="solar",
+            sealed=day_told.sealed,
+            day_index=day_told.day_index,
+        )
+        assert [one.status for one in world.tell(told)] == ["applied"]
+    apply_received(world.database, NOBODY, own_handlers(KEYS), Deadline(60))
+    found = [world.series(code) for code in ("c1", "c2", "c3")]
+    assert found == [[("birthdays", "birthday:2026", "active")]] * 2 + [[]]
+    world.live_until("2026-03-12 12:00")
+    assert_it_balances(world)
+
+
+def test_a_member_who_cannot_enter_holds_nobody_up_and_is_taken_up_again(
+    world: TriggerWorld, monkeypatch: pytest.MonkeyPatch
+):
+    world.publish(plan_of("sale", "dates", dates=["2026-03-01"]))
+    for number in range(5):
+        world.member(f"c{number}")
+    poisoned = world.member("poison")
+    enter = sweeping.enter
+
+    def fails_for_one(session: Session, version: Version, entries: Sequence[Entry], *rest: Any) -> None:
+        if poisoned in {entry.member_id for entry in entries}:
+            raise KeyError("what this member says")
+        enter(session, version, entries, *rest)
+
+    monkeypatch.setattr(sweeping, "enter", fails_for_one)
+    world.sweep()
+    assert len(world.series()) == 5
+    with world.database.transaction() as session:
+        (aside,) = all_aside(session)
+        assert (aside.lane, aside.member_id, aside.reason) == (
+            "sweep",
+            poisoned,
+            "KeyError: 'what this member says'",
+        )
+        ask_to_take_up(session, aside.id, None)
+    monkeypatch.undo()
+    apply_received(world.database, NOBODY, own_handlers(KEYS), Deadline(60))
+    assert len(world.series()) == 6
+    with world.database.reading() as session:
+        assert all_aside(session) == []
+
+
+def test_a_day_on_which_nobody_can_be_looked_for_is_set_aside(
+    world: TriggerWorld, monkeypatch: pytest.MonkeyPatch
+):
+    world.publish(plan_of("sale", "dates", dates=["2026-03-01"]))
+    world.member("c1")
+
+    def fails(*_: object) -> None:
+        raise ValueError("no such calendar")
+
+    monkeypatch.setattr(sweeping, "candidates", fails)
+    world.sweep()
+    assert world.sweeps() == [("2026-03-01", False)]
+    with world.database.transaction() as session:
+        (aside,) = all_aside(session)
+        ask_to_take_up(session, aside.id, None)
+    monkeypatch.undo()
+    apply_received(world.database, NOBODY, own_handlers(KEYS), Deadline(60))
+    world.sweep()
+    assert world.series("c1") == [("sale", "date:2026-03-01", "active")]
+
+
+def assert_it_balances(world: TriggerWorld) -> None:
+    with world.database.reading() as session:
+        report = reconcile(session, with_books=False, keys=KEYS)
+    assert report.balances, (report.missing, report.unexplained, report.alarms)
+    assert not report.differs, report.differs
 
 
 def test_dates_and_festivals_concern_those_for_whom_the_rule_holds(world: TriggerWorld):

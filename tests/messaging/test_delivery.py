@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -14,6 +15,7 @@ from app.messaging.models import MessageState
 from app.messaging.rules import LEASE, MAX_ATTEMPTS, REPEATABLE_FOR, longest_wait
 from app.timers import Lane
 from app.wecom.errors import WeComMisconfigured, WeComPaused, WeComRejected, WeComRetryable
+from tests.checker import violations
 from tests.messaging.conftest import Office
 
 TIMEOUT = WeComRetryable("message/send", "ReadTimeout", sent=True)
@@ -215,6 +217,31 @@ def test_a_claimed_message_is_nobody_elses_until_its_lease_ends(office: Office):
     office.check()
     with office.database.transaction() as session:
         assert claim(session, 10) == []
+
+
+class NoFence(int):
+    """A fence that is like every other."""
+
+    def __eq__(self, other: object) -> bool:
+        return True
+
+    def __hash__(self) -> int:
+        return 0
+
+
+def test_without_fences_the_checker_notices_what_was_overtaken(office: Office):
+    """Whoever stalled beyond its lease would have the message sent again while somebody else is at it."""
+    office.digest()
+    with office.database.transaction() as session:
+        (stalled,) = claim(session, 10)
+    office.make_due()
+    with office.database.transaction() as session:
+        claim(session, 10)
+    before = set(violations(office.database))
+    late = replace(stalled, fence=NoFence(stalled.fence))
+    with office.database.transaction() as session:
+        assert record(session, [Outcome(late, MessageState.ENQUEUED, "stalled")]) == 1
+    assert any("timers and their owners" in one for one in set(violations(office.database)) - before)
 
 
 def test_a_stale_fence_writes_nothing(office: Office):

@@ -35,6 +35,7 @@ log = structlog.get_logger(__name__)
 class Mended(StrEnum):
     """What a repair came to."""
 
+    ASKED = "asked"  # the inbox lane takes it from here
     MENDED = "mended"
     GONE = "gone"  # nothing is missing there any more
     CANNOT = "cannot"  # what is lost cannot be told from anything that is left

@@ -59,7 +59,8 @@ def repairs(keys: Keyring) -> Mapping[str, tuple[Look, Apply]]:
 def _tell(session: Session, name: str, by: int | None, **fields: str) -> None:
     now = clock.real_now(session)
     told = {"MsgType": "event", "Event": name, "CreateTime": str(int(now.timestamp())), **fields}
-    receive(session, WeComEvent.of(told | {"By": str(by or "")}), now, INTERNAL)
+    told |= {"By": str(by or ""), "At": now.isoformat()}  # asked for twice within a second is asked for twice
+    receive(session, WeComEvent.of(told), now, INTERNAL)
 
 
 def _by(event: WeComEvent) -> int | None:

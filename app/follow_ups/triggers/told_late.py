@@ -83,10 +83,12 @@ def _enter(session: Session, plan: OpenPlan, version: Version, members: Sequence
     its = (table.c.member_id.in_(members), table.c.kind == kind, table.c.day_index.in_(sorted(index)))
     rows = session.execute(query.where(*its).order_by(table.c.member_id)).all() if index else []
     stores = stores_by_id(session, {row.store_id for row in rows})
+    ahead = version.trigger.days * A_DAY
     entries = [
         _entry(version, row, stores[row.store_id], index[row.day_index])
         for row in rows
         if plan.version_for(row.store_id) is version
+        and index[row.day_index] + ahead >= stores[row.store_id].hours.local_date(now)
     ]
     fresh = not_entered(session, plan.plan_id, entries)
     enter(session, version, whose_rule_holds(session, version, fresh, now), read_budget(session), now)
