@@ -11,13 +11,15 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cache
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from sqlalchemy import CompoundSelect, String, delete, func, literal, select, union_all
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from app.clock import Moment
-from app.db import Base, insert_rows, table_of
+from app.db import Base, Overtaken, insert_rows, table_of
 
 
 class Lane(StrEnum):
@@ -47,6 +49,10 @@ CHUNK = 300
 FEW = 8
 DELETE_OF_INSTANT = """
 DELETE timers FROM timers FORCE INDEX (PRIMARY) WHERE lane = %s AND due_at = %s AND subject_id IN ({subjects})
+"""
+COUNT_SPAN = "SELECT COUNT(*) FROM timers WHERE lane = %s AND due_at = %s AND subject_id BETWEEN %s AND %s"
+DELETE_SPAN = """
+DELETE timers FROM timers FORCE INDEX (PRIMARY) WHERE lane = %s AND due_at = %s AND subject_id BETWEEN %s AND %s
 """
 A_KEY = "SELECT %s AS lane, CAST(%s AS DATETIME(6)) AS due_at, %s AS subject_id"
 DELETE_BY_KEYS = """
@@ -111,6 +117,39 @@ def clear_timers(session: Session, keys: Iterable[TimerKey]) -> None:
             alone += [(lane, due_at, subject_id) for subject_id in sorted(subject_ids)]
     for start in range(0, len(alone), CHUNK):
         _clear_by_join(session, alone[start : start + CHUNK])
+
+
+def clear_taken(session: Session, keys: Sequence[tuple[Any, ...]]) -> None:
+    """Delete timers whose rows this transaction has locked, in key order; what follows a key is not looked at.
+
+    Those of one instant lie together as a rule, and go as one span of the index. [M] 500 timers: 1 ms against 3 ms one
+    by one. Raises `Overtaken` where another transaction set a timer between them meanwhile: nothing may be kept then.
+    """
+    if session.get_bind().dialect.name == "sqlite":
+        clear_timers(session, (TimerKey(*key[:3]) for key in keys))
+        return
+    alone: list[TimerKey] = []
+    for (lane, due_at), its in groupby(keys, key=itemgetter(0, 1)):
+        subject_ids = [key[2] for key in its]
+        if not _clear_span(session, lane, due_at, subject_ids):
+            alone += [TimerKey(lane, due_at, subject_id) for subject_id in subject_ids]
+    clear_timers(session, alone)
+
+
+def _clear_span(session: Session, lane: str, due_at: datetime, subject_ids: Sequence[int]) -> bool:
+    """Delete from the first of the subjects to the last where nothing lies between that is not to go; else False.
+
+    Counting locks nothing: what somebody else is busy with is waited for by nobody.
+    """
+    if len(subject_ids) < FEW:
+        return False
+    connection = session.connection()
+    span = (str(lane), due_at.astimezone(UTC).replace(tzinfo=None), subject_ids[0], subject_ids[-1])
+    if connection.exec_driver_sql(COUNT_SPAN, span).scalar() != len(subject_ids):
+        return False
+    if connection.exec_driver_sql(DELETE_SPAN, span).rowcount != len(subject_ids):
+        raise Overtaken
+    return True
 
 
 def _clear_of_instant(session: Session, lane: str, due_at: datetime, subject_ids: Sequence[int]) -> None:

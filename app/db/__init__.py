@@ -4,7 +4,7 @@ Tables live in their domains. Nothing here knows what is stored. Services only f
 opens `transaction()` or `reading()` and thereby commits.
 """
 
-from app.db.database import MAX_ATTEMPTS, Database, is_retryable
+from app.db.database import MAX_ATTEMPTS, Database, Overtaken, is_retryable
 from app.db.reading import read_rows
 from app.db.tables import NAMING, Base, Id, Instant, is_among, table_of
 from app.db.writing import add_to_rows, insert_rows, update_rows, upsert_rows
@@ -16,6 +16,7 @@ __all__ = [
     "Database",
     "Id",
     "Instant",
+    "Overtaken",
     "add_to_rows",
     "insert_rows",
     "is_among",

@@ -27,6 +27,10 @@ MAX_ATTEMPTS = 6
 POLL_S = 0.001
 
 
+class Overtaken(Exception):
+    """Another transaction changed what this one had looked at: to be rolled back, and done again."""
+
+
 class Database:
     """One database, shared by all threads of a process."""
 
@@ -58,7 +62,7 @@ class Database:
             yield session
 
     def in_transaction(self, work: Callable[[Session], T]) -> T:
-        """Run `work` in a transaction and run it again after a deadlock or a lost race for a unique key.
+        """Run `work` in a transaction and run it again after a deadlock, a lost race for a unique key or `Overtaken`.
 
         `work` must have no effect outside the database. Raises the last error after 6 attempts.
         """
@@ -66,8 +70,8 @@ class Database:
             try:
                 with self.transaction() as session:
                     return work(session)
-            except DBAPIError as error:
-                if attempt == MAX_ATTEMPTS or not is_retryable(error):
+            except (DBAPIError, Overtaken) as error:
+                if attempt == MAX_ATTEMPTS or not (isinstance(error, Overtaken) or is_retryable(error)):
                     raise
                 time.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311 - jitter, not a secret
         raise AssertionError("unreachable")

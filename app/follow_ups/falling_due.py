@@ -27,47 +27,42 @@ from app.timers import Lane, Timer, TimerKey
 class DueTimer(NamedTuple):
     """A timer that went off, taken with the `member_care` row of its member."""
 
-    key: TimerKey
+    lane: str
+    due_at: datetime
+    subject_id: int
     member_id: int
     has_opted_out: bool
 
+    @property
+    def key(self) -> TimerKey:
+        """The timer's."""
+        return TimerKey(*self[:3])
+
 
 class Fallen(NamedTuple):
-    """A step that has fallen due; `row` is its enrollment."""
+    """A step that has fallen due; `row` is its enrollment, `id` that one's."""
 
+    id: int
+    member_id: int
     row: Any
     version: Version
+    step: Step
     store: StoreFacts
     case: Case
-
-    @property
-    def id(self) -> int:
-        """The enrollment's."""
-        return int(self.row.id)
-
-    @property
-    def member_id(self) -> int:
-        """Whom it is about."""
-        return int(self.row.member_id)
-
-    @property
-    def step(self) -> Step:
-        """The step."""
-        return self.case.step
 
 
 def take_due(session: Session, lane: Lane, size: int, now: datetime) -> list[DueTimer]:
     """The first due timers of a lane whose members nobody else is busy with; these stay locked."""
+    has_opted_out = MemberCare.opted_out_at.is_not(None).label("has_opted_out")
     query = (
-        select(Timer.lane, Timer.due_at, Timer.subject_id, MemberCare.member_id, MemberCare.opted_out_at)
+        select(Timer.due_at, Timer.subject_id, MemberCare.member_id, has_opted_out)
         .join(MemberCare, MemberCare.member_id == Timer.member_id)
         .where(Timer.lane == str(lane), Timer.due_at <= now)
         .order_by(Timer.due_at, Timer.subject_id)
         .limit(size)
         .with_for_update(skip_locked=True)
     )
-    taken = sorted(read_rows(session, query), key=lambda row: row[1:3])
-    return [DueTimer(TimerKey(*row[:3]), row[3], row[4] is not None) for row in taken]
+    return [DueTimer(str(lane), *row) for row in sorted(map(tuple, read_rows(session, query)))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +83,7 @@ def read_batch(session: Session, due: Sequence[DueTimer], now: datetime) -> Batc
     )
     series = read_rows(session, live)
     stores = stores_by_id(session, {row.store_id for row in series})
-    wanted = {timer.key.subject_id: timer for timer in due}
+    wanted = {timer.subject_id: timer for timer in due}
     rows = [row for row in series if row.id in wanted and _waits_for(row, wanted[row.id])]
     rows.sort(key=lambda row: (row.next_due_at, row.anchor_on, row.id))
     known = versions(session, {row.plan_version_id for row in rows})
@@ -102,12 +97,13 @@ def read_batch(session: Session, due: Sequence[DueTimer], now: datetime) -> Batc
     for row, step in zip(rows, steps, strict=True):
         store, meets = stores[row.store_id], conditions.hold(row.id, step.condition)
         case = _case(row, step, store, wanted[row.id], meets)
-        fallen.append(Fallen(row, known[row.plan_version_id], store, case))
+        version = known[row.plan_version_id]
+        fallen.append(Fallen(row.id, row.member_id, row, version, step, store, case))
     return Batch(fallen, Family(session, series, stores), conditions)
 
 
 def _waits_for(row: Any, timer: DueTimer) -> bool:
-    is_due = (row.next_lane, row.next_due_at) == (timer.key.lane, timer.key.due_at)
+    is_due = (row.next_lane, row.next_due_at) == (timer.lane, timer.due_at)
     return is_due and row.state == EnrollmentState.ACTIVE
 
 
@@ -118,7 +114,7 @@ def _case(row: Any, step: Step, store: StoreFacts, timer: DueTimer, meets: bool)
         anchor=anchor,
         hours=hours,
         due=due_at(step, anchor, hours),
-        asked_at=timer.key.due_at,
+        asked_at=timer.due_at,
         until=valid_until(step, anchor, hours),
         waited_for=WaitingFor(row.waiting_for) if row.waiting_for else None,
         arm=Arm(row.arm),

@@ -31,13 +31,14 @@ from app.follow_ups.rules import Verdict, due_at
 from app.follow_ups.states import EnrollmentState, StepReason
 from app.lanes import Deadline, Progress
 from app.orders.value import Tiers, tiers_of_today
-from app.timers import Lane, TimerKey, clear_timers, set_timers
+from app.timers import Lane, TimerKey, clear_taken, set_timers
 from app.worklist.attention import Budget, Pauses, read_budget, read_pauses
 from app.worklist.models import WorkState
 from app.worklist.service import close_items
 
-# As many as may keep their members locked for about a fifth of a second.
-BATCH = 500
+# As many as may keep their members locked for about a fifth of a second. [M] A step of 500 costs a tenth more: some
+# thirty statements are shared by fewer. MariaDB makes a table of a list of a thousand.
+BATCH = 800
 # SQLite's other writers wait for the whole transaction: keep it near 20 ms.
 SQLITE_BATCH = 40
 # What one row can bring about by what it says; anything else is not that row's fault.
@@ -77,7 +78,7 @@ def fire_batch(session: Session, lane: Lane, size: int, tiers: Tiers) -> int:
     now, budget = clock.now(session), read_budget(session)
     due = [] if budget.paused_at else take_due(session, lane, size, now)
     if due:
-        clear_timers(session, [timer.key for timer in due])
+        clear_taken(session, due)
         _fire(session, due, budget, tiers, now)
     return len(due)
 
@@ -88,19 +89,18 @@ def fire_or_quarantine(session: Session, lane: Lane, size: int, tiers: Tiers) ->
     due = [] if budget.paused_at else take_due(session, lane, size, now)
     if not due:
         return 0
-    clear_timers(session, [timer.key for timer in due])
+    clear_taken(session, due)
     try:
         with session.begin_nested():
             _fire(session, due, budget, tiers, now)
     except UNFIRABLE as error:
-        key = due[0].key
         aside = Waiting(None, None, None).columns() | {
             "state": EnrollmentState.QUARANTINED,
             "ended_reason": type(error).__name__[:32],
         }
         table = table_of(Enrollment)
-        session.connection().execute(update(table).where(table.c.id == key.subject_id).values(**aside))
-        log.error("enrollment_quarantined", enrollment_id=key.subject_id, error=type(error).__name__)
+        session.connection().execute(update(table).where(table.c.id == due[0].subject_id).values(**aside))
+        log.error("enrollment_quarantined", enrollment_id=due[0].subject_id, error=type(error).__name__)
     return 1
 
 

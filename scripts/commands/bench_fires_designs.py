@@ -24,7 +24,7 @@ from app import clock
 from app.db import Base, Database, insert_rows, is_among, read_rows, table_of
 from app.follow_ups.falling_due import DueTimer, take_due
 from app.members.models import MemberCare
-from app.timers import Lane, Timer, TimerKey, clear_timers
+from app.timers import Lane, Timer, clear_taken
 
 
 class Design(StrEnum):
@@ -88,7 +88,7 @@ RESTORE = {
 }
 
 Take = Callable[[Session, Lane, int, datetime], list[DueTimer]]
-Finish = Callable[[Session, Sequence[TimerKey]], None]
+Finish = Callable[[Session, Sequence[DueTimer]], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,7 @@ def restore_waiting(databases: Mapping[Design, Database]) -> None:
 def claim_batch(session: Session, claiming: Claiming, size: int) -> int:
     """Claim at most `size` due steps and do nothing more; returns how many."""
     due = claiming.take(session, Lane.DAYS, size, clock.now(session))
-    claiming.finish(session, [timer.key for timer in due])
+    claiming.finish(session, due)
     return len(due)
 
 
@@ -131,7 +131,7 @@ def designed(design: Design) -> Iterator[None]:
         return
     with (
         patch("app.follow_ups.firing.take_due", _take_for_firing),
-        patch("app.follow_ups.firing.clear_timers", _mark_done),
+        patch("app.follow_ups.firing.clear_taken", _mark_done),
         patch("app.timers.insert_rows", _insert_waiting),
     ):
         yield
@@ -149,7 +149,7 @@ def _take_by_status(session: Session, lane: Lane, size: int, now: datetime) -> l
     rows = read_rows(session, query)
     session.info[CLAIMED] = [row.id for row in rows]
     return [
-        DueTimer(TimerKey(row.lane, row.due_at, row.subject_id), row.member_id, has_opted_out=False)
+        DueTimer(row.lane, row.due_at, row.subject_id, row.member_id, has_opted_out=False)
         for row in rows
     ]
 
@@ -166,7 +166,7 @@ def _take_for_firing(session: Session, lane: Lane, size: int, now: datetime) -> 
     return [timer._replace(has_opted_out=timer.member_id in opted_out) for timer in due]
 
 
-def _mark_done(session: Session, _due: Sequence[TimerKey]) -> None:
+def _mark_done(session: Session, _due: Sequence[DueTimer]) -> None:
     ids = ", ".join(map(str, session.info[CLAIMED]))
     if ids:
         session.connection().exec_driver_sql(MARK.format(ids))
@@ -180,6 +180,6 @@ def _insert_waiting(session: Session, model: type[Base], rows: Sequence[Mapping[
 
 
 CLAIMINGS = {
-    Design.OURS: Claiming(take_due, clear_timers),
+    Design.OURS: Claiming(take_due, clear_taken),
     Design.STATUS_INDEX: Claiming(_take_by_status, _mark_done),
 }
