@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from copy import deepcopy
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import requests
 from sqlalchemy import select, update
@@ -169,6 +171,11 @@ class ShopFloor:
         """What the customer read in the chat with this associate."""
         said = self.phones.chat(who, f"wm-{code}")[self._said.get(code, 0) :]
         return [one["body"]["content"] for one in said]
+
+    def act(self, code: str, act: Callable[..., Any], *args: Any) -> None:
+        """What the owner does with the customer's task."""
+        actor, task, tap = self.world.actor("owner"), self.world.tasks(code)[0], Tap(uuid4().hex)
+        self.database.in_transaction(lambda session: act(session, actor, task.id, tap, *args))
 
     def opt_out(self, code: str, who: str = "owner") -> None:
         """The customer wants none any more, and told this associate."""

@@ -213,8 +213,8 @@ def test_a_done_that_was_a_slip_is_undone_and_can_be_done_again(counter: Counter
     assert counter.item().state == WorkState.DONE
 
 
-def complete(counter: Counter, **done: Any) -> None:
-    actor = counter.world.actor("owner")
+def complete(counter: Counter, who: str = "owner", **done: Any) -> None:
+    actor = counter.world.actor(who)
     counter.database.in_transaction(lambda s: complete_task(s, actor, counter.task_id, **done))
 
 
@@ -267,6 +267,35 @@ def test_a_task_is_handed_to_a_contact_in_their_own_words(counter: Counter):
     assert [t.id for t in counter.sees(lambda s, actor: worklist(s, actor), "colleague")] == [counter.task_id]
     (act,) = counter.acts()
     assert (act.act, act.to_id) == (Act.HANDED, colleague)
+
+
+@pytest.mark.parametrize("to", ["colleague", "manager"])
+def test_what_was_sent_before_it_went_to_somebody_else_is_done_by_who_sent_it(counter: Counter, to: str):
+    counter.befriend("colleague")
+    counter.world.sleep_until("2026-03-01 13:00")
+    counter.do(hand_task, counter.world.person(to).id)
+    sent = {"external_userid": "wm-c1", "evidence": Evidence.CLIENT_REPORTED, "sent_text": "您好"}
+    complete(counter, **sent, age=timedelta(minutes=10))
+    owner, item, task = counter.world.person("owner").id, counter.item(), counter.task()
+    assert (item.state, item.assignee_id, item.done_at) == (WorkState.DONE, owner, item.closed_at)
+    assert item.done_at is not None
+    assert item.done_at < at("2026-03-01 13:00")
+    assert (task.completed_by, task.sent_text, task.channel) == (owner, "您好", Channel.CHAT)
+    assert counter.sees(lambda s, actor: worklist(s, actor), to) == []
+    counter.world.assert_timers_are_their_owners()
+
+
+def test_a_mere_word_counts_for_when_it_was_theirs_and_only_of_who_had_it(counter: Counter):
+    counter.set_channel(Channel.IN_STORE)
+    said = {"external_userid": None, "evidence": Evidence.SELF_DECLARED, "sent_text": None}
+    counter.do(hand_task, counter.world.person("manager").id)
+    with pytest.raises(NotFound):
+        complete(counter, **said, who="colleague")
+    counter.world.sleep_until("2026-03-01 13:00")
+    with pytest.raises(Forbidden):
+        complete(counter, **said, age=timedelta(minutes=10))
+    complete(counter, **said, age=timedelta(minutes=40))
+    assert counter.task().completed_by == counter.world.person("owner").id
 
 
 def notices(counter: Counter, associate_id: int) -> list[Notice]:

@@ -139,10 +139,12 @@ def test_acts_racing_each_other_firing_and_what_ends_tasks(world: World):
 def test_an_undo_racing_what_falls_due_leaves_one_task(world: World):
     owner, database = world.actor("owner"), world.database
 
+    tasks = [world.tasks(code)[0].id for code in CODES]
+
     def slip() -> None:
-        for code in CODES:
-            task = world.tasks(code)[0].id
+        for task in tasks:
             attempt(database, skip_task, owner, task, Tap(uuid4().hex), SkipReason.IN_TOUCH)
+        for task in tasks:
             attempt(database, undo, owner, task, Tap(uuid4().hex))
 
     race(slip, lambda: fire_one_by_one(database))

@@ -10,6 +10,10 @@ from sqlalchemy import select, update
 
 from app import clock
 from app.db import Database
+from app.errors import Conflict
+from app.follow_ups.acts.kinds import SkipReason
+from app.follow_ups.acts.skipping import skip_task
+from app.follow_ups.acts.undoing import undo
 from app.follow_ups.channels import rules
 from app.follow_ups.channels.calling import Came, Outcome
 from app.follow_ups.channels.carriers import CARRIERS
@@ -388,6 +392,13 @@ def test_a_mini_program_step_asks_the_associate_in_their_mini_program(open_floor
         assert session.scalars(select(Notice.kind)).all() == [NoticeKind.MINI_PROGRAM]
 
 
+def test_nobody_is_reached_by_sms_while_no_numbers_are_kept(open_floor: OpenFloor):
+    floor = open_floor("sms")
+    floor.members("c1")
+    floor.live_until(DUE)
+    assert floor.world.steps("c1") == {(DAY, 1): "skipped no_channel"}
+
+
 def test_one_that_turns_up_after_it_was_given_up_is_taken_back(floor: ShopFloor):
     floor.members("c1")
     floor.live_until(DUE)
@@ -437,3 +448,19 @@ def test_a_moment_that_is_out_serves_who_falls_due_later_that_day(open_floor: Op
     floor.live(minutes=2)
     assert floor.items("c2") == [("done", "done")]
     assert (calls[BEGINNING], floor.states()) == (1, [OrderState.OVER])
+
+
+def test_an_undone_skip_is_sent_unless_the_customer_was_left_out_of_the_order_meanwhile(floor: ShopFloor):
+    floor.members("c1", "c2")
+    floor.live_until(DUE)
+    for code in ("c1", "c2"):
+        floor.act(code, skip_task, SkipReason.IN_TOUCH)
+    floor.act("c1", undo)
+    floor.live(minutes=1)
+    with pytest.raises(Conflict, match="taken_back"):
+        floor.act("c2", undo)
+    floor.confirm_on_phone()
+    floor.live(minutes=2)
+    assert (floor.heard("c1"), floor.heard("c2")) == ([WORDS], [])
+    assert floor.items("c1") == [("done", "done")]
+    assert floor.items("c2") == [("cancelled", "skipped_in_touch")]
