@@ -29,7 +29,7 @@ def change_owners(session: Session, wanted: Mapping[int, NewOwner], now: datetim
     owner left. What is being sent just now goes once that is over. Repeating it changes nothing. Callers hold the
     members' `member_care` rows, and call this last: associates' rows are locked here. A bounded number of statements.
     """
-    changed = write_owners(session, wanted, now)
+    changed = write_owners(session, wanted, now) if wanted else []
     if not changed:
         return []
     happened = {one.member_id: one.happened_at for one in changed}

@@ -11,6 +11,7 @@ from app import clock
 from app.associates.models import Associate
 from app.associates.queries import find_actor
 from app.associates.service import end_associate
+from app.criteria.words import Language
 from app.follow_ups.explaining import why_of
 from app.follow_ups.models import Enrollment, FollowUpTask
 from app.follow_ups.queries import get_task
@@ -36,7 +37,7 @@ def test_open_work_goes_along_in_the_new_owners_words_and_the_series_goes_on(hou
         actor = find_actor(session, colleague)
         assert actor is not None
         task = get_task(session, actor, session.scalars(select(FollowUpTask.id)).one())
-        why = why_of(session, task, "zh")
+        why = why_of(session, task, Language.ZH)
         assert why is not None
         assert why.taken_over is not None
         assert why.taken_over.from_name == "owner"

@@ -16,7 +16,7 @@ from app.orders.models import Order, Refund
 from app.timers import Lane, Timer
 
 PURCHASE, REFUND = "purchase:", "refund:"
-SUPERSEDED = ("join:", "birthday:", "anniversary:")
+SUPERSEDED = ("join:", "birthday:", "anniversary:", "owner:")
 
 
 def _belongs(fact: Any, prefix: str) -> ColumnElement[bool]:
@@ -34,7 +34,7 @@ def _without_fact(within: Within) -> Faults:
         ~exists().where(_belongs(Order, PURCHASE)),
         ~exists().where(_belongs(Refund, REFUND)),
         ~exists().where(MemberEvent.id == Inbound.id),
-        # Whoever joins does so once, whoever tells of it; of a yearly day the newest report counts.
+        # Whoever joins does so once, whoever tells of it; of a yearly day and of an owner the newest report counts.
         ~or_(*(Inbound.event_key.startswith(prefix, autoescape=True) for prefix in SUPERSEDED)),
     )
 
