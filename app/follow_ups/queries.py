@@ -16,7 +16,7 @@ from app.associates.models import Role
 from app.associates.queries import Actor
 from app.errors import NotFound
 from app.follow_ups.models import FollowUpTask
-from app.follow_ups.states import CONFIRMED_BY_WECOM, Channel, Evidence
+from app.follow_ups.states import BY_THE_SYSTEM, CONFIRMED_BY_WECOM, Channel, Evidence
 from app.members.models import ContactBinding, ExternalContact, Member
 from app.members.queries import live_bindings
 from app.worklist.models import WorkItem, WorkState
@@ -192,7 +192,12 @@ def _own_later(session: Session, actor: Actor) -> list[ColumnElement[bool]]:
 
 
 def _own_open(actor: Actor) -> list[ColumnElement[bool]]:
-    return [WorkItem.assignee_id == actor.associate_id, WorkItem.state == WorkState.OPEN]
+    """What the system does by itself is on nobody's list."""
+    return [
+        WorkItem.assignee_id == actor.associate_id,
+        WorkItem.state == WorkState.OPEN,
+        FollowUpTask.channel.not_in(sorted(BY_THE_SYSTEM)),
+    ]
 
 
 def _kind(show: Show) -> list[ColumnElement[bool]]:

@@ -38,6 +38,7 @@ from app.follow_ups.queries import (
 )
 from app.follow_ups.serving import titles_served
 from app.follow_ups.states import CONFIRMED_BY_WECOM, Evidence
+from app.h5.room import Room, see_room
 from app.intake.wecom.greetings import GreetingView, count_greetings, open_greetings
 from app.members.models import MemberCare
 from app.members.queries import (
@@ -153,6 +154,7 @@ class WorklistView:
     gone: frozenset[str]  # of the greetings' contacts, those with whom no chat can be opened any more
     greetings_open: int
     greetings_done: int
+    room: Room
 
     @property
     def open_all(self) -> int:
@@ -267,6 +269,7 @@ def see_worklist(
     greetings_open, greetings_done = count_greetings(session, actor, when.midnight)
     is_start = after is None and show is Show.ALL
     greetings = open_greetings(session, actor, PAGE_TASKS) if is_start else []
+    later = _cards(session, actor, put_off_tasks(session, actor), when) if is_start else []
     return WorklistView(
         greetings=greetings,
         gone=_gone(session, actor, greetings),
@@ -276,10 +279,17 @@ def see_worklist(
         part=Part(counts.ahead + 1, counts.ahead + len(cards), counts.shown),
         show=show,
         counts=counts,
-        later=_cards(session, actor, put_off_tasks(session, actor), when) if is_start else [],
+        later=later,
         done=done_tasks(session, actor, when.midnight),
         people=people,
         when=when,
+        room=see_room(
+            session,
+            actor.associate_id,
+            when.today,
+            day_bounds(when.today, when.zone),
+            {card.task.id for card in later},
+        ),
     )
 
 

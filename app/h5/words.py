@@ -13,6 +13,7 @@ from app.follow_ups.plans.documents import TriggerKind
 from app.follow_ups.queries import Show
 from app.follow_ups.states import Channel
 from app.member_events.rules import VisitReason
+from app.worklist.models import OverflowKind
 
 SHOW = {
     Show.ALL: _("All"),
@@ -41,6 +42,12 @@ SENDING = {
     OrderState.REFUSED: _("WeCom did not take it"),
     OrderState.UNKNOWN: _("WeCom gave no answer"),
     OrderState.OVER: _("WeCom confirms this one itself."),
+}
+TOO_MUCH = {
+    OverflowKind.MOVED: _("%(name)s does it"),
+    OverflowKind.POSTPONED: _("put off to %(time)s"),
+    OverflowKind.CALLED: _("%(name)s calls instead"),
+    OverflowKind.DROPPED: _("dropped: worth least, and no other day was left"),
 }
 CALL = {
     CallOutcome.REACHED: _("Reached"),

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import time, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 
 from app import clock
+from app.associates.models import Shift
 from app.db import Database, insert_rows
 from app.follow_ups.models import Enrollment, FollowUpTask, PlanVersion, StepRecord
 from app.follow_ups.states import Channel, StepOutcome, StepReason
 from app.ids import new_ids
 from app.members.models import Member, MemberCare
-from app.worklist.models import WorkItem, WorkKind, WorkState
+from app.worklist.models import Overflow, OverflowKind, WorkItem, WorkKind, WorkState
+from app.worklist.service import postpone_items
 from tests.faces.chain import Chain
+
+SHANGHAI = ZoneInfo("Asia/Shanghai")
 
 
 def add_tasks(
@@ -97,3 +102,33 @@ def add_tasks(
             )
         for kind, values in rows.items():
             insert_rows(session, kind, values)
+
+
+def overfill(database: Database, chain: Chain) -> list[str]:
+    """Lina's day had no room for four tasks, and one of them waits; the days she is off, as the page says them."""
+    with database.transaction() as session:
+        now, lina, hejia = clock.now(session), chain.people["lina"], chain.people["hejia"]
+        mine = (WorkItem.assignee_id == lina) & (WorkItem.state == WorkState.OPEN)
+        items = session.scalars(select(WorkItem).where(mine).order_by(WorkItem.id)).all()
+        items = [*items, *session.scalars(select(WorkItem).where(~mine).order_by(WorkItem.id))]
+        until = now + timedelta(hours=20)
+        for kind, item in zip(OverflowKind, items, strict=False):
+            session.add(
+                Overflow(
+                    work_item_id=item.id,
+                    decided_at=now - timedelta(minutes=5),
+                    kind=kind,
+                    store_id=chain.stores["S1"],
+                    associate_id=lina,
+                    rank=item.rank,
+                    to_id=hejia if kind in (OverflowKind.MOVED, OverflowKind.CALLED) else None,
+                    until=until if kind is OverflowKind.POSTPONED else None,
+                )
+            )
+            if kind is OverflowKind.POSTPONED:
+                postpone_items(session, {item.id: until})
+        today = now.astimezone(SHANGHAI).date()
+        session.add(Shift(associate_id=lina, work_on=today, starts_at=time(9, 30), ends_at=time(18)))
+        off = [today + timedelta(days=number) for number in (2, 3)]
+        session.add_all(Shift(associate_id=lina, work_on=day, starts_at=None, ends_at=None) for day in off)
+    return [f"{day.month}月{day.day}日" for day in off]
