@@ -29,6 +29,7 @@ from app.messaging.models import (
     DigestSchedule,
     MessageState,
     Notice,
+    NoticeKind,
     NoticeState,
     OutboundMessage,
     Welcome,
@@ -222,10 +223,16 @@ def _work(tables: Tables) -> Iterator[str]:
         (item.id for item in tables.items),
         _work_item_ids([*tables.tasks, *greetings]),
     )
+    opened = [one for one in tables.notices if one.kind == NoticeKind.OPENED]
     yield from _differs(
-        "work items and notices", (item.id for item in tables.items), _once(tables.items, tables.notices)
+        "work items and notices", (item.id for item in tables.items), _once(tables.items, opened)
     )
+    reminders = (one for one in tables.notices if one.kind != NoticeKind.OPENED)
+    yield from _doubled("reminders", ((one.kind, one.work_item_id, one.associate_id) for one in reminders))
+    proven = {task.work_item_id for task in tables.tasks if task.evidence is not None}
     for item in tables.items:
+        if item.done_at is None and (item.state == WorkState.DONE or item.id in proven):
+            yield f"work item {item.id} was done at no time"
         is_open = item.state == WorkState.OPEN
         if is_open != (item.closed_at is None) or is_open != (not item.close_reason):
             yield f"work item {item.id} is {item.state} with {item.closed_at} {item.close_reason!r}"

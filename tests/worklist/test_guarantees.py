@@ -21,6 +21,7 @@ from sqlalchemy import select
 
 from app import clock
 from app.associates.models import Shift
+from app.clock import Moment
 from app.db import Database
 from app.members.service import lock_members
 from app.messaging.models import MessageState, Notice, NoticeKind, OutboundMessage

@@ -19,7 +19,7 @@ from app.follow_ups.queries import get_task
 from app.follow_ups.states import Evidence
 from app.ids import new_id
 from app.members.service import lock_members
-from app.stores.queries import stores_by_id
+from app.stores.queries import hours_of
 from app.stores.rules import StoreHours
 from app.worklist.models import WorkItem, WorkItemMove, WorkState
 
@@ -94,7 +94,7 @@ class Held:
     @property
     def hours(self) -> StoreHours:
         """Of the task's store."""
-        return stores_by_id(self.session)[self.item.store_id].hours
+        return hours_of(self.session, [self.item.store_id])[self.item.store_id]
 
     def must_be_open(self) -> None:
         """Raises `Conflict` `task_done`, `task_cancelled` or `task_expired`: what it is, it stays."""

@@ -30,7 +30,7 @@ from app.member_events.service import NewEvent
 from app.members.models import ContactBinding, ExternalContact, Member, MemberCare
 from app.members.queries import live_bindings, looks_after
 from app.members.service import lock_members
-from app.stores.queries import stores_by_id
+from app.stores.queries import hours_of
 from app.worklist.models import WorkItem, WorkState
 from app.worklist.service import close_items
 
@@ -60,7 +60,7 @@ def note_event(
         store_id=member.store_id,
         associate_id=actor.associate_id,
         happened_at=happened_at,
-        happened_on=stores_by_id(session)[member.store_id].hours.local_date(happened_at),
+        happened_on=hours_of(session, [member.store_id])[member.store_id].local_date(happened_at),
         time_known=True,
         data=data,
     )

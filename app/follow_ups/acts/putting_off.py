@@ -17,7 +17,7 @@ from app.follow_ups.acts.waiting import later
 from app.follow_ups.models import CareAct, FollowUpTask
 from app.ids import new_ids
 from app.members.service import lock_members
-from app.stores.queries import stores_by_id
+from app.stores.queries import hours_of
 from app.worklist.models import WorkItem, WorkState
 from app.worklist.service import postpone_items
 
@@ -78,9 +78,10 @@ def _read(
         )
         .order_by(WorkItem.id)
     )
-    stores, found = stores_by_id(session), []
-    for task_id, item in session.execute(query.execution_options(populate_existing=True)):
-        hours = stores[item.store_id].hours
+    rows = session.execute(query.execution_options(populate_existing=True)).all()
+    stores, found = hours_of(session, {item.store_id for _, item in rows}), []
+    for task_id, item in rows:
+        hours = stores[item.store_id]
         its_key = blake2b(f"{key}:{item.id}".encode(), digest_size=KEY_BYTES).hexdigest()
         found.append(_Mine(task_id, item, its_key, later(hours, pressed_at, item.valid_until), hours.zone))
     return found

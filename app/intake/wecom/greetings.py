@@ -22,9 +22,8 @@ from app.messaging.models import Welcome
 from app.messaging.service import NewNotice, write_notices
 from app.sales_scripts.rules import fill
 from app.worklist.models import WorkItem, WorkKind, WorkState
-from app.worklist.service import close_items, open_items
+from app.worklist.service import DONE_REASON, close_items, open_items
 
-GREETED = "done"
 PROMPT = timedelta(minutes=30)  # the digest that tells of it is an urgent one
 
 
@@ -170,7 +169,7 @@ def complete_greeting(
     if item.state == WorkState.OPEN:
         now = clock.now(session)
         done_at = min(max(item.opened_at, now - age), now)
-        close_items(session, [item.id], WorkState.DONE, GREETED, done_at)
+        close_items(session, [item.id], WorkState.DONE, DONE_REASON, done_at)
         welcome.completed_by = actor.associate_id
         session.flush()
         session.refresh(item)
