@@ -14,14 +14,26 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from app.associates.models import Associate, Role
 from app.console import queries
+from app.console.queries import count_members
 from app.console.views import FIRST_DAY, read_day
+from app.errors import Invalid
+from app.follow_ups.measuring.counting import WINDOWS
+from app.follow_ups.measuring.holding_out import WHOLE
+from app.follow_ups.plans.moments import plans_with_moments
 from app.http import NO_FIELDS, allow, load_form, load_query
 from app.http.parts import current_database, current_public_ids
 from app.http.refs import read_ref
 from app.pages.parts import PageSchema, part_of
 from app.sessions import current_actor
 from app.worklist.attention import pause, resume
-from app.worklist.editing import Wanted, budget_row, edit_budget, latest_pauses
+from app.worklist.editing import (
+    Wanted,
+    budget_row,
+    edit_budget,
+    latest_pauses,
+    latest_shares,
+    set_hold_out,
+)
 from app.worklist.models import OverflowKind
 from app.worklist.overflows import ROWS, count_overflows, overflow_by_store, overflows_of
 
@@ -31,6 +43,7 @@ attention_pages = Blueprint(
 
 HOME = "/console/attention"
 WALL_CLOCK = "%H:%M"
+MOST_HELD_OUT = 200  # per mille: more would cost more than knowing it better is worth
 KIND = {
     OverflowKind.MOVED: _("given to a colleague"),
     OverflowKind.POSTPONED: _("put off to another day"),
@@ -52,6 +65,19 @@ class BudgetSchema(Schema):
     escalate_after_minutes = fields.Integer(required=True, validate=validate.Range(10, 30 * 24 * 60))
 
 
+class ShareSchema(Schema):
+    """Which share of a thousand members is to be kept out of everything."""
+
+    per_mille = fields.Integer(required=True, validate=validate.Range(0, MOST_HELD_OUT))
+
+
+class HoldOutSchema(ShareSchema):
+    """And that this is meant, by whoever read what it changes when it was `instead_of`."""
+
+    instead_of = fields.Integer(required=True, validate=validate.Range(0, WHOLE))
+    confirmed = fields.Boolean(load_default=False)
+
+
 class DaySchema(Schema):
     """`day`: a local date, today where none is given."""
 
@@ -66,6 +92,7 @@ class OverflowsSchema(DaySchema, PageSchema):
 
 
 BUDGET, DAY, OVERFLOWS = BudgetSchema(), DaySchema(), OverflowsSchema()
+SHARE, HOLD_OUT = ShareSchema(), HoldOutSchema()
 
 
 @attention_pages.get("")
@@ -75,12 +102,20 @@ def attention() -> ResponseReturnValue:
     asked = load_query(DAY)
     with current_database().reading() as session:
         day = read_day(session, asked["day"])
-        budget, pauses = budget_row(session), latest_pauses(session)
-        names = _names(
-            session, [budget.edited_by, *(who for one in pauses for who in (one.began_by, one.ended_by))]
-        )
+        budget, pauses, shares = budget_row(session), latest_pauses(session), latest_shares(session)
+        people = [budget.edited_by, *(share.began_by for share in shares)]
+        names = _names(session, people + [who for one in pauses for who in (one.began_by, one.ended_by)])
         stores = overflow_by_store(session, *day.bounds)
-    return _render("attention", day=day, budget=budget, pauses=pauses, names=names, stores=stores)
+    return _render(
+        "attention",
+        day=day,
+        budget=budget,
+        pauses=pauses,
+        shares=shares,
+        names=names,
+        stores=stores,
+        most=MOST_HELD_OUT,
+    )
 
 
 @attention_pages.post("")
@@ -92,6 +127,33 @@ def save() -> AnyResponse:
     with current_database().transaction() as session:
         edit_budget(session, wanted, current_actor().associate_id)
     log.info("attention_budget_edited", by=current_actor().associate_id)
+    return redirect(HOME, 303)
+
+
+@attention_pages.get("/hold-out")
+@allow(Role.HQ)
+def hold_out() -> ResponseReturnValue:
+    """What another share kept out of everything would change, before it does."""
+    asked = load_query(SHARE)
+    with current_database().reading() as session:
+        share, members = budget_row(session).hold_out_per_mille, count_members(session)
+        plans = plans_with_moments(session)
+    return _render(
+        "hold_out", asked=asked["per_mille"], share=share, members=members, plans=plans, windows=WINDOWS
+    )
+
+
+@attention_pages.post("/hold-out")
+@allow(Role.HQ)
+def keep_out() -> AnyResponse:
+    """Change it."""
+    load_query(NO_FIELDS)
+    wanted, by = load_form(HOLD_OUT), current_actor().associate_id
+    if not wanted["confirmed"]:
+        raise Invalid("not_confirmed", place="confirmed")
+    with current_database().transaction() as session:
+        set_hold_out(session, wanted["per_mille"], by, instead_of=wanted["instead_of"])
+    log.warning("hold_out_changed", by=by, per_mille=wanted["per_mille"], instead_of=wanted["instead_of"])
     return redirect(HOME, 303)
 
 

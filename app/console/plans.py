@@ -28,6 +28,7 @@ from app.errors import Invalid
 from app.follow_ups.forecasting.counting import Side, Span
 from app.follow_ups.plans.comparing import differences
 from app.follow_ups.plans.drafts import CODE, find_draft
+from app.follow_ups.plans.moments import has_moments
 from app.follow_ups.plans.releases import release
 from app.http import allow, load_form, load_query
 from app.http.parts import current_database, current_public_ids
@@ -171,5 +172,6 @@ def render(page: str, **values: Any) -> str:
         Side=Side,
         Span=Span,
         home=HOME,
+        has_moments=has_moments,
         **values,
     )

@@ -134,6 +134,14 @@ PROBLEM = {
     "taken": _("This code means something else."),
     "other_code": _("The code must be %(found)s."),
     "unknown_script": _("There is no script %(found)s."),
+    "moment_of_held_out": _(
+        "All customers of the associate see a moment, those kept out of this plan as well: a plan that keeps "
+        "members out has none."
+    ),
+    "moment_of_all": _(
+        "All customers of the associate see a moment, those kept out of all plans as well: while there are such "
+        "members no plan has one."
+    ),
     "unknown_tag": _("There is no tag %(found)s."),
 }
 SPAN = {Span.LAST: _("Last %(days)s days"), Span.NEXT: _("Next %(days)s days")}

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.associates.models import Associate
 from app.errors import NotFound
 from app.inbound.models import Inbound, InboundState
 from app.intake.models import PurchaseImport
+from app.members.models import Member
 from app.stores.models import Store
 
 PAGE_ROWS = 50
@@ -46,3 +47,8 @@ def quarantined(session: Session, before: int | None) -> tuple[list[Inbound], in
         query = query.where(Inbound.id < before)
     rows = list(session.scalars(query.order_by(Inbound.id.desc()).limit(PAGE_ROWS + 1)))
     return rows[:PAGE_ROWS], rows[PAGE_ROWS - 1].id if len(rows) > PAGE_ROWS else None
+
+
+def count_members(session: Session) -> int:
+    """How many members the chain has."""
+    return session.scalar(select(func.count()).select_from(Member)) or 0

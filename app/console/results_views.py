@@ -190,8 +190,8 @@ def titles_of(
 
 def names_of(session: Session, rows: Sequence[Followed]) -> dict[int, str]:
     """Members and stores by id."""
-    members = {row.entered.member_id for row in rows}
-    stores = {row.entered.store_id for row in rows}
+    members = {row.stretch.member_id for row in rows}
+    stores = {row.stretch.store_id for row in rows}
     return {
         **dict(session.execute(select(Member.id, Member.name).where(Member.id.in_(sorted(members)))).all()),
         **dict(session.execute(select(Store.id, Store.name).where(Store.id.in_(sorted(stores)))).all()),

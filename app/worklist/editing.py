@@ -1,4 +1,5 @@
-"""HQ changes the attention budget; who last did it, and when, stands with it."""
+"""HQ changes the attention budget, and which share of members is kept out of everything; who did it, and when, stands
+with it."""
 
 from __future__ import annotations
 
@@ -10,8 +11,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import clock
+from app.errors import Conflict
+from app.ids import new_id
 from app.worklist.attention import ROW
-from app.worklist.models import AttentionBudget, AttentionPause
+from app.worklist.models import AttentionBudget, AttentionPause, HoldOutShare
 
 PAUSES = 10
 
@@ -49,6 +52,33 @@ def edit_budget(session: Session, wanted: Wanted, by: int) -> None:
     row.escalate_after_minutes = wanted.escalate_after_minutes
     row.edited_at, row.edited_by = clock.now(session), by
     session.flush()
+
+
+def set_hold_out(session: Session, per_mille: int, by: int, *, instead_of: int) -> None:
+    """Keep this share of all members out of all plans from now on; a greater share only adds members, a smaller frees.
+
+    Nothing that has begun changes: whoever is kept out from now on goes on with what they are in, whoever is let in
+    gets nothing more of what they were kept out of. Entering from now on goes by the new share.
+
+    Raises `Conflict` (`changed_meanwhile`) where the share is no longer `instead_of`, which is what the reader agreed
+    to change.
+    """
+    row = session.get_one(AttentionBudget, ROW, with_for_update=True, populate_existing=True)
+    if row.hold_out_per_mille != instead_of:
+        raise Conflict("changed_meanwhile")
+    if per_mille == instead_of:
+        return
+    now = clock.now(session)
+    row.hold_out_per_mille, row.edited_at, row.edited_by = per_mille, now, by
+    session.add(HoldOutShare(id=new_id(session), began_at=now, began_by=by, per_mille=per_mille))
+    session.flush()
+    session.info.pop("budget", None)
+
+
+def latest_shares(session: Session) -> Sequence[HoldOutShare]:
+    """The last changes of the share that is kept out of everything, the newest first."""
+    query = select(HoldOutShare).order_by(HoldOutShare.id.desc()).limit(PAUSES)
+    return session.scalars(query).all()
 
 
 def budget_row(session: Session) -> AttentionBudget:

@@ -22,6 +22,11 @@ def test_hq_sets_limits_and_pauses_everything_without_scripts(
     follow(page, page.get_by_role("button", name="保存上限"))
     expect(page.get_by_label("每位导购每天任务数")).to_have_value("35")
     expect(page.get_by_text("赵敏 于")).to_be_visible()
+    page.get_by_label("每千位会员留出人数").fill("40")
+    follow(page, page.get_by_role("button", name="先看会有什么变化"))
+    page.get_by_label("我已看过，确定要改").check()
+    follow(page, page.get_by_role("button", name="改为每千位留出 40 位"))
+    expect(page.get_by_role("region", name="全局对照组").last).to_contain_text("赵敏")
     follow(page, page.get_by_role("button", name="全部暂停"))
     expect(page.get_by_role("status")).to_contain_text("暂停了全部跟进")
     follow(page, page.get_by_role("button", name="全部恢复"))
@@ -34,6 +39,13 @@ def test_the_page_fits_and_axe_finds_nothing(page: Page, console_url: str, chain
     sign_in(page, console_url)
     follow(page, page.get_by_role("link", name="打扰预算"))
     follow(page, page.get_by_role("button", name="全部暂停"))
+    fits(page)
+    page.get_by_label("每千位会员留出人数").fill("40")
+    follow(page, page.get_by_role("button", name="先看会有什么变化"))
+    fits(page)
+
+
+def fits(page: Page) -> None:
     for scheme, width in product(SCHEMES, (320, 1280)):
         look(page, width, scheme)
         place = f"at {width} px, {scheme}"

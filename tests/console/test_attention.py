@@ -10,11 +10,16 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from app import clock
+from app.associates.models import Associate
 from app.db import Database, insert_rows
+from app.errors import Invalid
+from app.follow_ups.plans.versions import publish
 from app.worklist.attention import read_budget
+from app.worklist.editing import latest_shares, set_hold_out
 from app.worklist.models import Overflow, OverflowKind, WorkItem
 from tests.faces.chain import Chain
 from tests.faces.web import PAGE, sign_in
+from tests.world import PLAN
 
 FORM = {
     "quiet_from": "21:30",
@@ -36,6 +41,11 @@ def database_kind() -> str:
 @pytest.fixture
 def client(app: Flask) -> FlaskClient:
     return sign_in(app, "zhaohq", "/console/")
+
+
+def person_id(database: Database, userid: str) -> int:
+    with database.reading() as session:
+        return session.scalars(select(Associate.id).where(Associate.wecom_userid == userid)).one()
 
 
 def token(client: FlaskClient) -> str:
@@ -80,6 +90,41 @@ def test_what_makes_no_sense_is_refused_and_nothing_changes(
     assert client.post("/console/attention", data=sent, headers=PAGE).status_code == 422
     with database.reading() as session:
         assert read_budget(session) == before
+
+
+def test_the_share_kept_out_is_changed_by_who_has_read_what_that_means(
+    client: FlaskClient, database: Database
+):
+    path = "/console/attention/hold-out"
+    read = client.get(f"{path}?per_mille=40", headers=PAGE).text
+    assert "从每千位 0 位改为 40 位" in read
+    assert "已经开始的照旧" in read
+    wanted = {"csrf_token": token(client), "per_mille": "40", "instead_of": "0"}
+    assert client.post(path, data=wanted, headers=PAGE).status_code == 422, "not confirmed"
+    wanted |= {"confirmed": "true"}
+    assert client.post(path, data=wanted | {"per_mille": "201"}, headers=PAGE).status_code == 422
+    assert client.post(path, data=wanted, headers=PAGE).status_code == 303
+    assert client.post(path, data=wanted, headers=PAGE).status_code == 409, "somebody had changed it"
+    with database.reading() as session:
+        assert read_budget(session).hold_out_per_mille == 40
+        (kept,) = latest_shares(session)
+    page = client.get("/console/attention", headers=PAGE).text
+    assert re.search(r'data-label="每千位" class="number">40</td><td[^>]*>赵敏<', page)
+    assert (kept.per_mille, kept.began_by) == (40, person_id(database, "zhaohq"))
+
+
+def test_no_plan_has_a_moment_while_anybody_is_kept_out(client: FlaskClient, database: Database):
+    moment = {**PLAN, "steps": [{**PLAN["steps"][0], "channel": "moment"}]}
+    with database.transaction() as session:
+        publish(session, moment)
+    page = client.get("/console/attention/hold-out?per_mille=40", headers=PAGE).text
+    assert f"现在有朋友圈步骤的计划：{PLAN['name']}。" in page
+    with database.transaction() as session:
+        set_hold_out(session, 40, person_id(database, "zhaohq"), instead_of=0)
+    for plan in (moment | {"name": "B"}, moment | {"hold_out": 5}):
+        with database.transaction() as session, pytest.raises(Invalid) as refused:
+            publish(session, plan)
+        assert (refused.value.code, refused.value.place) == ("bad_plan", "steps[1].channel")
 
 
 def test_one_act_pauses_everything_and_another_goes_on(client: FlaskClient, database: Database):

@@ -11,7 +11,8 @@ from sqlalchemy import select, update
 from app import clock
 from app.db import Database, insert_rows, upsert_rows
 from app.follow_ups.measuring.arms import StoreArm
-from app.follow_ups.measuring.counting import count_arms, day_of
+from app.follow_ups.measuring.counting import count_arms
+from app.follow_ups.measuring.days import day_of
 from app.follow_ups.measuring.models import ArmResult, ArmSpan, Attribution
 from app.follow_ups.measuring.results import Reached
 from app.follow_ups.models import Enrollment, FollowUpPlan

@@ -1,8 +1,9 @@
-"""Counting members by store and arm, once each, in the nights after their window is over.
+"""Counting members' stretches of days by store and arm, once each, in the nights after they are over.
 
-The walk follows each plan's enrollments in the order in which they were made, some hundred at a time, so that it is
-bounded in memory and costs as much as is new, however many members there are. Refunds and purchases that become known
-later than `GRACE_DAYS` after the window no longer count: that is the same for both arms.
+The walk goes through the days on which stretches began, one by one, and for each through those who entered on it or any
+whole number of windows before, some hundred at a time: bounded in memory, and a night costs what ripened in it, however
+many members there are. Refunds and purchases that become known later than `GRACE_DAYS` after the end no longer count:
+that is the same for both arms.
 """
 
 from __future__ import annotations
@@ -10,19 +11,21 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, date, datetime, time, timedelta
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Select, and_, or_, select
+from sqlalchemy import Select, and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from app import clock
 from app.db import add_to_rows, upsert_rows
-from app.follow_ups.measuring.following import Followed, enrollments, first_entries, follow
+from app.follow_ups.measuring.days import day_of, midnight
+from app.follow_ups.measuring.following import Followed, enrollments, follow, stretches_of
 from app.follow_ups.measuring.models import ArmResult, ArmSpan
 from app.follow_ups.models import Enrollment, FollowUpPlan
-from app.nightly import CHAIN_ZONE, Piece
+from app.nightly import Piece
 
 # Which of them is looked at is to be settled beforehand: looking at all and taking the nicest is fooling oneself.
 WINDOWS = (14, 30, 90)
@@ -31,39 +34,47 @@ PIECE = 500
 KEY = ("plan_id", "window_days", "entered_in", "store_id", "arm", "per_mille", "reached")
 COUNTS = ("members", "replied", "buyers", "pieces", "pieces_squared", "fen", "fen_squared")
 
+# Days of plans looked at in one piece before it ends, that a long silence does not keep a transaction open.
+MOST_LOOKS = 400
+A_DAY = timedelta(days=1)
+
 Cell = dict[str, Any]
-# Where the walk stands: the last enrollment looked at, by plan.
-Walk = dict[int, tuple[datetime, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """Where the walk stands: the day on which stretches began, the plan, and behind which of those who entered."""
+
+    on: date
+    plan_id: int = 0
+    after: tuple[datetime, int] | None = None
 
 
 def count_arms(session: Session, cursor: str, *, window_days: int) -> Piece:
-    """The next enrollments of those whose window is over: a piece of a nightly job."""
-    walk = _read(cursor)
-    before = counted_before(clock.now(session), window_days)
-    for plan_id in session.scalars(select(FollowUpPlan.id).order_by(FollowUpPlan.id)):
-        rows = session.execute(entered(plan_id, walk.get(plan_id), before).limit(PIECE)).all()
-        if rows:
-            followed = follow(session, first_entries(session, rows), window_days)
-            walk[plan_id] = (rows[-1].enrolled_at, rows[-1].id)
-            write = partial(_write, followed=followed, window_days=window_days)
-            return Piece(write, _said(walk), is_last=False)
-    return Piece(_nothing, cursor, is_last=True)
+    """The next stretches of those that are over: a piece of a nightly job."""
+    walk, before = _read(cursor) or _begin(session), ripe_before(clock.now(session), window_days)
+    if walk is None:
+        return Piece(_nothing, cursor, is_last=True)
+    plans = session.scalars(select(FollowUpPlan.id).order_by(FollowUpPlan.id)).all()
+    looks = 0
+    while walk.on < before and looks < MOST_LOOKS:
+        for plan_id in [each for each in plans if each >= walk.plan_id]:
+            after = walk.after if plan_id == walk.plan_id else None
+            rows = _begun(session, plan_id, walk.on, window_days, after)
+            looks += 1
+            if rows:
+                stretches = stretches_of(session, rows, window_days, walk.on, walk.on)
+                followed = follow(session, stretches, window_days)
+                write = partial(_write, followed=followed, window_days=window_days)
+                stands = Walk(walk.on, plan_id, (rows[-1].enrolled_at, rows[-1].id))
+                return Piece(write, _said(stands), is_last=False)
+        walk = Walk(walk.on + A_DAY)
+    return Piece(_nothing, _said(walk), is_last=walk.on >= before)
 
 
-def counted_before(now: datetime, window_days: int) -> datetime:
-    """Whoever entered before this midnight has had the whole window, and what was told late is known."""
-    today = now.astimezone(CHAIN_ZONE).date()
-    return midnight(today - timedelta(days=window_days + GRACE_DAYS))
-
-
-def midnight(on: date) -> datetime:
-    """The instant at which a day of the chain's begins."""
-    return datetime.combine(on, time(), tzinfo=CHAIN_ZONE).astimezone(UTC)
-
-
-def day_of(at: datetime) -> date:
-    """The chain's day of an instant."""
-    return at.astimezone(CHAIN_ZONE).date()
+def ripe_before(now: datetime, window_days: int) -> date:
+    """A stretch that began before this day is over, and what was told late is known."""
+    return day_of(now) - timedelta(days=window_days + GRACE_DAYS)
 
 
 def entered(plan_id: int, after: tuple[datetime, int] | None, before: datetime) -> Select[*tuple[Any, ...]]:
@@ -76,18 +87,40 @@ def entered(plan_id: int, after: tuple[datetime, int] | None, before: datetime) 
     return query.order_by(Enrollment.enrolled_at, Enrollment.id)
 
 
+def _begin(session: Session) -> Walk | None:
+    first = session.scalar(select(func.min(Enrollment.enrolled_at)))
+    return Walk(day_of(first)) if first is not None else None
+
+
+def _begun(
+    session: Session, plan_id: int, on: date, window_days: int, after: tuple[datetime, int] | None
+) -> Sequence[Any]:
+    """Those who entered the plan on this day, or any whole number of windows before, from behind one of them."""
+    first = session.scalar(select(func.min(Enrollment.enrolled_at)).where(Enrollment.plan_id == plan_id))
+    if first is None:
+        return ()
+    days = [on - timedelta(days=days) for days in range(0, (on - day_of(first)).days + 1, window_days)]
+    its = or_(
+        *(
+            and_(Enrollment.enrolled_at >= midnight(day), Enrollment.enrolled_at < midnight(day + A_DAY))
+            for day in days
+        )
+    )
+    return session.execute(entered(plan_id, after, midnight(on + A_DAY)).where(its).limit(PIECE)).all()
+
+
 def _write(session: Session, followed: Sequence[Followed], window_days: int) -> None:
     add_to_rows(session, ArmResult, cells_of(followed, window_days))
     _widen_spans(session, followed, window_days)
 
 
 def cells_of(followed: Iterable[Followed], window_days: int) -> list[Cell]:
-    """What these members add to the counts; each cell once, in the order of their keys."""
+    """What these add to the counts; each cell once, in the order of their keys."""
     cells: dict[tuple[Any, ...], Cell] = {}
     for one in followed:
-        entry = one.entered
-        month = day_of(entry.enrolled_at).replace(day=1)
-        key = (entry.plan_id, window_days, month, entry.store_id, entry.arm, entry.per_mille, one.reached)
+        its = one.stretch
+        month = day_of(its.began_at).replace(day=1)
+        key = (its.plan_id, window_days, month, its.store_id, its.arm, its.per_mille, one.reached)
         cell = cells.get(key)
         if cell is None:
             cell = cells[key] = {**dict(zip(KEY, key, strict=True)), **dict.fromkeys(COUNTS, 0)}
@@ -111,7 +144,7 @@ def _counts(one: Followed) -> Mapping[str, int | float]:
 def _widen_spans(session: Session, followed: Iterable[Followed], window_days: int) -> None:
     days: dict[int, list[date]] = defaultdict(list)
     for one in followed:
-        days[one.entered.plan_id].append(day_of(one.entered.enrolled_at))
+        days[one.stretch.plan_id].append(day_of(one.stretch.began_at))
     query = select(ArmSpan).where(ArmSpan.plan_id.in_(sorted(days)), ArmSpan.window_days == window_days)
     for row in session.scalars(query) if days else ():
         days[row.plan_id] += [row.first_on, row.last_on]
@@ -126,10 +159,16 @@ def _nothing(session: Session) -> None:
     """The last piece has nothing to write."""
 
 
-def _read(cursor: str) -> Walk:
-    stood = json.loads(cursor) if cursor else {}
-    return {int(plan_id): (datetime.fromisoformat(at), last_id) for plan_id, (at, last_id) in stood.items()}
+def _read(cursor: str) -> Walk | None:
+    stood = json.loads(cursor) if cursor else None
+    if stood is None:
+        return None
+    on, plan_id, after = stood
+    return Walk(
+        date.fromisoformat(on), plan_id, (datetime.fromisoformat(after[0]), after[1]) if after else None
+    )
 
 
 def _said(walk: Walk) -> str:
-    return json.dumps({str(plan_id): (at.isoformat(), last_id) for plan_id, (at, last_id) in walk.items()})
+    after = [walk.after[0].isoformat(), walk.after[1]] if walk.after else None
+    return json.dumps([walk.on.isoformat(), walk.plan_id, after])

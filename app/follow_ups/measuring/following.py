@@ -1,12 +1,20 @@
-"""Who counts, and what they did after they entered: from the tables, some members at a time. Nothing is decided here by
-what was sent.
+"""Who counts, and what they did: from the tables, some members at a time. Nothing is decided here by what was sent.
 
-A member counts once in a plan, with their **first** entering at which they could be held out (and once more with their
-first before the plan held anybody out, which is compared with nobody). Later ones say nothing: treated members who were
-brought to buy enter again by that very purchase, so that who enters a second time is no longer a matter of chance. The
-same holds over all plans together, by the share that is held out of everything.
+Follow-ups go on for years, and whoever is brought to buy enters plans again by that very purchase, so who enters a
+second time is no matter of chance. What is: the split. So a member counts from their first entering of a plan on, once
+for every stretch of so many days (`window_days`) since, whether they enter again or not: with entering on day e,
 
-What counts begins the day after somebody entered: before, the arms cannot differ.
+    stretch k = the days e + k w + 1 ... e + (k + 1) w,   k = 0, 1, 2, ...
+
+Nothing that decides who is counted when comes after the split but time, so the arms differ by treatment alone: analysis
+by intention to treat of repeated outcomes (Hernan & Robins, What If, chapters 21 and 22: per-interval outcomes of all
+who were assigned, none left out for what they did later). A member's stretches resemble each other; the interval allows
+for it, for all of them are in one store (`uplift`). The day of entering is in none: on it, the arms cannot differ.
+
+A stretch counts in the arm that the share in force throughout it gives the member. One in which the share was changed
+is compared with nobody (`per_mille` 0), like one in which nobody was held out. Who was followed up before a change and
+is held out after it goes on with what had begun, so for the length of a series the difference is told too small, never
+too great. Over all plans together the same holds from the first entering of any, by the share held out of everything.
 """
 
 from __future__ import annotations
@@ -20,22 +28,30 @@ from typing import Any
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
+from app.follow_ups.measuring.days import day_of
+from app.follow_ups.measuring.holding_out import arm_of
 from app.follow_ups.measuring.results import WEAKEST_FIRST, Reached
+from app.follow_ups.measuring.shares import Shares
 from app.follow_ups.models import Enrollment, FollowUpTask
-from app.follow_ups.plans.versions import versions
+from app.follow_ups.plans.checking import GLOBAL_SALT
+from app.follow_ups.plans.versions import get_version
 from app.follow_ups.states import Arm
 from app.inbound.events import LineKind
 from app.member_events.models import MemberEvent, MemberEventKind
 from app.orders.models import Order, OrderLine, RefundLine
 from app.stores.queries import hours_of
+from app.stores.rules import StoreHours
 from app.worklist.models import WorkItem
 
 ANY_PLAN = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Entered:
-    """A member who counts, as they entered; `plan_id` is `ANY_PLAN` where it is their first of all plans."""
+class Stretch:
+    """So many days of a member's since they entered; `plan_id` `ANY_PLAN`: since they entered any for the first time.
+
+    It begins behind the local day `began_on`; `number` counts from 0, which follows the entering itself.
+    """
 
     plan_id: int
     enrollment_id: int
@@ -43,15 +59,16 @@ class Entered:
     store_id: int
     arm: Arm
     per_mille: int
-    enrolled_at: datetime
-    entered_on: date
+    number: int
+    began_at: datetime
+    began_on: date
 
 
 @dataclass(frozen=True, slots=True)
 class Followed:
-    """What a member did, and was sent, within the window; net of what came back so far."""
+    """What a member did, and was sent, in those days; net of what came back so far."""
 
-    entered: Entered
+    stretch: Stretch
     reached: Reached
     replied: bool
     bought: bool
@@ -80,72 +97,112 @@ def enrollments() -> Select[*tuple[Any, ...]]:
     )
 
 
-def first_entries(session: Session, rows: Sequence[Any]) -> list[Entered]:
-    """Those of `enrollments()` that count, for their plan and for all plans together."""
+def stretches_of(
+    session: Session, rows: Sequence[Any], window_days: int, first_on: date, last_on: date
+) -> list[Stretch]:
+    """The stretches that began on these days of the chain's, of those of `enrollments()` that are somebody's first."""
     members = sorted({row.member_id for row in rows})
     history = session.execute(enrollments().where(Enrollment.member_id.in_(members))).all() if members else []
-    documents = versions(session, {row.plan_version_id for row in history})
-    shares = {known.id: known.document.hold_out_per_mille for known in documents.values()}
-    first: dict[tuple[int, int, bool], tuple[datetime, int]] = {}
+    first: dict[tuple[int, int], tuple[datetime, int]] = {}
     for row in history:
-        for plan_id, per_mille in _asked_of(row, shares):
-            key, when = (row.member_id, plan_id, per_mille > 0), (row.enrolled_at, row.id)
+        for plan_id in (row.plan_id, ANY_PLAN):
+            key, when = (row.member_id, plan_id), (row.enrolled_at, row.id)
             first[key] = min(first.get(key, when), when)
-    hours = hours_of(session, (row.store_id for row in rows))
-    return [
-        Entered(
-            plan_id,
-            row.id,
-            row.member_id,
-            row.store_id,
-            Arm(row.arm),
-            per_mille,
-            row.enrolled_at,
-            hours[row.store_id].local_date(row.enrolled_at),
-        )
+    begun = [
+        (row, plan_id)
         for row in rows
-        for plan_id, per_mille in _asked_of(row, shares)
-        if first[row.member_id, plan_id, per_mille > 0] == (row.enrolled_at, row.id)
+        for plan_id in (row.plan_id, ANY_PLAN)
+        if first[row.member_id, plan_id] == (row.enrolled_at, row.id)
+    ]
+    hours = hours_of(session, (row.store_id for row in rows))
+    shares = Shares(session, {row.plan_id for row, _ in begun})
+    return [
+        _stretch(session, shares, hours, row, plan_id, number, window_days)
+        for row, plan_id in begun
+        for number in numbers_of(day_of(row.enrolled_at), window_days, first_on, last_on)
     ]
 
 
-def follow(session: Session, entered: Sequence[Entered], window_days: int) -> list[Followed]:
-    """What became of them within the window, in the same order."""
-    if not entered:
+def numbers_of(entered_on: date, window_days: int, first_on: date, last_on: date) -> range:
+    """Of the stretches since a day, those that begin on these days."""
+    return range(
+        max(0, -((entered_on - first_on).days // window_days)), (last_on - entered_on).days // window_days + 1
+    )
+
+
+def _stretch(
+    session: Session,
+    shares: Shares,
+    hours: Mapping[int, StoreHours],
+    row: Any,
+    plan_id: int,
+    number: int,
+    window_days: int,
+) -> Stretch:
+    later = timedelta(days=number * window_days)
+    began_at = row.enrolled_at + later
+    arm, per_mille = _arm(session, shares, row, plan_id, number, began_at)
+    of_plan = None if plan_id == ANY_PLAN else plan_id
+    is_steady = shares.is_steady(of_plan, row.store_id, began_at, began_at + timedelta(days=window_days))
+    return Stretch(
+        plan_id,
+        row.id,
+        row.member_id,
+        row.store_id,
+        arm,
+        per_mille if is_steady else 0,
+        number,
+        began_at,
+        hours[row.store_id].local_date(row.enrolled_at) + later,
+    )
+
+
+def _arm(
+    session: Session, shares: Shares, row: Any, plan_id: int, number: int, at: datetime
+) -> tuple[Arm, int]:
+    """The arm of a stretch and the share held out: as entered with, later as the shares then in force have it."""
+    document = get_version(session, row.plan_version_id).document
+    of_all = row.global_per_mille if number == 0 else shares.of_everything(at)
+    if number == 0:
+        of_plan, arm = document.hold_out_per_mille, Arm(row.arm)
+    else:
+        of_plan = shares.of_plan(row.plan_id, row.store_id, at)
+        arm = arm_of(row.member_id, document.code, of_plan, global_salt=GLOBAL_SALT, global_per_mille=of_all)
+    return arm, of_all if plan_id == ANY_PLAN else of_plan
+
+
+def follow(session: Session, stretches: Sequence[Stretch], window_days: int) -> list[Followed]:
+    """What became of them, in the same order."""
+    if not stretches:
         return []
-    members = sorted({entry.member_id for entry in entered})
-    since = min(entry.enrolled_at for entry in entered)
-    first_on = min(entry.entered_on for entry in entered)
-    last_on = max(entry.entered_on for entry in entered) + timedelta(days=window_days)
+    members = sorted({one.member_id for one in stretches})
+    since = min(one.began_at for one in stretches)
+    first_on = min(one.began_on for one in stretches)
+    last_on = max(one.began_on for one in stretches) + timedelta(days=window_days)
     bought = _purchases(session, members, first_on, last_on)
     tasks, replies = _tasks(session, members, since), _replies(session, members, since)
     found = []
-    for entry in entered:
-        until = entry.enrolled_at + timedelta(days=window_days)
-        last = entry.entered_on + timedelta(days=window_days)
-        its = [one for one in bought.get(entry.member_id, ()) if entry.entered_on < one.on <= last]
+    for one in stretches:
+        until = one.began_at + timedelta(days=window_days)
+        last = one.began_on + timedelta(days=window_days)
+        its = [each for each in bought.get(one.member_id, ()) if one.began_on < each.on <= last]
         found.append(
             Followed(
-                entry,
-                _reached(entry, until, tasks.get(entry.member_id, ())),
-                any(entry.enrolled_at <= at < until for at in replies.get(entry.member_id, ())),
+                one,
+                _reached(one, until, tasks.get(one.member_id, ())),
+                any(one.began_at <= at < until for at in replies.get(one.member_id, ())),
                 bool(its),
-                sum(one.pieces for one in its),
-                sum(one.fen for one in its),
+                sum(each.pieces for each in its),
+                sum(each.fen for each in its),
             )
         )
     return found
 
 
-def _asked_of(row: Any, shares: Mapping[int, int]) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Of which comparisons a row may be part, with the share held out: its plan's, and that of everything."""
-    return (row.plan_id, shares[row.plan_version_id]), (ANY_PLAN, row.global_per_mille)
-
-
-def _reached(entry: Entered, until: datetime, tasks: Iterable[Any]) -> Reached:
+def _reached(stretch: Stretch, until: datetime, tasks: Iterable[Any]) -> Reached:
     best = Reached.NOTHING
     for task in tasks:
-        if entry.plan_id not in (ANY_PLAN, task.plan_id) or not entry.enrolled_at <= task.opened_at < until:
+        if stretch.plan_id not in (ANY_PLAN, task.plan_id) or not stretch.began_at <= task.opened_at < until:
             continue
         is_done = task.evidence is not None and task.done_at is not None and task.done_at < until
         best = max(best, Reached(task.evidence) if is_done else Reached.OPENED, key=WEAKEST_FIRST.index)

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from app import clock
 from app.db import insert_rows, table_of
-from app.follow_ups.measuring.counting import day_of, midnight
+from app.follow_ups.measuring.days import day_of, midnight
 from app.follow_ups.measuring.models import Attribution, ScriptDay, ScriptResult
 from app.follow_ups.models import Enrollment, FollowUpTask
 from app.follow_ups.plans.releases import in_force

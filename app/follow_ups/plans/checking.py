@@ -12,9 +12,11 @@ from app.errors import Invalid
 from app.follow_ups.facts import criterion_of
 from app.follow_ups.measuring.holding_out import LONGEST_SALT
 from app.follow_ups.plans.documents import Document, TriggerKind
+from app.follow_ups.states import Channel
 from app.follow_ups.triggers.festivals import festivals
 from app.sales_scripts.queries import scripts_by_code
 from app.tagging.models import Tag
+from app.worklist.attention import read_budget
 
 # The salt of who is held out of everything; a plan's own salt is its code, which is never this.
 GLOBAL_SALT = "global"
@@ -43,11 +45,18 @@ def mistakes_of(document: Document) -> list[Invalid]:
         known = ", ".join(sorted(festivals()))
         wrong = Invalid("bad_plan", place="trigger.festival", problem="not_one_of", allowed=known)
         mistakes.append(wrong)
+    if document.hold_out_per_mille:
+        mistakes += _moments(document, "moment_of_held_out")
     if document.code == GLOBAL_SALT:
         mistakes.append(Invalid("bad_plan", place="code", problem="taken"))
     if len(document.code.encode()) > LONGEST_SALT:
         mistakes.append(Invalid("bad_plan", place="code", problem="text", most=LONGEST_SALT))
     return mistakes
+
+
+def seen_by_held_out(session: Session, document: Document) -> list[Invalid]:
+    """Its moments, while members are kept out of everything: those would see them, too (`plans.moments`)."""
+    return _moments(document, "moment_of_all") if read_budget(session).hold_out_per_mille else []
 
 
 def unknown_names(session: Session, document: Document) -> list[Invalid]:
@@ -64,6 +73,14 @@ def unknown_names(session: Session, document: Document) -> list[Invalid]:
         Invalid("bad_plan", place=place, problem="unknown_tag", found=name)
         for place, name in _tags(document)
         if name not in tags
+    ]
+
+
+def _moments(document: Document, problem: str) -> list[Invalid]:
+    return [
+        Invalid("bad_plan", place=f"steps[{step.step_no}].channel", problem=problem)
+        for step in document.steps
+        if step.channel is Channel.MOMENT
     ]
 
 

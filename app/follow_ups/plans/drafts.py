@@ -21,7 +21,7 @@ from sqlalchemy.orm import Session
 from app import clock
 from app.errors import Conflict, Invalid, NotFound
 from app.follow_ups.models import FollowUpPlan, PlanDraft, PlanVersion
-from app.follow_ups.plans.checking import mistakes_of, unknown_names
+from app.follow_ups.plans.checking import mistakes_of, seen_by_held_out, unknown_names
 from app.follow_ups.plans.documents import LONGEST_CODE, Document, canonical
 from app.follow_ups.plans.reading import try_document
 from app.follow_ups.plans.releases import in_force, release
@@ -72,7 +72,7 @@ def check_text(session: Session, text: str, code: str = "") -> Checked:
     if document is not None:
         errors = mistakes_of(document)
         if not errors:
-            errors = unknown_names(session, document)
+            errors = unknown_names(session, document) + seen_by_held_out(session, document)
         if code and document.code != code:
             errors.append(Invalid("bad_plan", place="code", problem="other_code", found=code))
     mistakes = tuple(Mistake(error.place, line_of(text, error.place), error) for error in errors)

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from app import clock
 from app.follow_ups.models import FollowUpPlan, PlanVersion
-from app.follow_ups.plans.checking import check
+from app.follow_ups.plans.checking import check, seen_by_held_out
 from app.follow_ups.plans.documents import Credit, Document, Stops, Trigger, TriggerKind, canonical
 from app.follow_ups.plans.reading import read_document
 from app.follow_ups.plans.releases import InForce, in_force, release
@@ -82,6 +82,8 @@ def add_version(session: Session, raw: Mapping[str, Any], by: int | None = None)
     """
     document, text = read_document(raw), canonical(raw)
     check(document)
+    for mistake in seen_by_held_out(session, document):
+        raise mistake
     plan = _plan(session, document.code, document.name)
     digest = hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
     latest = session.scalar(

@@ -6,7 +6,7 @@ from datetime import date
 from typing import Any
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import select
 
 from app import clock
 from app.db import Database
@@ -20,7 +20,8 @@ from app.follow_ups.models import Enrollment, FollowUpPlan
 from app.follow_ups.plans.versions import publish
 from app.follow_ups.service import complete_task
 from app.follow_ups.states import Arm, Evidence
-from app.worklist.models import AttentionBudget
+from app.worklist.attention import read_budget
+from app.worklist.editing import set_hold_out
 from tests.follow_ups.measuring.nights import begin, rows_of, sleep_until
 from tests.world import PLAN, World
 
@@ -34,7 +35,9 @@ def a_world(database: Database, *, hold_out: float = 0, everything: int = 0) -> 
     world = World(database)
     with database.transaction() as session:
         publish(session, {**PLAN, "hold_out": hold_out})
-        session.execute(update(AttentionBudget).values(hold_out_per_mille=everything))
+        if everything:
+            someone = world.person("manager").id
+            set_hold_out(session, everything, someone, instead_of=0)
     begin(database)
     return world
 
@@ -101,23 +104,32 @@ def test_nobody_is_counted_before_their_window_and_its_grace_are_over(bought: Wo
 def test_nights_that_are_worked_again_add_nothing(bought: World):
     sleep_until(bought.database, "2026-03-19 04:00")
     before = cells(bought)
-    for night in ("2026-03-20 04:00", "2026-04-20 04:00"):
-        sleep_until(bought.database, night)
+    sleep_until(bought.database, "2026-04-01 04:00")
     assert cells(bought) == before
     assert cells(bought, ANY_PLAN) == before
     assert {first_on for (first_on,) in rows_of(bought.database, ArmSpan, "first_on")} == {MARCH}
 
 
+def test_a_member_counts_once_for_each_window_since_entering_whether_they_enter_again_or_not(bought: World):
+    """c1 entered again, brought to buy; the others did not. All four count as often, so the arms stay comparable."""
+    sleep_until(bought.database, "2026-05-01 04:00")
+    assert len(rows_of(bought.database, Enrollment, "id")) == 6
+    found = rows_of(bought.database, ArmResult, "entered_in", "reached", "plan_id", "window_days", *COUNTS)
+    mine = [
+        (month, reached, *counts[:2])
+        for month, reached, plan, days, *counts in found
+        if (plan, days) == (plan_of(bought), WINDOW)
+    ]
+    april = date(2026, 4, 1)
+    # From 1 and 15 March, 29 March and 12 April: of the second two only tasks of 3 and 30 days are left to tell.
+    assert sum(members for month, _, members, _ in mine if month == MARCH) == 3 * 4
+    assert sum(members for month, _, members, _ in mine if month == april) == 4
+    assert sum(buyers for *_, buyers in mine) == 1
+
+
 def test_small_pieces_come_to_the_same(bought: World, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(counting, "PIECE", 1)
     assert sleep_until(bought.database, "2026-03-19 04:00") >= 4
-    assert sum(counts[0] for counts in cells(bought).values()) == 4
-
-
-def test_who_enters_again_is_not_counted_again(bought: World):
-    """c1's second purchase began a second series: whoever is brought to buy enters more often."""
-    sleep_until(bought.database, "2026-05-01 04:00")
-    assert len(rows_of(bought.database, Enrollment, "id")) == 6
     assert sum(counts[0] for counts in cells(bought).values()) == 4
 
 
@@ -153,34 +165,61 @@ def test_each_arm_is_counted_with_the_share_that_was_in_force(database: Database
     assert {row.per_mille for row in rows} == {500}
 
 
-def test_whoever_entered_before_anybody_could_be_held_out_counts_again_with_their_first_entry_after(
+def keep_out(world: World, when: str, per_mille: int) -> None:
+    """Headquarters changes the share kept out of everything."""
+    world.sleep_until(when)
+    by = world.person("manager").id
+    with world.database.transaction() as session:
+        set_hold_out(session, per_mille, by, instead_of=read_budget(session).hold_out_per_mille)
+
+
+def test_a_window_counts_by_the_share_in_force_throughout_it_and_one_of_a_change_with_nobody(
     database: Database,
 ):
+    """Everybody is kept out of everything from 20 March to 13 April, and half of them out of the plan from then on."""
     world = a_world(database)
     world.live_until("2026-03-01 12:00")
     world.member("c1")
     world.buy("c1", "2026-03-01 12:00")
+    keep_out(world, "2026-03-20 12:00", 1000)
+    world.buy("c1", "2026-03-20 11:00")
+    keep_out(world, "2026-04-13 12:00", 0)
+    world.sleep_until("2026-04-14 12:00")
     with database.transaction() as session:
         publish(session, {**PLAN, "hold_out": 50})
-    for when in ("2026-03-03 12:00", "2026-03-04 12:00"):
-        world.sleep_until(when)
-        world.buy("c1", when)
-    sleep_until(database, "2026-04-01 04:00")
-    found = rows_of(database, ArmResult, "plan_id", "window_days", "per_mille", "members", "pieces")
-    assert [row[2:] for row in found if row[:2] == (plan_of(world), WINDOW)] == [(0, 1, 2), (500, 1, 1)]
+    sleep_until(database, "2026-05-20 04:00")
+    told = {}
+    with database.reading() as session:
+        for plan_id in (ANY_PLAN, plan_of(world)):
+            sought = Sought(plan_id, WINDOW, MARCH, date(2026, 6, 30), frozenset(Arm))
+            rows = [row.stretch for row in members_behind(session, sought, clock.now(session)).rows]
+            told[plan_id] = [(f"{row.began_on:%m-%d}", row.arm.value, row.per_mille) for row in rows]
+    assert told[ANY_PLAN][:4] == [
+        ("03-01", "treated", 0),
+        ("03-15", "treated", 0),
+        ("03-29", "global_hold_out", 1000),
+        ("04-12", "global_hold_out", 0),
+    ]
+    assert [share for *_, share in told[ANY_PLAN][4:]] == [0]
+    assert [arm for _, arm, _ in told[plan_of(world)]][:4] == [arm for _, arm, _ in told[ANY_PLAN]][:4]
+    assert [share for *_, share in told[plan_of(world)]] == [0, 0, 0, 0, 500]
+    arms = rows_of(database, Enrollment, "anchor_on", "arm")
+    assert arms == [(MARCH, "treated"), (date(2026, 3, 20), "global_hold_out")]
 
 
-def test_the_share_held_out_of_everything_is_the_one_in_force_on_entering(database: Database):
-    world = a_world(database, everything=1000)
+def test_what_has_begun_goes_on_as_it_began_when_the_share_changes(database: Database):
+    world = a_world(database)
     world.live_until("2026-03-01 12:00")
-    world.member("c1")
-    world.buy("c1", "2026-03-01 12:00")
-    with database.transaction() as session:
-        session.execute(update(AttentionBudget).values(hold_out_per_mille=0))
-    sleep_until(database, "2026-03-19 04:00")
-    found = rows_of(database, ArmResult, "plan_id", "window_days", "arm", "per_mille", "members")
-    assert (ANY_PLAN, WINDOW, "global_hold_out", 1000, 1) in found
-    assert (plan_of(world), WINDOW, "global_hold_out", 0, 1) in found
+    for code, now in (("c1", 1000), ("c2", 0)):
+        world.member(code)
+        world.buy(code, "2026-03-01 12:00")
+        world.live_until("2026-03-01 12:05")
+        with database.transaction() as session:
+            was = read_budget(session).hold_out_per_mille
+            set_hold_out(session, now, world.person("manager").id, instead_of=was)
+    world.live_until("2026-03-05 12:00")
+    assert set(world.steps("c1").values()) == {"opened due"}
+    assert set(world.steps("c2").values()) == {"withheld global_hold_out"}
 
 
 def test_the_people_behind_a_count_are_those_who_were_counted(bought: World):
