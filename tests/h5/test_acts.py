@@ -80,6 +80,8 @@ def test_a_colleague_takes_over_and_whoever_gave_it_sees_it_no_more(
     with database.reading() as session:
         task = session.get_one(FollowUpTask, chain.tasks["thanks"])
         assert session.get_one(WorkItem, task.work_item_id).assignee_id == chain.people["wangwei"]
+    page = sign_in(app, "wangwei").get(f"/h5/tasks/{ref(app, chain, 'thanks')}", headers=PAGE).text
+    assert "由李娜转来，" in page
     refused = post_json(
         sign_in(app, "wangwei"), on_task(app, chain, "hand"), {**KEY, "to": of(app, chain, "hejia")}
     )

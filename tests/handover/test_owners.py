@@ -17,6 +17,7 @@ from app.follow_ups.models import Enrollment, FollowUpTask
 from app.follow_ups.queries import get_task
 from app.follow_ups.service import claim_sending
 from app.handover.changing import change_owners
+from app.handover.leaving import next_piece
 from app.members.models import OwnerReason
 from app.members.owners import NewOwner
 from app.members.service import lock_members, members_by_code
@@ -134,3 +135,14 @@ def test_who_left_is_succeeded_by_a_contact_else_by_the_manager(house: House, fi
     house.name("c1", "colleague", "2026-03-01 14:32")
     assert [has.whose for has in house.tasks("c1")] == ["colleague"]
     house.world.assert_timers_are_their_owners()
+
+
+def test_the_night_finds_work_of_who_left_that_nobody_looked_at(house: House):
+    with house.database.transaction() as session:
+        person = session.get_one(Associate, house.world.person("owner").id)
+        person.ended_at = clock.now(session)  # as if the look they got were lost
+        piece = next_piece(session, "")
+        assert piece.is_last
+        piece.write(session)
+    house.hand_over()
+    assert house.tasks("c1") == [Has("manager", "invite", "open", True)]
