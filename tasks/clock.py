@@ -5,6 +5,7 @@ python -m tasks.clock
 
 from __future__ import annotations
 
+import gc
 import logging
 import signal
 import time
@@ -41,6 +42,7 @@ def main() -> None:
     logging.getLogger("apscheduler").setLevel(logging.ERROR)  # or each ring would be three lines
     failpoints.arm(settings.failpoints.split(","), is_sandbox=settings.mode is Mode.SANDBOX)
     hands = hands_of(settings)
+    settle()
     stop = Stop()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop.ask)
@@ -61,6 +63,15 @@ def main() -> None:
     scheduler.shutdown(wait=True)
     hands.database.close()
     log.info("clock_stopped")
+
+
+def settle() -> None:
+    """What is loaded by now lives as long as the process: the collector of garbage need not look at it ever again.
+
+    [M] It takes a tenth of the processor time of firing where it does.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 class Stop:

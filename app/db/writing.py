@@ -13,6 +13,8 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
+from operator import itemgetter
+from types import NoneType
 from typing import Any
 
 from sqlalchemy import Connection, Table, update
@@ -130,7 +132,8 @@ def _insert_or(
 def _write(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]], ending: str = "") -> None:
     names, quote = list(rows[0]), connection.dialect.identifier_preparer.quote
     literals = _Literals(connection)
-    columns = [literals.of([row[name] for row in rows]) for name in names]
+    values = map(itemgetter(*names), rows) if len(names) > 1 else ((row[names[0]],) for row in rows)
+    columns = [literals.of(column) for column in zip(*values, strict=True)]
     beginning = f"INSERT INTO {quote(table.name)} ({', '.join(map(quote, names))}) VALUES "  # noqa: S608
     for some in _fitting(list(map(",".join, zip(*columns, strict=True)))):
         statement = f"{beginning}({'),('.join(some)}){ending}"
@@ -152,11 +155,15 @@ class _Literals(dict[Any, str]):
     def of(self, values: Sequence[Any]) -> list[str]:
         """The values of one column."""
         kinds = set(map(type, values))
+        if len(kinds) == 1 and values.count(values[0]) == len(values):  # of many columns
+            return [self._escape(_driver_value(values[0]))] * len(values)
         if kinds == {int}:
             return list(map(str, values))
+        if kinds == {int, NoneType}:
+            return ["NULL" if value is None else str(value) for value in values]
         if kinds & UNLIKE:
             return [self._escape(value) for value in values]
-        return [self[value] for value in values]
+        return list(map(self.__getitem__, values))
 
     def __missing__(self, value: Any) -> str:
         if isinstance(value, str) and not ESCAPED.search(value):

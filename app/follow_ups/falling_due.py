@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, NamedTuple
 
 from sqlalchemy import select
@@ -17,7 +17,7 @@ from app.follow_ups.deciding import Case
 from app.follow_ups.models import Enrollment, StepRecord
 from app.follow_ups.plans.versions import Version, versions
 from app.follow_ups.records import anchor_of
-from app.follow_ups.rules import Relative, Step, Verdict, due_at, valid_until
+from app.follow_ups.rules import Anchor, Relative, Step, Verdict, due_at, valid_until
 from app.follow_ups.states import Arm, EnrollmentState, StepOutcome, StepReason, WaitingFor
 from app.members.models import MemberCare
 from app.stores.queries import StoreFacts, stores_by_id
@@ -93,10 +93,10 @@ def read_batch(session: Session, due: Sequence[DueTimer], now: datetime) -> Batc
         for row, step in zip(rows, steps, strict=True)
     ]
     conditions = Conditions(session, asked, now)
-    fallen = []
+    fallen, spans = [], _Spans()
     for row, step in zip(rows, steps, strict=True):
         store, meets = stores[row.store_id], conditions.hold(row.id, step.condition)
-        case = _case(row, step, store, wanted[row.id], meets)
+        case = _case(row, step, store, spans, wanted[row.id], meets)
         version = known[row.plan_version_id]
         fallen.append(Fallen(row.id, row.member_id, row, version, step, store, case))
     return Batch(fallen, Family(session, series, stores), conditions)
@@ -107,20 +107,37 @@ def _waits_for(row: Any, timer: DueTimer) -> bool:
     return is_due and row.state == EnrollmentState.ACTIVE
 
 
-def _case(row: Any, step: Step, store: StoreFacts, timer: DueTimer, meets: bool) -> Case:
-    anchor, hours = anchor_of(row), store.hours
+def _case(row: Any, step: Step, store: StoreFacts, spans: _Spans, timer: DueTimer, meets: bool) -> Case:
+    anchor = anchor_of(row)
+    due, until = spans.of(step, anchor, store)
     return Case(
         step=step,
         anchor=anchor,
-        hours=hours,
-        due=due_at(step, anchor, hours),
+        hours=store.hours,
+        due=due,
         asked_at=timer.due_at,
-        until=valid_until(step, anchor, hours),
+        until=until,
         waited_for=WaitingFor(row.waiting_for) if row.waiting_for else None,
         arm=Arm(row.arm),
         has_opted_out=timer.has_opted_out,
         meets=meets,
     )
+
+
+class _Spans:
+    """When steps are due and until when valid: of a day's step once for all of a store who count from a day."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[int, date, int], tuple[datetime, datetime]] = {}
+
+    def of(self, step: Step, anchor: Anchor, store: StoreFacts) -> tuple[datetime, datetime]:
+        """Steps and stores are those of one batch."""
+        if step.offset_minutes is not None:
+            return due_at(step, anchor, store.hours), valid_until(step, anchor, store.hours)
+        key = id(step), anchor.on, store.id
+        if key not in self._known:
+            self._known[key] = due_at(step, anchor, store.hours), valid_until(step, anchor, store.hours)
+        return self._known[key]
 
 
 class Family:

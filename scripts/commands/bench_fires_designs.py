@@ -149,8 +149,7 @@ def _take_by_status(session: Session, lane: Lane, size: int, now: datetime) -> l
     rows = read_rows(session, query)
     session.info[CLAIMED] = [row.id for row in rows]
     return [
-        DueTimer(row.lane, row.due_at, row.subject_id, row.member_id, has_opted_out=False)
-        for row in rows
+        DueTimer(row.lane, row.due_at, row.subject_id, row.member_id, has_opted_out=False) for row in rows
     ]
 
 

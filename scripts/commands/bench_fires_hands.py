@@ -27,6 +27,7 @@ from app.messaging.models import Notice
 from app.timers import Lane
 from scripts.commands.bench_fires_designs import CLAIMINGS, Design, claim_batch, designed
 from scripts.commands.bench_fires_floors import fire_chunk, floor_values, make_temporary_tables
+from tasks.clock import settle
 
 PATIENCE_S = 3_600.0
 FLOOR_IDS = 1_000_000_000_000  # of one process: far below those that anybody else is given
@@ -106,6 +107,7 @@ def resident_kib() -> int:
 def _work(pipe: Pipe, urls: dict[Design, str], number: int) -> None:
     databases = {design: Database(url) for design, url in urls.items()}
     floor = _Floor(databases[Design.OURS], number)
+    settle()
     while True:
         try:
             turn: Turn = pipe.recv()
