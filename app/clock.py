@@ -10,10 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import func, select, text, update
+from sqlalchemy import bindparam, func, select, text, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from app.db import Base
+from app.db import Base, table_of
 from app.errors import Conflict
 
 ROW = 1
@@ -36,6 +36,9 @@ class ClockOffset(Base):
 
 # Built once: every transaction asks.
 READ = {name: select(utc, ClockOffset.offset_us, ClockOffset.target_at) for name, utc in UTC_NOW.items()}
+
+
+JUMPING = update(table_of(ClockOffset)).where(ClockOffset.id == ROW).values(offset_us=bindparam("us"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +104,7 @@ def jump_to(session: Session, instant: datetime) -> timedelta:
     """Move business time of every process to `instant`; returns the new offset."""
     offset = instant - real_now(session)
     us = offset // timedelta(microseconds=1)
-    session.execute(update(ClockOffset).where(ClockOffset.id == ROW).values(offset_us=us))
+    session.connection().execute(JUMPING, {"us": us})
     del session.info["moment"]
     return offset
 

@@ -6,11 +6,23 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from app.associates.models import Associate, Role
-from app.db import table_of
+from app.db import any_of, table_of
+
+PEOPLE = table_of(Associate)
+MANAGERS = (
+    select(PEOPLE.c.store_id, PEOPLE.c.id)
+    .where(
+        any_of(PEOPLE.c.store_id, "stores"), PEOPLE.c.role == Role.STORE_MANAGER, PEOPLE.c.ended_at.is_(None)
+    )
+    .order_by(PEOPLE.c.id.desc())
+)
+ACTIVE = select(Associate).where(any_of(PEOPLE.c.id, "ids"), PEOPLE.c.ended_at.is_(None))
+USERIDS = select(PEOPLE.c.wecom_userid, PEOPLE.c.id).where(PEOPLE.c.ended_at.is_(None))
+OF_USERIDS = USERIDS.where(PEOPLE.c.wecom_userid.in_(bindparam("userids", expanding=True)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,31 +57,20 @@ def find_actor_by_userid(session: Session, wecom_userid: str) -> Actor | None:
 
 def active_associates(session: Session, ids: Iterable[int]) -> dict[int, Associate]:
     """Those of the given people who still work here."""
-    query = select(Associate).where(Associate.id.in_(set(ids)), Associate.ended_at.is_(None))
-    return {person.id: person for person in session.scalars(query)}
+    return {person.id: person for person in session.scalars(ACTIVE, {"ids": set(ids)})}
 
 
 def managers_by_store(session: Session, store_ids: Iterable[int]) -> dict[int, int]:
     """One active store manager per store: the longest-serving one where there are several."""
-    query = (
-        select(Associate.store_id, Associate.id)
-        .where(
-            Associate.store_id.in_(set(store_ids)),
-            Associate.role == Role.STORE_MANAGER,
-            Associate.ended_at.is_(None),
-        )
-        .order_by(Associate.id.desc())
-    )
-    return {store_id: person_id for store_id, person_id in session.execute(query) if store_id is not None}
+    rows = session.connection().execute(MANAGERS, {"stores": set(store_ids)})
+    return {store_id: person_id for store_id, person_id in rows if store_id is not None}
 
 
 def ids_by_userid(session: Session, userids: Collection[str] | None = None) -> dict[str, int]:
     """Ids of all active people, or of the given ones, by their WeCom account (lower case)."""
-    table = table_of(Associate)
-    query = select(table.c.wecom_userid, table.c.id).where(table.c.ended_at.is_(None))
-    if userids is not None:
-        query = query.where(table.c.wecom_userid.in_(sorted(userids)))
-    return dict(session.connection().execute(query).all())
+    if userids is None:
+        return dict(session.connection().execute(USERIDS).all())
+    return dict(session.connection().execute(OF_USERIDS, {"userids": sorted(userids)}).all())
 
 
 def _actor(person: Associate) -> Actor:

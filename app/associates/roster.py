@@ -11,15 +11,19 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from app.associates.models import Shift
-from app.db import table_of
+from app.db import any_of, table_of
 from app.stores.rules import StoreHours
 
 DAY = timedelta(days=1)
 CHUNK = 500
+SHIFTS = select(table_of(Shift)).where(
+    any_of(table_of(Shift).c.associate_id, "people"),
+    table_of(Shift).c.work_on.between(bindparam("first"), bindparam("last")),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +55,11 @@ class Roster:
         if not days:
             raise ValueError("a roster of no day")
         first, last = min(days) - DAY, max(days)  # a night's shift begins the day before
-        table, people = table_of(Shift), sorted(set(associate_ids))
+        people = sorted(set(associate_ids))
         known: dict[tuple[int, date], Times | None] = {}
         for start in range(0, len(people), CHUNK):
-            query = select(table).where(
-                table.c.associate_id.in_(people[start : start + CHUNK]), table.c.work_on.between(first, last)
-            )
-            for row in session.execute(query):
+            asked = {"people": people[start : start + CHUNK], "first": first, "last": last}
+            for row in session.connection().execute(SHIFTS, asked):
                 is_off = row.starts_at is None or row.ends_at is None
                 known[row.associate_id, row.work_on] = None if is_off else Times(row.starts_at, row.ends_at)
         return cls(known, first, last)

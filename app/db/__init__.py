@@ -6,7 +6,7 @@ opens `transaction()` or `reading()` and thereby commits.
 
 from app.db.database import MAX_ATTEMPTS, Database, Overtaken, is_retryable
 from app.db.reading import read_rows
-from app.db.tables import NAMING, Base, Id, Instant, is_among, table_of
+from app.db.tables import NAMING, Base, Id, Instant, any_of, is_among, table_of
 from app.db.writing import add_to_rows, insert_rows, update_rows, upsert_rows
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "Instant",
     "Overtaken",
     "add_to_rows",
+    "any_of",
     "insert_rows",
     "is_among",
     "is_retryable",

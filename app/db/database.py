@@ -15,8 +15,9 @@ from typing import IO, Any, TypeVar
 from pymysql.constants import FIELD_TYPE
 from pymysql.converters import conversions
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError, InvalidatePoolError
 from sqlalchemy.orm import Session
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from app.ids import IdSource
 
@@ -25,6 +26,9 @@ T = TypeVar("T")
 RETRYABLE_MYSQL = frozenset({1213, 1205, 1020, 1047, 1180})
 MAX_ATTEMPTS = 6
 POLL_S = 0.001
+# A connection that has lain idle for longer is asked whether its server is still there.
+IDLE_S = 1.0
+USED_AT = "used_at"
 
 
 class Overtaken(Exception):
@@ -122,10 +126,9 @@ def _make_engine(url: str, patience_s: float | None) -> Engine:
         reading: dict[Any, Any] = {"conv": {**conversions, FIELD_TYPE.DATETIME: datetime.fromisoformat}}
     else:
         reading = {}
-    return create_engine(
+    engine = create_engine(
         parsed.update_query_dict({"charset": "utf8mb4"}),
         isolation_level="READ COMMITTED",
-        pool_pre_ping=True,
         pool_recycle=1800,
         connect_args={
             "connect_timeout": patience_s or 5,
@@ -136,6 +139,23 @@ def _make_engine(url: str, patience_s: float | None) -> Engine:
         },
         **waits,
     )
+    event.listen(engine, "checkout", _ping_idle)
+    event.listen(engine, "checkin", _note_use)
+    return engine
+
+
+def _ping_idle(connection: Any, record: ConnectionPoolEntry, _proxy: object) -> None:
+    """A server that was started again meanwhile is noticed here; asking one just spoken to would cost a round trip."""
+    if connection is None or time.monotonic() - record.info.get(USED_AT, 0.0) < IDLE_S:
+        return
+    try:
+        connection.ping(reconnect=False)
+    except Exception as error:
+        raise InvalidatePoolError from error
+
+
+def _note_use(_connection: Any, record: ConnectionPoolEntry) -> None:
+    record.info[USED_AT] = time.monotonic()
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:

@@ -68,7 +68,15 @@ class _Ids(UserDefinedType[Collection[int]]):
 
     def literal_processor(self, dialect: Dialect) -> Callable[[Collection[int]], str]:
         """Digits need no escaping."""
-        return lambda ids: f"({','.join(map(str, map(int, ids))) or 'NULL'})"
+        return lambda ids: f"({','.join(str(int(each)) for each in ids if each is not None) or 'NULL'})"
+
+
+def any_of(column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
+    """`is_among` of a statement that is built once: the ids are given by this name when it is executed.
+
+    [M] Building a statement anew costs ten times as much as executing it.
+    """
+    return column.bool_op("IN")(bindparam(name, type_=_Ids(), literal_execute=True))
 
 
 def is_among(column: ColumnElement[Any], ids: Collection[int]) -> ColumnElement[bool]:

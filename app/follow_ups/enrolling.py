@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import and_, bindparam, or_, select
 from sqlalchemy.orm import Session
 
-from app.db import is_among, table_of, upsert_rows
+from app.db import any_of, table_of, upsert_rows
 from app.follow_ups.entering import Entry, enter, whose_rule_holds
 from app.follow_ups.fact_sources import DAY_TERMS, facts_of_days
 from app.follow_ups.facts import criterion_of
@@ -31,6 +31,16 @@ from app.timers import Lane, TimerKey, clear_timers, set_timers
 from app.worklist.attention import Budget, read_budget
 
 Day = tuple[int, date]
+SERIES = table_of(Enrollment)
+SERIES_OF_DAYS = (
+    select(SERIES)
+    .where(
+        any_of(SERIES.c.member_id, "members"),
+        SERIES.c.anchor_on.in_(bindparam("days", expanding=True)),
+        SERIES.c.anchor_event.startswith(OF_PURCHASES, autoescape=True),
+    )
+    .order_by(SERIES.c.id)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,14 +111,9 @@ def _counts(row: Any) -> bool:
 
 def _series_of(session: Session, days: Mapping[Day, AnchorPurchase]) -> dict[int, dict[Day, list[Any]]]:
     """The series these days of purchases have brought about so far, oldest first, by plan."""
-    table = table_of(Enrollment)
-    query = select(table).where(
-        is_among(table.c.member_id, {member_id for member_id, _ in days}),
-        table.c.anchor_on.in_(sorted({on for _, on in days})),
-        table.c.anchor_event.startswith(OF_PURCHASES, autoescape=True),
-    )
+    asked = {"members": {member_id for member_id, _ in days}, "days": sorted({on for _, on in days})}
     found: dict[int, dict[Day, list[Any]]] = {}
-    for row in session.execute(query.order_by(table.c.id)):
+    for row in session.connection().execute(SERIES_OF_DAYS, asked):
         found.setdefault(row.plan_id, {}).setdefault((row.member_id, row.anchor_on), []).append(row)
     return found
 

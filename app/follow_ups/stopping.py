@@ -11,10 +11,10 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import and_, bindparam, func, or_, select
 from sqlalchemy.orm import Session
 
-from app.db import insert_rows, is_among, table_of, upsert_rows
+from app.db import any_of, insert_rows, is_among, table_of, upsert_rows
 from app.follow_ups.happened_since import days_with_purchases, days_with_refunds, last_happenings, opted_out
 from app.follow_ups.merging import ask_again
 from app.follow_ups.models import Enrollment, FollowUpTask, PlanVersion, StepRecord
@@ -30,6 +30,24 @@ from app.worklist.models import WorkItem, WorkState
 from app.worklist.service import close_items
 
 OF_PURCHASES = "purchase:"
+SERIES, TASKS, ITEMS = table_of(Enrollment), table_of(FollowUpTask), table_of(WorkItem)
+OPEN_OF_PLAN = (
+    select(
+        SERIES.c.member_id,
+        SERIES.c.anchor_at,
+        SERIES.c.anchor_on,
+        SERIES.c.time_known,
+        TASKS.c.step_no,
+        ITEMS.c.id.label("item_id"),
+    )
+    .join(TASKS, TASKS.c.enrollment_id == SERIES.c.id)
+    .join(ITEMS, ITEMS.c.id == TASKS.c.work_item_id)
+    .where(
+        any_of(ITEMS.c.member_id, "members"),
+        ITEMS.c.state == WorkState.OPEN,
+        SERIES.c.plan_id == bindparam("plan"),
+    )
+)
 # What has steps left that nothing has become of yet.
 UNDER_WAY = (EnrollmentState.ACTIVE, EnrollmentState.QUARANTINED)
 # Which plans a happening ends. Opting out ends all of them.
@@ -234,28 +252,19 @@ def close_restarted_tasks(
     restarting = {step.step_no: step for step in version.steps if step.on_repurchase is OnRepurchase.RESTART}
     if not bought or not restarting:
         return
-    query = (
-        select(Enrollment, FollowUpTask.step_no, WorkItem.id)
-        .join(FollowUpTask, FollowUpTask.enrollment_id == Enrollment.id)
-        .join(WorkItem, WorkItem.id == FollowUpTask.work_item_id)
-        .where(
-            is_among(table_of(WorkItem).c.member_id, bought),
-            WorkItem.state == WorkState.OPEN,
-            Enrollment.plan_id == version.plan_id,
-            FollowUpTask.step_no.in_(sorted(restarting)),
-        )
-    )
+    asked = {"members": bought, "plan": version.plan_id}
     stopped = [
-        item_id
-        for row, step_no, item_id in session.execute(query)
-        if any(restarts(restarting[step_no], anchor_of(row), anchor) for anchor in bought[row.member_id])
+        row.item_id
+        for row in session.connection().execute(OPEN_OF_PLAN, asked)
+        if row.step_no in restarting
+        and any(restarts(restarting[row.step_no], anchor_of(row), anchor) for anchor in bought[row.member_id])
     ]
     closed = close_items(session, stopped, WorkState.CANCELLED, StepReason.NEW_PURCHASE, now)
     recheck(session, ask_again(session, closed, (), now), now)
 
 
 def _versions_ended_by(session: Session, reason: StepReason) -> set[int]:
-    known = versions(session, session.scalars(select(PlanVersion.id)))
+    known = versions(session, in_force(session).ever)
     return {version.id for version in known.values() if STOPPED_BY[reason](version.stops)}
 
 

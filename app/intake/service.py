@@ -14,17 +14,17 @@ from enum import StrEnum
 from typing import Any
 
 import structlog
-from sqlalchemy import delete, select
+from sqlalchemy import bindparam, delete, select
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, StatementError
 from sqlalchemy.orm import Session
 
 from app import clock
 from app.associates.queries import ids_by_userid
-from app.db import Database, insert_rows
+from app.db import Database, insert_rows, table_of
 from app.errors import DomainError
 from app.failpoints import failpoint
 from app.follow_ups.enrolling import AnchorPurchase, enroll
-from app.follow_ups.measuring.attributing import attribute, touched_by
+from app.follow_ups.measuring.attributing import Bought, attribute, attribute_new, touched_by
 from app.follow_ups.rules import Anchor
 from app.follow_ups.stopping import stop_refunded
 from app.ids import new_id, new_ids
@@ -45,6 +45,11 @@ LONGEST_KEY = 190
 SURROGATES = re.compile(
     "[\ud800-\udfff]"
 )  # halves of characters, which JSON can escape and UTF-8 cannot hold
+
+INBOUND = table_of(Inbound)
+SEEN = select(INBOUND.c.event_key, INBOUND.c.content_hash, INBOUND.c.state).where(
+    INBOUND.c.source == bindparam("source"), INBOUND.c.event_key.in_(bindparam("event_keys", expanding=True))
+)
 
 log = structlog.get_logger(__name__)
 
@@ -114,21 +119,21 @@ def _apply_or_halve(
 
 def _apply(session: Session, source: str, batch: Sequence[_Fresh], enrolls: bool) -> dict[int, EventResult]:
     now = clock.now(session)
-    results, fresh = _sift(session, source, batch, now)
+    stores = stores_by_code(session, _storable(item.event.store for item in batch))
+    results, fresh = _sift(session, source, batch, stores, now)
     if fresh:
-        _store(session, source, fresh, enrolls, now)
+        _store(session, source, fresh, stores, enrolls, now)
     return results
 
 
 def _sift(
-    session: Session, source: str, batch: Sequence[_Fresh], now: datetime
+    session: Session, source: str, batch: Sequence[_Fresh], stores: Mapping[str, StoreFacts], now: datetime
 ) -> tuple[dict[int, EventResult], list[_Fresh]]:
     """Tell repeats and refusals from what is new; of the same key twice in a batch the first counts.
 
     What was quarantined is judged anew: the cause may be gone, or the report may have been corrected.
     """
     seen, quarantined = _seen(session, source, [_key(item) for item in batch])
-    stores = stores_by_code(session, _storable(item.event.store for item in batch))
     owners = {item.event.seller.lower() for item in batch if isinstance(item.event, OwnerNamed)} - {""}
     people = ids_by_userid(session, _storable(owners)).keys() if owners else ()
     results: dict[int, EventResult] = {}
@@ -152,10 +157,8 @@ def _sift(
 
 def _seen(session: Session, source: str, event_keys: Sequence[str]) -> tuple[dict[str, str], set[str]]:
     """Content hashes of those events that were applied, by key, and the keys of those in quarantine."""
-    query = select(Inbound.event_key, Inbound.content_hash, Inbound.state).where(
-        Inbound.source == source, Inbound.event_key.in_(sorted(set(event_keys)))
-    )
-    rows = session.execute(query).all()
+    asked = {"source": source, "event_keys": sorted(set(event_keys))}
+    rows = session.connection().execute(SEEN, asked).all()
     applied = {row.event_key: row.content_hash for row in rows if row.state == InboundState.APPLIED}
     return applied, {row.event_key for row in rows} - applied.keys()
 
@@ -192,8 +195,14 @@ def _judge(
     return EventResult(EventStatus.APPLIED)
 
 
-def _store(session: Session, source: str, fresh: Sequence[_Fresh], enrolls: bool, now: datetime) -> None:
-    stores = stores_by_code(session, _storable(item.event.store for item in fresh))
+def _store(
+    session: Session,
+    source: str,
+    fresh: Sequence[_Fresh],
+    stores: Mapping[str, StoreFacts],
+    enrolls: bool,
+    now: datetime,
+) -> None:
     people = ids_by_userid(session, _storable(item.event.seller.lower() for item in fresh))
     ordered = sorted(fresh, key=lambda item: item.event.event_key)
     ids = new_ids(session, len(ordered))
@@ -228,11 +237,20 @@ def _store(session: Session, source: str, fresh: Sequence[_Fresh], enrolls: bool
     )
     came_back = record(session, source, sales, returns, now)
     failpoint("intake.recorded")
-    attribute(session, touched_by(session, [sale.id for sale in sales], [item.id for item in returns]), now)
+    attribute_new(session, [_bought(sale) for sale in sales if sale.event.goods_fen > 0], now)
+    if came_back.purchases or returns:
+        its = touched_by(session, [sale.id for sale in sales], [item.id for item in returns])
+        attribute(session, its, now)
     _follow_up(session, sales, came_back, now)
     tell_of_refunds(session, source, returns, came_back, now, enrolls=enrolls)
     tell_of_happenings(session, source, happened, now, enrolls=enrolls)
     name_owners(session, source, named, now)
+
+
+def _bought(sale: Sale) -> Bought:
+    event = sale.event
+    at = event.occurred_at, sale.purchased_on
+    return Bought(sale.id, sale.member_id, sale.store.id, *at, event.goods_fen)
 
 
 def _follow_up(session: Session, sales: Sequence[Sale], came_back: CameBack, now: datetime) -> None:

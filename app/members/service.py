@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
-from app.db import insert_rows, is_among, table_of
+from app.db import any_of, insert_rows, table_of
 from app.ids import new_ids
 from app.members.models import (
     ContactBinding,
@@ -18,6 +18,18 @@ from app.members.models import (
     Member,
     MemberCare,
     MemberIdentity,
+)
+
+IDENTITIES, CARE = table_of(MemberIdentity), table_of(MemberCare)
+OF_CODES = select(IDENTITIES.c.value, IDENTITIES.c.member_id).where(
+    IDENTITIES.c.kind == IdentityKind.CUSTOMER_CODE,
+    IDENTITIES.c.value.in_(bindparam("codes", expanding=True)),
+)
+LOCKING = (
+    select(CARE.c.member_id)
+    .where(any_of(CARE.c.member_id, "ids"))
+    .order_by(CARE.c.member_id)
+    .with_for_update()
 )
 
 
@@ -34,10 +46,8 @@ class NewMember:
 
 def members_by_code(session: Session, codes: Iterable[str]) -> dict[str, int]:
     """Member ids of the customer codes that are known."""
-    query = select(MemberIdentity.value, MemberIdentity.member_id).where(
-        MemberIdentity.kind == IdentityKind.CUSTOMER_CODE, MemberIdentity.value.in_(sorted(set(codes)))
-    )
-    return dict(session.execute(query).all())
+    found = session.connection().execute(OF_CODES, {"codes": sorted(set(codes))})
+    return dict(found.all())
 
 
 def register_members(session: Session, people: Sequence[NewMember]) -> dict[str, int]:
@@ -65,8 +75,8 @@ def lock_members(session: Session, member_ids: Iterable[int]) -> None:
     """Take the mutex of these members, in ascending order; held until the transaction ends."""
     wanted = sorted(set(member_ids))
     if wanted:
-        query = select(MemberCare.member_id).where(is_among(table_of(MemberCare).c.member_id, wanted))
-        session.execute(query.order_by(MemberCare.member_id).with_for_update()).all()
+        session.flush()
+        session.connection().execute(LOCKING, {"ids": wanted}).all()
 
 
 def name_members(session: Session, codes: Mapping[int, str], names: Mapping[int, str]) -> None:

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from app import clock
 from app.associates.models import Associate
 from app.associates.queries import active_associates
-from app.db import Database, insert_rows, table_of
+from app.db import Database, any_of, insert_rows, is_among, table_of
 from app.failpoints import failpoint
 from app.ids import new_ids
 from app.lanes import Deadline, Progress
@@ -40,6 +40,17 @@ QUIET = 2  # a button's style: grey
 LINES = 6
 NEW = (NoticeKind.OPENED, NoticeKind.MINI_PROGRAM)
 LINE = 23  # six of them and the rest's count stay within the 160 characters that WeCom recommends
+
+
+SCHEDULES, NOTICES = table_of(DigestSchedule), table_of(Notice)
+OWNERS = select(SCHEDULES.c.associate_id, SCHEDULES.c.next_due_at)
+WAITING = (
+    select(NOTICES.c.id, NOTICES.c.associate_id, NOTICES.c.work_item_id, NOTICES.c.kind, NOTICES.c.text)
+    .where(any_of(NOTICES.c.associate_id, "associates"), NOTICES.c.state == NoticeState.WAITING)
+    .order_by(NOTICES.c.id)
+)
+DROPPING = update(NOTICES).values(state=NoticeState.DROPPED).where(any_of(NOTICES.c.id, "notices"))
+CLEARING = update(SCHEDULES).values(next_due_at=None).where(any_of(SCHEDULES.c.associate_id, "associates"))
 
 
 class OpenItem(NamedTuple):
@@ -93,9 +104,7 @@ def gather_batch(session: Session, sender: DigestSender, size: int) -> int:
     writers of notices out until this is committed; theirs join the next digest.
     """
     moment = clock.moment(session)
-    table = table_of(DigestSchedule)
-    owners = select(table.c.associate_id, table.c.next_due_at)
-    due = claim_due(session, Lane.DIGEST, moment.business, owners, table.c.associate_id, size)
+    due = claim_due(session, Lane.DIGEST, moment.business, OWNERS, SCHEDULES.c.associate_id, size)
     if not due:
         return 0
     associate_ids = [row.associate_id for row in due]
@@ -116,13 +125,7 @@ def gather_batch(session: Session, sender: DigestSender, size: int) -> int:
 
 
 def _waiting(session: Session, associate_ids: Sequence[int]) -> list[Any]:
-    table = table_of(Notice)
-    query = (
-        select(table.c.id, table.c.associate_id, table.c.work_item_id, table.c.kind, table.c.text)
-        .where(table.c.associate_id.in_(associate_ids), table.c.state == NoticeState.WAITING)
-        .order_by(table.c.id)
-    )
-    return list(session.execute(query))
+    return list(session.connection().execute(WAITING, {"associates": associate_ids}))
 
 
 def _still_open(session: Session, sender: DigestSender, notices: Sequence[Any]) -> dict[int, OpenItem]:
@@ -255,22 +258,18 @@ def _settle(
     session: Session, waiting: Sequence[Any], live: Sequence[Any], messages: Sequence[dict[str, Any]]
 ) -> None:
     """Say of every notice that waited what became of it."""
-    table = table_of(Notice)
     gathered = [notice.id for notice in live]
     if gathered:
-        message_of = case({row["associate_id"]: row["id"] for row in messages}, value=table.c.associate_id)
-        joining = update(table).values(state=NoticeState.GATHERED, message_id=message_of)
+        message_of = case({row["associate_id"]: row["id"] for row in messages}, value=NOTICES.c.associate_id)
+        joining = update(NOTICES).values(state=NoticeState.GATHERED, message_id=message_of)
         for some in _chunks(gathered):
-            session.connection().execute(joining.where(table.c.id.in_(some)))
-    dropping = update(table).values(state=NoticeState.DROPPED)
+            session.connection().execute(joining.where(is_among(NOTICES.c.id, some)))
     for some in _chunks(sorted({notice.id for notice in waiting} - set(gathered))):
-        session.connection().execute(dropping.where(table.c.id.in_(some)))
+        session.connection().execute(DROPPING, {"notices": some})
 
 
 def _clear_schedules(session: Session, associate_ids: Sequence[int]) -> None:
-    table = table_of(DigestSchedule)
-    cleared = update(table).where(table.c.associate_id.in_(associate_ids)).values(next_due_at=None)
-    session.connection().execute(cleared)
+    session.connection().execute(CLEARING, {"associates": associate_ids})
 
 
 def _chunks(ids: Sequence[int]) -> Iterable[Sequence[int]]:

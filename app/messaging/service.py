@@ -9,11 +9,15 @@ from typing import NamedTuple
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.db import add_to_rows, insert_rows, is_among, read_rows, table_of, upsert_rows
+from app.db import add_to_rows, any_of, insert_rows, read_rows, table_of, upsert_rows
 from app.ids import new_ids
 from app.messaging.models import DigestSchedule, Notice, NoticeKind, NoticeState
 from app.messaging.rules import gather_at
 from app.timers import Lane, TimerKey, clear_timers, set_timers
+
+SCHEDULES = select(table_of(DigestSchedule)).where(
+    any_of(table_of(DigestSchedule).c.associate_id, "associates")
+)
 
 
 class NewNotice(NamedTuple):
@@ -49,13 +53,10 @@ def write_notices(session: Session, rows: Sequence[NewNotice], now: datetime) ->
 
 def _lock_schedules(session: Session, associate_ids: Sequence[int]) -> dict[int, datetime | None]:
     """The schedules of these associates, made where missing, locked until the transaction ends."""
-    table = table_of(DigestSchedule)
     rows = [{"associate_id": associate_id, "next_due_at": None} for associate_id in associate_ids]
     add_to_rows(session, DigestSchedule, rows, added=())
-    query = select(table.c.associate_id, table.c.next_due_at).where(
-        is_among(table.c.associate_id, associate_ids)
-    )
-    return {row.associate_id: row.next_due_at for row in read_rows(session, query)}
+    found = read_rows(session, SCHEDULES, {"associates": associate_ids})
+    return {row.associate_id: row.next_due_at for row in found}
 
 
 def _insert_notices(session: Session, rows: Sequence[NewNotice], now: datetime) -> None:

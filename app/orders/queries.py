@@ -7,13 +7,40 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import or_, select
+from sqlalchemy import bindparam, or_, select
 from sqlalchemy.orm import Session
 
-from app.db import is_among, read_rows, table_of
+from app.db import any_of, read_rows, table_of
 from app.inbound.events import LineKind
 from app.orders.models import MemberPurchases, Order, OrderLine
 from app.stores.models import Store
+
+ORDERS = table_of(Order)
+PARTLY_RETURNED = select(ORDERS.c.member_id, ORDERS.c.purchased_on).where(
+    any_of(ORDERS.c.member_id, "members"),
+    ORDERS.c.purchased_on.in_(bindparam("days", expanding=True)),
+    or_(ORDERS.c.refunded_fen > 0, ORDERS.c.wholly_refunded.is_(True)),
+)
+
+
+LINES = table_of(OrderLine)
+ARTICLES = (
+    select(
+        ORDERS.c.member_id,
+        ORDERS.c.purchased_on,
+        LINES.c.amount_fen,
+        LINES.c.order_id,
+        LINES.c.line_no,
+        LINES.c.description,
+    )
+    .join(LINES, LINES.c.order_id == ORDERS.c.id)
+    .where(
+        any_of(ORDERS.c.member_id, "members"),
+        ORDERS.c.purchased_on.in_(bindparam("days", expanding=True)),
+        LINES.c.kind == LineKind.GOODS,
+        LINES.c.refunded_quantity < LINES.c.quantity,
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,25 +94,9 @@ def main_articles(session: Session, anchors: Collection[tuple[int, date]]) -> di
     """The dearest article not wholly returned that each member bought on a day, where receipts tell articles."""
     if not anchors:
         return {}
-    query = (
-        select(
-            Order.member_id,
-            Order.purchased_on,
-            OrderLine.amount_fen,
-            OrderLine.order_id,
-            OrderLine.line_no,
-            OrderLine.description,
-        )
-        .join(OrderLine, OrderLine.order_id == Order.id)
-        .where(
-            is_among(table_of(Order).c.member_id, {member_id for member_id, _ in anchors}),
-            Order.purchased_on.in_(sorted({on for _, on in anchors})),
-            OrderLine.kind == LineKind.GOODS,
-            OrderLine.refunded_quantity < OrderLine.quantity,
-        )
-    )
+    asked = {"members": {member_id for member_id, _ in anchors}, "days": sorted({on for _, on in anchors})}
     dearest_last = sorted(
-        read_rows(session, query), key=lambda line: (line.amount_fen, -line.order_id, -line.line_no)
+        read_rows(session, ARTICLES, asked), key=lambda line: (line.amount_fen, -line.order_id, -line.line_no)
     )
     return {(line.member_id, line.purchased_on): line.description for line in dearest_last}
 
@@ -104,13 +115,10 @@ def days_partly_returned(session: Session, days: Collection[tuple[int, date]]) -
     """Those of the members' days of which anything bought came back."""
     if not days:
         return set()
-    query = select(Order.member_id, Order.purchased_on).where(
-        Order.member_id.in_(sorted({member_id for member_id, _ in days})),
-        Order.purchased_on.in_(sorted({on for _, on in days})),
-        or_(Order.refunded_fen > 0, Order.wholly_refunded.is_(True)),
+    asked = {"members": {member_id for member_id, _ in days}, "days": sorted({on for _, on in days})}
+    return {(member_id, on) for member_id, on in session.connection().execute(PARTLY_RETURNED, asked)} & set(
+        days
     )
-    found = {(member_id, on) for member_id, on in session.execute(query) if member_id is not None}
-    return found & set(days)
 
 
 def _items_of(session: Session, order_ids: list[int]) -> dict[int, list[str]]:

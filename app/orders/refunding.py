@@ -22,6 +22,13 @@ from app.orders.facts import Return
 from app.orders.models import Order, OrderLine, Refund, RefundLine
 from app.orders.rules import ReturnedPart, SoldLine, allocate, is_wholly_refunded
 
+REFUNDS = table_of(Refund)
+CANCELLING = (
+    select(REFUNDS.c.id, REFUNDS.c.cancels)
+    .where(REFUNDS.c.source == bindparam("source"), REFUNDS.c.cancels.in_(bindparam("refs", expanding=True)))
+    .with_for_update()
+)
+
 
 def apply_refunds(
     session: Session, source: str, rows: list[dict[str, Any]], returns: Sequence[Return]
@@ -49,11 +56,8 @@ def apply_waiting_refunds(session: Session, source: str, orders: Mapping[str, in
     """Apply refunds that named one of these purchases (ref → order id) before it was known."""
     if not orders:
         return set()
-    query = select(Refund.id, Refund.cancels).where(
-        Refund.source == source, Refund.cancels.in_(sorted(orders))
-    )
     # The lock waits for a refund that is just being stored, and would miss the purchase.
-    found_refunds = session.execute(query.with_for_update())
+    found_refunds = session.connection().execute(CANCELLING, {"source": source, "refs": sorted(orders)})
     waiting = {refund_id: orders[cancels] for refund_id, cancels in found_refunds if cancels}
     if not waiting:
         return set()

@@ -10,9 +10,11 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.db import table_of, upsert_rows
+from app.db import any_of, table_of, upsert_rows
 from app.orders.facts import Return, Sale
 from app.orders.models import MemberPurchases
+
+OF_MEMBERS = select(table_of(MemberPurchases)).where(any_of(table_of(MemberPurchases).c.member_id, "members"))
 
 
 @dataclass(slots=True)
@@ -49,8 +51,7 @@ def add(session: Session, sales: Sequence[Sale], returns: Sequence[Return], move
     members.discard(None)
     if not members:
         return
-    table = table_of(MemberPurchases)
-    found = session.execute(select(table).where(table.c.member_id.in_(members)))
+    found = session.connection().execute(OF_MEMBERS, {"members": members})
     known: dict[int, _Totals] = {row[0]: _Totals(*row) for row in found}
     stored = set(known)
     for sale in sales:

@@ -8,10 +8,10 @@ from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
-from app.db import table_of
+from app.db import any_of, table_of
 from app.stores.models import Store
 from app.stores.rules import StoreHours
 
@@ -42,13 +42,22 @@ def _facts(store: Any) -> StoreFacts:
     )
 
 
+TABLE = table_of(Store)
+EVERY = select(TABLE)
+GIVEN = EVERY.where(any_of(TABLE.c.id, "ids"))
+AT_WORK = EVERY.where(TABLE.c.ended_at.is_(None))
+OF_CODES = AT_WORK.where(TABLE.c.code.in_(bindparam("codes", expanding=True)))
+
+
 def stores_by_code(session: Session, codes: Collection[str] | None = None) -> dict[str, StoreFacts]:
     """Every store or the given ones, by code; without those that have ended."""
-    table = table_of(Store)
-    query = select(table).where(table.c.ended_at.is_(None))
-    if codes is not None:
-        query = query.where(table.c.code.in_(sorted(codes)))
-    return {row.code: _facts(row) for row in session.connection().execute(query)}
+    connection = session.connection()
+    rows = (
+        connection.execute(AT_WORK)
+        if codes is None
+        else connection.execute(OF_CODES, {"codes": sorted(codes)})
+    )
+    return {row.code: _facts(row) for row in rows}
 
 
 def stores_by_id(session: Session, ids: Collection[int] | None = None) -> dict[int, StoreFacts]:
@@ -56,19 +65,16 @@ def stores_by_id(session: Session, ids: Collection[int] | None = None) -> dict[i
 
     Given ones are read once per transaction, however often they are asked for: a chain has thousands.
     """
-    table = table_of(Store)
     if ids is None:
-        return {row.id: _facts(row) for row in session.connection().execute(select(table))}
+        return {row.id: _facts(row) for row in session.connection().execute(EVERY)}
     known: dict[int, StoreFacts] = session.info.setdefault("stores", {})
     missing = set(ids) - known.keys()
     if missing:
-        rows = session.connection().execute(select(table).where(table.c.id.in_(sorted(missing))))
+        rows = session.connection().execute(GIVEN, {"ids": missing})
         known.update((row.id, _facts(row)) for row in rows)
     return {store_id: known[store_id] for store_id in ids if store_id in known}
 
 
 def hours_of(session: Session, store_ids: Iterable[int]) -> dict[int, StoreHours]:
     """The opening hours of these stores only, ended ones too."""
-    query = select(Store.id, Store.time_zone, Store.opens_at, Store.closes_at)
-    rows = session.execute(query.where(Store.id.in_(sorted(set(store_ids)))))
-    return {row.id: _hours(row.time_zone, row.opens_at, row.closes_at) for row in rows}
+    return {store.id: store.hours for store in stores_by_id(session, set(store_ids)).values()}

@@ -22,9 +22,22 @@ ROW = 1
 # While headquarters has paused everything these lanes are not worked: nothing is opened, urged or pushed. What is
 # received is still taken in, and what is open still expires.
 PAUSED_LANES = frozenset(
-    {Lane.MINUTES, Lane.DAYS, Lane.SWEEP, Lane.BALANCE, Lane.URGE, Lane.DIGEST, Lane.PUSH, Lane.ORDER, Lane.SMS}
+    {
+        Lane.MINUTES,
+        Lane.DAYS,
+        Lane.SWEEP,
+        Lane.BALANCE,
+        Lane.URGE,
+        Lane.DIGEST,
+        Lane.PUSH,
+        Lane.ORDER,
+        Lane.SMS,
+    }
 )
 A_DAY = timedelta(days=1)
+TABLE = table_of(AttentionBudget)
+BUDGET = select(TABLE).where(TABLE.c.id == ROW)  # built once: every transaction asks
+PAUSED_AT = select(TABLE.c.paused_at).where(TABLE.c.id == ROW)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +138,7 @@ def read_budget(session: Session) -> Budget:
     known = session.info.get("budget")
     if isinstance(known, Budget):
         return known
-    table = table_of(AttentionBudget)
-    row = session.connection().execute(select(table).where(table.c.id == ROW)).one()
+    row = session.connection().execute(BUDGET).one()
     budget = session.info["budget"] = Budget(
         quiet_from=row.quiet_from,
         quiet_until=row.quiet_until,
@@ -149,7 +161,7 @@ def lanes_at_work(session: Session, lanes: Iterable[Lane]) -> tuple[Lane, ...]:
 
 def is_paused(session: Session) -> bool:
     """Whether headquarters has paused everything, as it is now; one read of one row by its key."""
-    return session.scalar(select(AttentionBudget.paused_at).where(AttentionBudget.id == ROW)) is not None
+    return session.connection().scalar(PAUSED_AT) is not None
 
 
 def pause(session: Session, by: int | None) -> None:

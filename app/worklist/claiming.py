@@ -3,14 +3,32 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, and_, select
+from sqlalchemy import ColumnElement, Select, Table, and_, bindparam, select
 from sqlalchemy.orm import Session
 
-from app.db import Base, read_rows
+from app.db import read_rows, table_of
 from app.members.models import MemberCare
 from app.timers import Lane, Timer, TimerKey
 from app.worklist.models import WorkItem
+
+TIMERS, CARE, ITEMS = table_of(Timer), table_of(MemberCare), table_of(WorkItem)
+
+
+def _due(mutex: Table, is_its: ColumnElement[bool]) -> Select[Any]:
+    return (
+        select(TIMERS.c.lane, TIMERS.c.due_at, TIMERS.c.subject_id)
+        .join(mutex, is_its)
+        .where(TIMERS.c.lane == bindparam("lane"), TIMERS.c.due_at <= bindparam("now"))
+        .order_by(TIMERS.c.due_at, TIMERS.c.subject_id)
+        .limit(bindparam("size"))
+        .with_for_update(skip_locked=True)
+    )
+
+
+OF_MEMBERS = _due(CARE, CARE.c.member_id == TIMERS.c.member_id)
+OF_NOBODY = _due(ITEMS, and_(ITEMS.c.id == TIMERS.c.subject_id, TIMERS.c.member_id.is_(None)))
 
 
 def claim_items(session: Session, lane: Lane, now: datetime, size: int) -> list[TimerKey]:
@@ -18,22 +36,12 @@ def claim_items(session: Session, lane: Lane, now: datetime, size: int) -> list[
 
     An item about somebody who is no member yet has no `member_care` row: it is its own mutex.
     """
-    due = _claim(session, lane, now, size, MemberCare, MemberCare.member_id == Timer.member_id)
+    due = _claim(session, OF_MEMBERS, lane, now, size)
     if len(due) < size:
-        is_lone = and_(WorkItem.id == Timer.subject_id, Timer.member_id.is_(None))
-        due += _claim(session, lane, now, size - len(due), WorkItem, is_lone)
+        due += _claim(session, OF_NOBODY, lane, now, size - len(due))
     return due
 
 
-def _claim(
-    session: Session, lane: Lane, now: datetime, size: int, mutex: type[Base], is_its: ColumnElement[bool]
-) -> list[TimerKey]:
-    query = (
-        select(Timer.lane, Timer.due_at, Timer.subject_id)
-        .join(mutex, is_its)
-        .where(Timer.lane == str(lane), Timer.due_at <= now)
-        .order_by(Timer.due_at, Timer.subject_id)
-        .limit(size)
-        .with_for_update(skip_locked=True)
-    )
-    return sorted(TimerKey(*row) for row in read_rows(session, query))
+def _claim(session: Session, query: Select[Any], lane: Lane, now: datetime, size: int) -> list[TimerKey]:
+    asked = {"lane": str(lane), "now": now, "size": size}
+    return sorted(TimerKey(*row) for row in read_rows(session, query, asked))

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from typing import Any
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import and_, bindparam, func, or_, select
 from sqlalchemy.orm import Session
 
-from app.db import add_to_rows, is_among, read_rows, table_of, upsert_rows
+from app.db import add_to_rows, any_of, read_rows, table_of, upsert_rows
 from app.stores.queries import hours_of
 from app.stores.rules import StoreHours
 from app.timers import Lane, TimerKey, clear_timers, set_timers
@@ -26,7 +26,8 @@ BALANCE_AFTER = timedelta(seconds=30)
 LONGEST_OPEN = timedelta(days=31)
 A_DAY = timedelta(days=1)
 MIDNIGHT = time(0)
-TAKES_ROOM = WorkItem.elsewhere != Elsewhere.TOGETHER
+ITEMS = table_of(WorkItem)
+TAKES_ROOM = ITEMS.c.elsewhere != Elsewhere.TOGETHER
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -41,6 +42,35 @@ class LocalDay:
         """The day that a clock on the store's wall shows."""
         on = hours.local_date(instant)
         return cls(hours.at(on, MIDNIGHT), hours.at(on + A_DAY, MIDNIGHT))
+
+    @property
+    def looked_at_from(self) -> datetime:
+        """What is done on this day fell due then at the earliest."""
+        return self.starts_at - LONGEST_OPEN
+
+
+def _is_open(ends_at: Any) -> Any:
+    is_at_hand = or_(ITEMS.c.postponed_until.is_(None), ITEMS.c.postponed_until < ends_at)
+    return and_(ITEMS.c.state == WorkState.OPEN, is_at_hand)
+
+
+def _is_done(starts_at: Any, since: Any) -> Any:
+    return and_(ITEMS.c.state == WorkState.DONE, ITEMS.c.due_at >= since, ITEMS.c.closed_at >= starts_at)
+
+
+# Built once: whoever is given something first on a day is counted.
+LOADS = (
+    select(ITEMS.c.assignee_id, func.count())
+    .where(
+        any_of(ITEMS.c.assignee_id, "people"),
+        or_(_is_open(bindparam("ends_at")), _is_done(bindparam("starts_at"), bindparam("since"))),
+        TAKES_ROOM,
+    )
+    .group_by(ITEMS.c.assignee_id)
+)
+SCHEDULES = select(table_of(BalanceSchedule)).where(
+    any_of(table_of(BalanceSchedule).c.associate_id, "people")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +108,6 @@ def schedule_balance(session: Session, due: Mapping[int, datetime]) -> None:
 
 def lock_schedules(session: Session, added: Mapping[int, int]) -> Sequence[Any]:
     """The schedules of these people, made where missing, locked in ascending ids, with so many more counted."""
-    table = table_of(BalanceSchedule)
     rows = [
         {"associate_id": person, "next_due_at": None, "counted": added[person], "counted_until": None}
         for person in sorted(added)
@@ -86,8 +115,7 @@ def lock_schedules(session: Session, added: Mapping[int, int]) -> Sequence[Any]:
     if not rows:
         return []
     add_to_rows(session, BalanceSchedule, rows, added={"counted"})
-    query = select(table).where(is_among(table.c.associate_id, added))
-    return sorted(read_rows(session, query), key=lambda row: row.associate_id)
+    return sorted(read_rows(session, SCHEDULES, {"people": added}), key=lambda row: row.associate_id)
 
 
 def read_loads(session: Session, days: Mapping[int, LocalDay]) -> dict[int, int]:
@@ -97,26 +125,24 @@ def read_loads(session: Session, days: Mapping[int, LocalDay]) -> dict[int, int]
         people[day].append(person)
     loads = dict.fromkeys(days, 0)
     for day, some in people.items():
-        query = select(WorkItem.assignee_id, func.count()).where(
-            WorkItem.assignee_id.in_(some), or_(is_open_on(day), is_done_on(day)), TAKES_ROOM
-        )
-        loads |= dict(session.execute(query.group_by(WorkItem.assignee_id)).all())
+        asked = {
+            "people": some,
+            "starts_at": day.starts_at,
+            "ends_at": day.ends_at,
+            "since": day.looked_at_from,
+        }
+        loads |= dict(session.connection().execute(LOADS, asked).all())
     return loads
 
 
 def is_open_on(day: LocalDay) -> Any:
     """Of a work item: it is still to be done on this day."""
-    is_at_hand = or_(WorkItem.postponed_until.is_(None), WorkItem.postponed_until < day.ends_at)
-    return and_(WorkItem.state == WorkState.OPEN, is_at_hand)
+    return _is_open(day.ends_at)
 
 
 def is_done_on(day: LocalDay) -> Any:
     """Of a work item: it was done on this day."""
-    return and_(
-        WorkItem.state == WorkState.DONE,
-        WorkItem.due_at >= day.starts_at - LONGEST_OPEN,
-        WorkItem.closed_at >= day.starts_at,
-    )
+    return _is_done(day.starts_at, day.looked_at_from)
 
 
 def _write(

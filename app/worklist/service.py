@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from app import clock
 from app.associates.models import Associate
-from app.db import insert_rows, table_of, upsert_rows
+from app.db import any_of, insert_rows, is_among, table_of, upsert_rows
 from app.ids import new_ids
 from app.timers import Lane, TimerKey, clear_timers, set_timers
 from app.worklist.attention import Budget, read_budget
@@ -26,6 +26,12 @@ from app.worklist.models import Elsewhere, WorkItem, WorkItemMove, WorkKind, Wor
 DONE_REASON = "done"
 # People are urged at round times, so that what became late together is told of together.
 URGE_GRID = timedelta(minutes=10)
+
+
+ITEMS = table_of(WorkItem)
+STILL_OPEN = select(ITEMS.c.id, ITEMS.c.valid_until, ITEMS.c.next_urge_at).where(
+    any_of(ITEMS.c.id, "ids"), ITEMS.c.state == WorkState.OPEN
+)
 
 
 def open_items(session: Session, rows: Sequence[dict[str, Any]]) -> None:
@@ -187,16 +193,14 @@ def close_items(
     if not ids:
         return []
     done = {"done_at": now, "done_told_at": clock.now(session)} if state is WorkState.DONE else {}
-    query = select(WorkItem.id, WorkItem.valid_until, WorkItem.next_urge_at).where(
-        WorkItem.id.in_(ids), WorkItem.state == WorkState.OPEN
-    )
-    still_open = session.execute(query).all()
-    table = table_of(WorkItem)
-    session.connection().execute(
-        update(table)
-        .where(table.c.id.in_([row.id for row in still_open]), table.c.state == WorkState.OPEN)
-        .values(state=state, close_reason=reason, closed_at=now, next_urge_at=None, **done)
-    )
+    session.flush()
+    connection = session.connection()
+    still_open = connection.execute(STILL_OPEN, {"ids": ids}).all()
+    if not still_open:
+        return []
+    closed = {"state": state, "close_reason": reason, "closed_at": now, "next_urge_at": None, **done}
+    changing = update(ITEMS).where(is_among(ITEMS.c.id, [row.id for row in still_open]))
+    connection.execute(changing.where(ITEMS.c.state == WorkState.OPEN).values(**closed))
     urges = [_urge_timer(row.id, row.next_urge_at) for row in still_open if row.next_urge_at is not None]
     clear_timers(session, [_expiry_timer(row.id, row.valid_until) for row in still_open] + urges)
     return [row.id for row in still_open]

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.orm import Session
 
 from app import clock
@@ -19,7 +19,7 @@ from app.aside import UNDOABLE, set_aside, work_off
 from app.associates.models import Associate
 from app.associates.queries import managers_by_store
 from app.associates.roster import Roster
-from app.db import Database, table_of, upsert_rows
+from app.db import Database, any_of, read_rows, table_of, update_rows
 from app.failpoints import failpoint
 from app.lanes import Deadline, Progress
 from app.members.models import Heartbeat, Member
@@ -41,6 +41,19 @@ OUTAGE_AFTER = timedelta(minutes=15)
 # So long a reminder usually takes to be delivered.
 DELIVERY = timedelta(minutes=10)
 UNHURRIED = timedelta(hours=1)
+ITEMS, MEMBERS, ASSOCIATES = table_of(WorkItem), table_of(Member), table_of(Associate)
+MESSAGES = table_of(OutboundMessage)
+OPEN = select(ITEMS).where(any_of(ITEMS.c.id, "ids"), ITEMS.c.state == WorkState.OPEN)
+NAMES = select(MEMBERS.c.id, MEMBERS.c.name).where(any_of(MEMBERS.c.id, "ids"))
+PEOPLE = select(ASSOCIATES.c.id, ASSOCIATES.c.name, ASSOCIATES.c.ended_at).where(
+    any_of(ASSOCIATES.c.id, "ids")
+)
+DELIVERED = select(MESSAGES.c.associate_id, MESSAGES.c.enqueued_at, MESSAGES.c.delivered_at).where(
+    any_of(MESSAGES.c.associate_id, "people"),
+    MESSAGES.c.enqueued_at >= bindparam("since"),
+    MESSAGES.c.state == MessageState.DELIVERED,
+)
+LAST_BACK = select(func.max(table_of(Heartbeat).c.back_at))
 
 
 def urge_due(database: Database, deadline: Deadline) -> Progress:
@@ -89,14 +102,14 @@ def _urge(session: Session, due: Sequence[TimerKey], now: datetime) -> None:
     rows = _current(session, due)
     office = _Office.read(session, rows, now)
     verdicts = [office.judge(row) for row in rows]
-    changed = [{**row._mapping, **verdict.columns} for row, verdict in zip(rows, verdicts, strict=True)]
-    upsert_rows(session, WorkItem, changed)
+    judged = list(zip(rows, verdicts, strict=True))
+    update_rows(session, WorkItem, [{"id": row.id, **verdict.columns} for row, verdict in judged])
     set_timers(
         session,
         (
-            (TimerKey(Lane.URGE, row["next_urge_at"], row["id"]), row["member_id"])
-            for row in changed
-            if row["next_urge_at"] is not None
+            (TimerKey(Lane.URGE, verdict.next_urge_at, row.id), row.member_id)
+            for row, verdict in judged
+            if verdict.next_urge_at is not None
         ),
     )
     failpoint("urge.decided")
@@ -119,9 +132,9 @@ class _Verdict:
 
 def _current(session: Session, due: Sequence[TimerKey]) -> list[Any]:
     """The work items that still wait for exactly this timer."""
-    table, at = table_of(WorkItem), {key.subject_id: key.due_at for key in due}
-    query = select(table).where(table.c.id.in_(sorted(at)), table.c.state == WorkState.OPEN)
-    return [row for row in session.execute(query.order_by(table.c.id)) if row.next_urge_at == at[row.id]]
+    at = {key.subject_id: key.due_at for key in due}
+    rows = sorted(read_rows(session, OPEN, {"ids": at}), key=lambda row: row.id)
+    return [row for row in rows if row.next_urge_at == at[row.id]]
 
 
 @dataclass(slots=True)
@@ -132,7 +145,7 @@ class _Office:
     budget: Budget
     hours: Mapping[int, StoreHours]
     roster: Roster
-    people: Mapping[int, Associate]
+    people: Mapping[int, Any]  # id, name, ended_at
     managers: Mapping[int, int]
     members: Mapping[int, str]
     told: Mapping[int, Sequence[tuple[datetime, datetime]]]
@@ -144,17 +157,15 @@ class _Office:
         assignees, stores = {row.assignee_id for row in rows}, {row.store_id for row in rows}
         instants = [now, *(row.valid_until for row in rows), *(_since(row) for row in rows)]
         days = [(min(instants) - timedelta(days=1)).date(), (max(instants) + timedelta(days=1)).date()]
-        names = select(Member.id, Member.name).where(Member.id.in_({row.member_id for row in rows}))
+        members = {"ids": {row.member_id for row in rows} - {None}}
         return cls(
             now=now,
             budget=read_budget(session),
             hours=hours_of(session, stores),
             roster=Roster.read(session, assignees, days),
-            people={
-                one.id: one for one in session.scalars(select(Associate).where(Associate.id.in_(assignees)))
-            },
+            people={one.id: one for one in session.connection().execute(PEOPLE, {"ids": assignees})},
             managers=managers_by_store(session, stores),
-            members=dict(session.execute(names).all()),
+            members=dict(session.connection().execute(NAMES, members).all()),
             told=_delivered(session, [row for row in rows if row.urge_level == URGED]),
             outage_over=_last_outage_over(session),
         )
@@ -273,15 +284,9 @@ def _delivered(session: Session, rows: Iterable[Any]) -> dict[int, list[tuple[da
     }
     if not since:
         return {}
-    query = select(
-        OutboundMessage.associate_id, OutboundMessage.enqueued_at, OutboundMessage.delivered_at
-    ).where(
-        OutboundMessage.associate_id.in_(sorted(since)),
-        OutboundMessage.enqueued_at >= min(since.values()),
-        OutboundMessage.state == MessageState.DELIVERED,
-    )
+    asked = {"people": since, "since": min(since.values())}
     told: dict[int, list[tuple[datetime, datetime]]] = {}
-    for associate_id, enqueued_at, delivered_at in session.execute(query):
+    for associate_id, enqueued_at, delivered_at in session.connection().execute(DELIVERED, asked):
         if delivered_at is not None:
             told.setdefault(associate_id, []).append((enqueued_at, delivered_at))
     return told
@@ -289,4 +294,5 @@ def _delivered(session: Session, rows: Iterable[Any]) -> dict[int, list[tuple[da
 
 def _last_outage_over(session: Session) -> datetime | None:
     """When the clock or the pages were last back after a gap."""
-    return session.scalar(select(func.max(Heartbeat.back_at)))
+    at: datetime | None = session.connection().scalar(LAST_BACK)
+    return at

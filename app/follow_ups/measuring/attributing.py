@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import date, datetime, timedelta
+from typing import Any, NamedTuple
 
-from sqlalchemy import case, func, select
+from sqlalchemy import bindparam, case, func, select
 from sqlalchemy.orm import Session
 
-from app.db import insert_rows, table_of
+from app.db import any_of, insert_rows, table_of
 from app.follow_ups.measuring.crediting import Credit, DoneTask, booked_on, credits_of, divide
 from app.follow_ups.measuring.models import Attribution
 from app.follow_ups.models import Enrollment, FollowUpTask
@@ -30,6 +30,28 @@ OF_A_PURCHASE = 0  # `refund_id` of an entry that books a purchase
 PIECE = 1000
 # A task's last day counts whole, in whatever zone.
 LONGEST = timedelta(days=LONGEST_CREDIT_DAYS + 1)
+ITEMS, TASKS, SERIES = table_of(WorkItem), table_of(FollowUpTask), table_of(Enrollment)
+DONE_TASKS = (
+    select(
+        TASKS.c.id,
+        TASKS.c.step_no,
+        TASKS.c.script_code,
+        TASKS.c.evidence,
+        TASKS.c.completed_by,
+        SERIES.c.plan_version_id,
+        ITEMS.c.member_id,
+        ITEMS.c.store_id,
+        ITEMS.c.done_at,
+    )
+    .join(ITEMS, ITEMS.c.id == TASKS.c.work_item_id)
+    .join(SERIES, SERIES.c.id == TASKS.c.enrollment_id)
+    .where(
+        any_of(ITEMS.c.member_id, "members"),
+        ITEMS.c.done_at >= bindparam("since"),
+        TASKS.c.evidence.is_not(None),
+        TASKS.c.completed_by.is_not(None),
+    )
+)
 
 
 def attribute(session: Session, order_ids: Collection[int], now: datetime) -> None:
@@ -42,6 +64,23 @@ def attribute(session: Session, order_ids: Collection[int], now: datetime) -> No
     fresh = _unbooked(session, order_ids)
     _book(session, fresh, _Done(session, fresh), now)
     _take_back(session, order_ids, now)
+
+
+class Bought(NamedTuple):
+    """A purchase of goods."""
+
+    id: int
+    member_id: int | None
+    store_id: int
+    purchased_at: datetime
+    purchased_on: date
+    goods_fen: int
+
+
+def attribute_new(session: Session, purchases: Sequence[Bought], now: datetime) -> None:
+    """Book purchases that were recorded by this very transaction and of which nothing came back."""
+    known = [one for one in purchases if one.member_id is not None]
+    _book(session, known, _Done(session, known), now)
 
 
 def attribute_since(session: Session, member_id: int, since: datetime, now: datetime) -> None:
@@ -75,7 +114,9 @@ class _Done:
         self._tasks: dict[int, list[_Earner]] = defaultdict(list)
         if not orders:
             return
-        rows = session.execute(_done_tasks(orders)).all()
+        since = min(order.purchased_at for order in orders) - LONGEST
+        asked = {"members": {order.member_id for order in orders}, "since": since}
+        rows = session.connection().execute(DONE_TASKS, asked).all()
         known = versions(session, {row.plan_version_id for row in rows})
         stores = stores_by_id(session, {row.store_id for row in rows})
         for row in rows:
@@ -96,30 +137,6 @@ class _Done:
         its = {earner.task.task_id: earner for earner in self._tasks.get(order.member_id, ())}
         found = credits_of([earner.task for earner in its.values()], order.purchased_at, order.purchased_on)
         return [(credit, its[credit.task_id]) for credit in found]
-
-
-def _done_tasks(orders: Sequence[Any]) -> Any:
-    return (
-        select(
-            FollowUpTask.id,
-            FollowUpTask.step_no,
-            FollowUpTask.script_code,
-            FollowUpTask.evidence,
-            FollowUpTask.completed_by,
-            Enrollment.plan_version_id,
-            WorkItem.member_id,
-            WorkItem.store_id,
-            WorkItem.done_at,
-        )
-        .join(WorkItem, WorkItem.id == FollowUpTask.work_item_id)
-        .join(Enrollment, Enrollment.id == FollowUpTask.enrollment_id)
-        .where(
-            WorkItem.member_id.in_(sorted({order.member_id for order in orders})),
-            WorkItem.done_at >= min(order.purchased_at for order in orders) - LONGEST,
-            FollowUpTask.evidence.is_not(None),
-            FollowUpTask.completed_by.is_not(None),
-        )
-    )
 
 
 def _unbooked(session: Session, order_ids: Collection[int]) -> Sequence[Any]:

@@ -21,6 +21,7 @@ from app.follow_ups.plans.sweeps import settle_sweeps
 from app.ids import new_id
 
 # One that commits late may have an id below that of one before it: then there is one more.
+NEWEST_RELEASE = "newest_release"
 NEWEST = select(func.max(PlanRelease.id), func.count(PlanRelease.id))
 
 
@@ -52,6 +53,7 @@ def release(
     session.flush()
     session.add_all(PlanReleaseStore(release_id=row.id, store_id=store_id) for store_id in store_ids or ())
     session.flush()
+    session.info.pop(NEWEST_RELEASE, None)
     settle_sweeps(session, plan_id, in_force(session).version_ids(plan_id), row.released_at)
     return row.id
 
@@ -62,6 +64,7 @@ class InForce:
 
     everywhere: Mapping[int, int | None]
     in_stores: Mapping[tuple[int, int], int | None]
+    ever: frozenset[int]  # every version that was in force anywhere at any time
 
     def version_id(self, plan_id: int, store_id: int) -> int | None:
         """The version of the plan that a member of this store enters now."""
@@ -87,10 +90,13 @@ class InForce:
 def in_force(session: Session) -> InForce:
     """What is in force now. Ids grow with time, also within one instant.
 
-    Releases never change, so what they come to is remembered until there is another one.
+    Releases never change, so what they come to is remembered until there is another one, which is asked once per
+    transaction.
     """
     memory = session.info["memory"]
-    last = tuple(session.connection().execute(NEWEST).one())
+    last = session.info.get(NEWEST_RELEASE)
+    if last is None:
+        last = session.info[NEWEST_RELEASE] = tuple(session.connection().execute(NEWEST).one())
     known, force = memory.get("in_force", (None, None))
     if known != last or not isinstance(force, InForce):
         force = _fold(session)
@@ -101,8 +107,10 @@ def in_force(session: Session) -> InForce:
 def _fold(session: Session) -> InForce:
     everywhere: dict[int, int | None] = {}
     in_stores: dict[int, dict[int, int | None]] = defaultdict(dict)
+    ever: set[int | None] = set()
     stores = _stores_by_release(session)
     for row in session.connection().execute(select(table_of(PlanRelease)).order_by(PlanRelease.id)):
+        ever.add(row.plan_version_id)
         if row.is_everywhere:
             everywhere[row.plan_id] = row.plan_version_id
             in_stores[row.plan_id].clear()
@@ -111,6 +119,7 @@ def _fold(session: Session) -> InForce:
     return InForce(
         everywhere,
         {(plan_id, store_id): its[store_id] for plan_id, its in in_stores.items() for store_id in its},
+        frozenset(version_id for version_id in ever if version_id is not None),
     )
 
 
