@@ -12,7 +12,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from app.follow_ups.assigning import Person
+from app.associates.roster import Roster, Times
+from app.follow_ups.assigning import Duty, Person
 from app.follow_ups.deciding import (
     Case,
     SameDay,
@@ -339,6 +340,18 @@ def as_of(now: datetime, touch: Touch, sent_at: datetime) -> Touch:
     is_sent = sent_at <= now and sent_at < touch.valid_until
     is_open = not is_sent and now < touch.valid_until
     return touch._replace(is_open=is_open, sent_at=sent_at if is_sent else None)
+
+
+def test_a_shift_is_told_in_the_time_of_its_owners_store() -> None:
+    """Nine to five in New York is the middle of the night in Shanghai, where the member belongs."""
+    new_york = replace(HOURS, zone=ZoneInfo("America/New_York"))
+    days = [ANCHOR.on + timedelta(days=day) for day in range(-2, 3)]
+    roster = Roster({(1, day): Times(time(9), time(17)) for day in days}, days[0], days[-1])
+    morning = at("2026-03-01 10:00")
+    far = Duty(roster, {1: new_york}, HOURS, morning + timedelta(days=1), morning)
+    assert far.first_of([1]) is None
+    assert far.next_of([1]) == at("2026-03-01 22:00")
+    assert Duty(roster, {}, HOURS, morning + timedelta(days=1), morning).first_of([1]) == 1
 
 
 class AtWork:
