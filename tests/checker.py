@@ -55,6 +55,7 @@ DECIDED_WHEN_DUE = {
         "global_hold_out",
     ),
 }
+OF_OPENING = {NoticeKind.OPENED, NoticeKind.MINI_PROGRAM}
 HELD_OUT = {"plan_hold_out", "global_hold_out"}
 
 
@@ -223,11 +224,11 @@ def _work(tables: Tables) -> Iterator[str]:
         (item.id for item in tables.items),
         _work_item_ids([*tables.tasks, *greetings]),
     )
-    opened = [one for one in tables.notices if one.kind == NoticeKind.OPENED]
+    opened = [one for one in tables.notices if one.kind in OF_OPENING]
     yield from _differs(
         "work items and notices", (item.id for item in tables.items), _once(tables.items, opened)
     )
-    reminders = (one for one in tables.notices if one.kind != NoticeKind.OPENED)
+    reminders = (one for one in tables.notices if one.kind not in OF_OPENING)
     yield from _doubled("reminders", ((one.kind, one.work_item_id, one.associate_id) for one in reminders))
     proven = {task.work_item_id for task in tables.tasks if task.evidence is not None}
     for item in tables.items:

@@ -1,12 +1,17 @@
-"""Live a whole year while processes are killed at random, and check that nothing was lost, doubled or early.
+"""Live a whole year while processes are killed at random, and check that nothing was lost, doubled, early or late.
 
-Usage: scripts/faults life [--chain DIR | --purchases FILE] [--days 365] [--members 20000] [--seed 1] [--kills 30]
+Usage: scripts/faults races [--seconds 60]
+       scripts/faults life [--chain DIR | --purchases FILE] [--days 365] [--members 20000] [--seed 1] [--kills 30]
 
 Without a folder or a file a chain is generated. The life has a MariaDB and a sandbox of its own, which are gone
 afterwards; purchases arrive at their own business time, the product's clock process works beside the process that moves
 time, and associates do a share of their tasks. At moments drawn from the seed one of them, the database, or all of them
 at once are killed with -9 and started again. What falls due within one quantum is lived together at its end: never
-early, at most so much later. Exit code 1 where anything is lost, doubled, early or over a person's limits.
+early, at most so much later. Exit code 1 where anything is lost, doubled, early or over a person's limits, or where
+more than one step in a hundred opened over ten seconds after its quantum had ended though nobody was down.
+
+`races` has several processes cancel, buy, complete, skip, undo, hand over, opt out and balance against firing for so
+many seconds on either database, and tells violations and retries.
 """
 
 from __future__ import annotations
@@ -23,6 +28,7 @@ from pathlib import Path
 from app.db import Database
 from config.settings import ROOT
 from scripts.chain_generator.files import ChainSize, write_chain
+from scripts.commands.fault_races import race
 from scripts.commands.life_crew import cpu_seconds
 from scripts.commands.life_run import Life, LifePlan, Lived
 from scripts.commands.migrate import migrate
@@ -41,6 +47,8 @@ SERVER = ("--innodb-flush-log-at-trx-commit=2", "--innodb-buffer-pool-size=1G", 
 def main() -> int:
     """Entry of scripts/faults."""
     arguments = _parser().parse_args()
+    if "seconds" in arguments:
+        return race(arguments.seconds)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # what was started is stopped on the way out
     folder = Path(tempfile.mkdtemp(prefix="dianban-life-"))
     try:
@@ -119,6 +127,8 @@ def _parser() -> argparse.ArgumentParser:
         prog="scripts/faults", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    races = commands.add_parser("races", help="race whatever becomes of tasks against firing")
+    races.add_argument("--seconds", type=float, default=60, help="on each database")
     life = commands.add_parser("life", help="live a whole year while processes are killed at random")
     life.add_argument("--chain", type=Path, metavar="DIR", help="a chain folder, with its purchases.csv")
     life.add_argument(

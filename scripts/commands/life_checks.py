@@ -11,8 +11,9 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -25,9 +26,11 @@ from app.inbound.models import Inbound, InboundState
 from app.intake.service import EventStatus
 from app.messaging.models import MessageState, Notice, NoticeState, OutboundMessage
 from app.orders.models import Order, Refund
-from app.worklist.models import WorkItem, WorkState
+from app.stores.models import Store
+from app.worklist.models import AttentionBudget, WorkItem, WorkState
 from scripts.commands.life_history import Kind, Line
 from scripts.commands.life_scene import SOURCE, TillRoll
+from tasks.travel import on_grid
 
 # WeCom drops, without a word, what a person gets beyond these (app messages: 30 a minute, 1,000 an hour).
 PER_MINUTE = (60.0, 30)
@@ -35,6 +38,10 @@ PER_HOUR = (3600.0, 1_000)
 DIGEST_IN_LINK = re.compile(r"#d([0-9a-f]{16})")
 LANDED = {EventStatus.APPLIED, EventStatus.REPEATED}
 MICRO = 1e6
+# Of promises one in a hundred may be opened later; of fewer than these nothing can be said.
+LATE_AFTER_S = 10.0
+ENOUGH = 100
+AROUND_A_KILL = timedelta(hours=1)
 
 
 @dataclass(slots=True)
@@ -51,8 +58,10 @@ class Verdict:
         return not self.broken and self.balance.balances
 
 
-def judge(database: Database, history: Iterable[Line], roll: TillRoll, phones: Path) -> Verdict:
-    """Look at everything a life left behind; `phones` is the sandbox's state file."""
+def judge(
+    database: Database, history: Iterable[Line], roll: TillRoll, phones: Path, quantum: timedelta
+) -> Verdict:
+    """Look at everything a life left behind; `phones` is the sandbox's state file, `quantum` what it was lived in."""
     acts = Acts(history)
     with database.reading() as session:
         verdict = Verdict(reconcile(session))
@@ -61,7 +70,9 @@ def judge(database: Database, history: Iterable[Line], roll: TillRoll, phones: P
         verdict.broken += _unsent(session)
         verdict.broken += _lost_reports(session, acts, roll)
         verdict.broken += _lost_completions(session, acts)
-        verdict.told += _lateness(session)
+        told, late = _lateness(session, quantum, acts.killed_at)
+        verdict.told.append(told)
+        verdict.broken += late
     deliveries = _deliveries(phones)
     verdict.broken += _over_limits(deliveries)
     verdict.broken += _shown_twice(phones)
@@ -78,10 +89,13 @@ class Acts:
         self.landed: set[str] = set()
         self.refused: set[str] = set()
         self.completed: dict[int, str] = {}
+        self.killed_at: list[datetime] = []
         opened: dict[str, Line] = {}
         for line in history:
             self.counts[line.op, line.kind] += 1
-            if line.kind is Kind.INVOKE:
+            if line.op == "kill":
+                self.killed_at.append(datetime.fromisoformat(line.facts["business"]))
+            elif line.kind is Kind.INVOKE:
                 opened[line.process] = line
             elif line.kind is Kind.OK:
                 self._close(opened[line.process], line)
@@ -163,15 +177,38 @@ def _lost_completions(session: Session, acts: Acts) -> Iterator[str]:
             yield f"task {task} was acknowledged as {state} and has no evidence"
 
 
-def _lateness(session: Session) -> list[str]:
-    """How much later than due steps were opened, in seconds of business time."""
-    query = select(StepRecord.due_at, StepRecord.recorded_at).where(StepRecord.outcome == StepOutcome.OPENED)
-    late = sorted((row.recorded_at - row.due_at) / timedelta(seconds=1) for row in session.execute(query))
+def _lateness(session: Session, quantum: timedelta, killed_at: Iterable[datetime]) -> tuple[str, list[str]]:
+    """How much later than the end of their quantum promises were opened, in seconds of business time.
+
+    Marketing waits for the cap, and what falls due in quiet hours for their end: neither tells of lateness. Nor does
+    what fell due around a kill, when there is a backlog.
+    """
+    budget = session.execute(select(AttentionBudget.quiet_from, AttentionBudget.quiet_until)).one()
+    downs = [(at - AROUND_A_KILL, at + quantum + AROUND_A_KILL) for at in killed_at]
+    query = (
+        select(StepRecord.due_at, StepRecord.recorded_at, Store.time_zone)
+        .join(FollowUpTask, FollowUpTask.id == StepRecord.task_id)
+        .join(WorkItem, WorkItem.id == FollowUpTask.work_item_id)
+        .join(Store, Store.id == WorkItem.store_id)
+        .where(StepRecord.outcome == StepOutcome.OPENED, WorkItem.is_service.is_(True))
+    )
+    late = []
+    for due, opened, zone in session.execute(query):
+        wall = due.astimezone(ZoneInfo(zone)).time()
+        since, until = budget.quiet_from, budget.quiet_until
+        is_quiet = since <= wall < until if since <= until else wall >= since or wall < until
+        if not is_quiet and not any(first <= due <= last for first, last in downs):
+            late.append((opened - on_grid(due, quantum)) / timedelta(seconds=1))
     if not late:
-        return ["opened steps: none"]
-    at = [late[min(len(late) - 1, int(len(late) * share))] for share in (0.5, 0.99, 1.0)]
-    spread = f"{at[0]:.0f} s (median), {at[1]:.0f} s (p99), {at[2]:.0f} s (most)"
-    return [f"opened steps: {len(late):,}, later than due by {spread}"]
+        return "promises that were opened: none", []
+    late.sort()
+    half, most, last = (late[min(len(late) - 1, int(len(late) * share))] for share in (0.5, 0.99, 1.0))
+    spread = f"{half:.0f} s (median), {most:.0f} s (p99), {last:.0f} s (most)"
+    is_late = most > LATE_AFTER_S and len(late) >= ENOUGH
+    return (
+        f"promises opened with nobody down: {len(late):,}, later than their quantum by {spread}",
+        [f"one promise in a hundred was opened {most:.0f} s after its quantum or later"] if is_late else [],
+    )
 
 
 def _deliveries(phones: Path) -> dict[str, list[tuple[float, str]]]:

@@ -95,7 +95,7 @@ class Life:
             finally:
                 self._own.close()
             lived = time.monotonic()
-        verdict = judge(self._database, read_histories(self._histories), roll, phones)
+        verdict = judge(self._database, read_histories(self._histories), roll, phones, self._plan.quantum)
         if len(self._struck) < self._plan.kills:
             verdict.broken.append(f"only {len(self._struck)} of {self._plan.kills} kills struck")
         judged = time.monotonic()

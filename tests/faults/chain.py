@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Any
 
 import msgspec
 from sqlalchemy import func, select
@@ -14,6 +15,7 @@ from app.associates.models import Associate, Role
 from app.associates.queries import ids_by_userid
 from app.db import Database
 from app.follow_ups.models import FollowUpTask, StepRecord
+from app.follow_ups.plans.versions import publish
 from app.ids import new_id
 from app.inbound.events import PurchaseReported
 from app.intake.service import MAX_BATCH
@@ -34,13 +36,16 @@ BUSINESS_LANES = (Lane.MINUTES, Lane.DAYS, Lane.EXPIRY, Lane.DIGEST)
 
 
 class Chain:
-    """`members` bought on one day from ten associates; half of them are WeCom contacts."""
+    """`members` bought on one day from ten associates; half of them are WeCom contacts. `plans` are in force too."""
 
-    def __init__(self, database: Database, members: int) -> None:
+    def __init__(self, database: Database, members: int, *plans: dict[str, Any]) -> None:
         self.database = database
         self.members = members
         self.world = World(database, now=TOLD_AT)
         self._hire()
+        with database.transaction() as session:
+            for plan in plans:
+                publish(session, plan)
         events = purchases(members)
         for start in range(0, members, MAX_BATCH):
             self.world.report(*events[start : start + MAX_BATCH])

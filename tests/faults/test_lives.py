@@ -12,7 +12,8 @@ import pytest
 from sqlalchemy import delete, select, text, update
 
 from app.db import Database
-from app.follow_ups.models import FollowUpTask
+from app.follow_ups.models import FollowUpTask, StepRecord
+from app.follow_ups.states import StepOutcome
 from app.inbound.models import Inbound
 from scripts.chain_generator.files import ChainSize, write_chain
 from scripts.commands.life_checks import Verdict, judge
@@ -26,6 +27,7 @@ from tests.servers.mariadb import MariaDB
 from tests.world import at
 
 FIRST = date(2026, 3, 2)
+QUANTUM = timedelta(minutes=10)
 PLANTED = "tests.faults.planted"
 needs_mariadb = pytest.mark.skipif(FAST, reason="needs MariaDB: left out of scripts/test --fast")
 
@@ -64,7 +66,7 @@ def plan_of(tmp_path: Path) -> Callable[..., LifePlan]:
             kills=kills,
             days_after=days_after,
             share=0.5,
-            quantum=timedelta(minutes=10),
+            quantum=QUANTUM,
         )
 
     return plan
@@ -73,7 +75,7 @@ def plan_of(tmp_path: Path) -> Callable[..., LifePlan]:
 def judged(lived_in: Path, database: Database) -> Verdict:
     """The judgement, once more."""
     history = read_histories(lived_in / "history")
-    return judge(database, history, TillRoll(lived_in / "tills"), lived_in / "sandbox.sqlite3")
+    return judge(database, history, TillRoll(lived_in / "tills"), lived_in / "sandbox.sqlite3", QUANTUM)
 
 
 def assert_all_held(lived: Lived, plan: LifePlan) -> None:
@@ -100,10 +102,12 @@ def test_weeks_with_kills_on_sqlite_lose_and_double_nothing_and_damage_done_afte
     assert_all_held(Life(plan, new_sqlite).live(), plan)
     key, task_id = damage(new_sqlite)
     crowd_a_phone(tmp_path / "sandbox.sqlite3")
+    come_late(new_sqlite)
     broken = "\n".join(judged(tmp_path, new_sqlite).broken)
     assert f"{key} was acknowledged and is lost" in broken
     assert f"task {task_id} was acknowledged as" in broken
     assert "somebody got 31 messages within 60 s" in broken
+    assert "one promise in a hundred was opened" in broken
     assert "somebody was shown digest 0123456789abcdef 31 times" in broken
 
 
@@ -117,6 +121,13 @@ def damage(database: Database) -> tuple[str, int]:
         task_id = session.scalars(done).one()
         session.execute(update(FollowUpTask).where(FollowUpTask.id == task_id).values(evidence=None))
     return key, task_id
+
+
+def come_late(database: Database) -> None:
+    """Every step was opened twenty minutes after it really was."""
+    with database.transaction() as session:
+        for record in session.scalars(select(StepRecord).where(StepRecord.outcome == StepOutcome.OPENED)):
+            record.recorded_at += timedelta(minutes=20)
 
 
 def crowd_a_phone(phones: Path) -> None:

@@ -229,7 +229,8 @@ class TestWithoutTheMutex:
     ) -> None:
         """The next step falls due in quiet hours: firing moves it on while a refund ends its series."""
         with world.database.transaction() as session:
-            session.execute(text("UPDATE attention_budget SET quiet_from = '09:00', quiet_until = '20:00'"))
+            quiet = "quiet_from = '09:00', quiet_until = '20:00', edited_at = '2026-03-30'"
+            session.execute(text(f"UPDATE attention_budget SET {quiet}"))
         world.sleep_until("2026-03-31 12:00")
         moved, go_on = threading.Event(), threading.Event()
 

@@ -21,6 +21,8 @@ from app.follow_ups.entering import Entry
 from app.follow_ups.models import PlanSweep
 from app.follow_ups.plans.versions import Version
 from app.follow_ups.reconciliation import reconcile
+from app.follow_ups.reconciling.calendars import festival_of
+from app.follow_ups.reconciling.moons import solar_day
 from app.follow_ups.sweeping import sweep_chunk
 from app.follow_ups.taking_up import ask_to_take_up
 from app.follow_ups.triggers.festivals import festival_day, festival_on, festivals
@@ -56,6 +58,19 @@ def test_spring_festivals_lie_where_they_do():
     assert [festival_day("spring_festival", year).isoformat() for year in range(2020, 2036)] == list(
         SPRING_FESTIVALS
     )
+
+
+@settings(deadline=None, database=None)
+@given(st.integers(1930, 2096), st.integers(1, 12), st.integers(0, 30))
+def test_the_almanac_agrees_with_the_moon(year: int, month: int, day: int):
+    """What plans go by is a library; what they are checked by is reckoned from new moons and solstices."""
+    its = solar_date(year, month, day) if day else solar_date(year, month, 1) - timedelta(days=1)
+    assert solar_day(year, month, day) == its
+
+
+def test_both_find_every_festival_on_the_same_day():
+    days = [(name, year) for name in festivals() for year in range(2020, 2060)]
+    assert [festival_of(*one) for one in days] == [festival_day(*one) for one in days]
 
 
 def test_other_festivals_lie_where_they_do():

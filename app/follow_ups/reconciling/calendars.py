@@ -10,12 +10,12 @@ from datetime import date, datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.almanac import solar_date
 from app.follow_ups.models import PlanSweep
 from app.follow_ups.reconciling.clocks import A_DAY, MIDNIGHT, StoreClock
+from app.follow_ups.reconciling.moons import solar_day
 from app.follow_ups.reconciling.papers import BLUR, Paper
 from app.follow_ups.reconciling.raw import Facts, Yearly
-from app.follow_ups.triggers.festivals import festival_day
+from app.follow_ups.triggers.festivals import festivals
 
 SILENCE = "silence"
 MONTH_AND_DAY = re.compile(r"(\d\d)-(\d\d)$")
@@ -108,7 +108,7 @@ class Calendars:
 
     def _on_festival(self, paper: Paper, facts: Facts, _shop: StoreClock, years: range) -> Iterator[Found]:
         for year in years:
-            on = festival_day(paper.festival, year) - paper.days * A_DAY
+            on = festival_of(paper.festival, year) - paper.days * A_DAY
             yield Found(on, f"festival:{paper.festival}:{year}", facts.known_since)
 
 
@@ -120,6 +120,19 @@ DAYS: Mapping[str, Callable[[Calendars, Paper, Facts, StoreClock, range], Iterat
 }
 
 
+def festival_of(name: str, year: int) -> date:
+    """When a festival of the list is, reckoned apart from the engine's almanac."""
+    found = festivals()[name]
+    if "lunar" in found:
+        month, day = map(int, found["lunar"].split("-"))
+        return solar_day(year, month, day)
+    if "solar" in found:
+        return date.fromisoformat(f"{year}-" + "-".join(part.zfill(2) for part in found["solar"].split("-")))
+    in_month, nth, weekday = found["weekday"].split("-")
+    days = (date(year, int(in_month), number) for number in range(1, 29))
+    return [day for day in days if f"{day:%A}".lower() == weekday][int(nth) - 1]
+
+
 def comes_on(day: Yearly, year: int) -> date:
     """The Gregorian day on which it comes in a year, of its own calendar.
 
@@ -129,7 +142,7 @@ def comes_on(day: Yearly, year: int) -> date:
     if found is None:
         raise ValueError("not a yearly day")
     month, number = int(found[1]), int(found[2])
-    build = solar_date if day.calendar == "lunar" else date
+    build = solar_day if day.calendar == "lunar" else date
     try:
         return build(year, month, number)
     except ValueError:
