@@ -23,7 +23,7 @@ def test_hq_sets_limits_and_pauses_everything_without_scripts(
     expect(page.get_by_label("每位导购每天任务数")).to_have_value("35")
     expect(page.get_by_text("赵敏 于")).to_be_visible()
     page.get_by_label("每千位会员留出人数").fill("40")
-    follow(page, page.get_by_role("button", name="先看会有什么变化"))
+    follow(page, page.get_by_role("button", name="预览会有哪些变化"))
     page.get_by_label("我已看过，确定要改").check()
     follow(page, page.get_by_role("button", name="改为每千位留出 40 位"))
     expect(page.get_by_role("region", name="全局对照组").last).to_contain_text("赵敏")
@@ -41,7 +41,7 @@ def test_the_page_fits_and_axe_finds_nothing(page: Page, console_url: str, chain
     follow(page, page.get_by_role("button", name="全部暂停"))
     fits(page)
     page.get_by_label("每千位会员留出人数").fill("40")
-    follow(page, page.get_by_role("button", name="先看会有什么变化"))
+    follow(page, page.get_by_role("button", name="预览会有哪些变化"))
     fits(page)
 
 

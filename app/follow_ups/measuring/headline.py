@@ -14,8 +14,10 @@ MONTH_DAYS = 365.25 / 12
 class Reach:
     """Whom the effect was given to and by how many.
 
-    `treated_members` entered within `days` and were each followed for one window; `associates` is how many served them
-    on average, absent ones not counted. Stores without a hold-out of their own are in: they are taken to gain alike.
+    `treated_members` are members' stretches of one window each that began within `days`: everybody who ever entered is
+    in it once for each window, so it stays what it is in a chain's second year (`following`). `associates` is how many
+    served them on average, absent ones not counted. Stores without a hold-out of their own are in: they are taken to
+    gain alike.
     """
 
     treated_members: int

@@ -72,11 +72,11 @@ class ScriptResult(Base):
 
 
 class ArmResult(Base):
-    """Members who entered a plan (0: any plan) in one month, by store, arm, share and how far they were followed up.
+    """Members' stretches of `window_days` since they entered a plan (0: any plan), by store, arm, share and how far.
 
-    `entered_in` is the first of the month. What they did within `window_days` after entering: `pieces` and `fen` are
-    net of what came back; `pieces_squared` and `fen_squared` sum each member's square. `per_mille` is the hold-out
-    share in force when they entered. Only ever added to, once for each member (counting.py).
+    `entered_in` is the first of the month in which they began, `members` how many there are. What was done in them:
+    `pieces` and `fen` are net of what came back; `pieces_squared` and `fen_squared` sum each one's square. `per_mille`
+    is the hold-out share in force throughout, 0 where there was none. Only ever added to, once each (counting.py).
     """
 
     __tablename__ = "arm_results"
@@ -98,7 +98,7 @@ class ArmResult(Base):
 
 
 class ArmSpan(Base):
-    """The first and the last day on which members entered who are counted in `ArmResult`."""
+    """The first and the last day on which stretches began that are counted in `ArmResult`."""
 
     __tablename__ = "arm_spans"
 

@@ -82,8 +82,8 @@ class Attributed:
 
 @dataclass(frozen=True, slots=True)
 class Months:
-    """Members who entered a plan (0: any) in these months, followed for so many days; `first` and `last` are firsts of
-    months."""
+    """Members' stretches of so many days since they entered a plan (0: any) that began in these months; `first` and
+    `last` are firsts of months."""
 
     plan_id: int
     window_days: int

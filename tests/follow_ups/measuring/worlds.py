@@ -25,6 +25,7 @@ class World:
 
     A store's own is spread evenly around it by at most `uplift_spread`. Rates and sizes are log-normal over stores.
     A buyer spends a log-normal amount of mean `ticket`; a `tail` of 1.2 has one in a hundred spend 8 times the mean.
+    With several `windows` every member counts so often, and is the same every time: one who buys often, or seldom.
     """
 
     stores: int = 40
@@ -37,6 +38,7 @@ class World:
     uplift_spread: float = 0.0
     ticket: float = 30_000.0
     tail: float = 0.6
+    windows: int = 1
 
     def truth(self, measure: Measure) -> float:
         """What treatment adds per member, on average over all stores there could be."""
@@ -47,7 +49,15 @@ class World:
 CONSTANT = World()
 NOTHING = replace(CONSTANT, uplift=0.0)
 VARYING = replace(CONSTANT, uplift_spread=0.05, tail=1.2)
-WORLDS = {"plus_3_points": CONSTANT, "nothing": NOTHING, "varying_and_heavy_tailed": VARYING}
+RETURNING = replace(CONSTANT, windows=6, members=150)
+WORLDS = {
+    "plus_3_points": CONSTANT,
+    "nothing": NOTHING,
+    "varying_and_heavy_tailed": VARYING,
+    "the_same_members_in_six_windows": RETURNING,
+}
+# Of members, how many buy how much more often than the average; the others make up for it.
+REGULARS, MORE_OFTEN = 0.2, 3.0
 
 
 def live(world: World, seed: int) -> list[StoreArm]:
@@ -66,19 +76,29 @@ def live(world: World, seed: int) -> list[StoreArm]:
 
 
 def _arm(random: Random, world: World, store: int, arm: Arm, members: int, rate: float) -> StoreArm:
-    buyers = binomial(random, members, rate)
+    buyers = binomial(random, members, rate) if world.windows == 1 else _again(random, world, members, rate)
     pieces = [_pieces(random) for _ in range(buyers)]
     fen = [round(world.ticket * _lognormal(random, world.tail)) for _ in range(buyers)]
     return StoreArm(
         store_id=store,
         arm=arm,
         per_mille=world.held_out_per_mille,
-        members=members,
+        members=members * world.windows,
         buyers=buyers,
         pieces=sum(pieces),
         pieces_squared=sum(piece**2 for piece in pieces),
         fen=sum(fen),
         fen_squared=sum(spent**2 for spent in fen),
+    )
+
+
+def _again(random: Random, world: World, members: int, rate: float) -> int:
+    """Of members who are what they are in every window, how many buy in one."""
+    regulars = binomial(random, members, REGULARS)
+    often, seldom = MORE_OFTEN * rate, rate * (1 - REGULARS * MORE_OFTEN) / (1 - REGULARS)
+    return sum(
+        binomial(random, regulars, min(0.99, often)) + binomial(random, members - regulars, seldom)
+        for _ in range(world.windows)
     )
 
 
