@@ -107,6 +107,18 @@ def test_more_rows_than_fit_into_a_statement_are_all_written(database: Database)
         assert texts(session) == [long] * 2_000
 
 
+def test_who_reads_sees_one_picture_whatever_others_write_meanwhile(database: Database) -> None:
+    with database.transaction() as session:
+        insert_rows(session, Notice, [notice(1, "before")])
+    with database.reading() as reader:
+        assert texts(reader) == ["before"]
+        with database.transaction() as session:
+            insert_rows(session, Notice, [notice(2, "meanwhile")])
+        assert texts(reader) == ["before"]
+    with database.transaction() as session:
+        assert texts(session) == ["before", "meanwhile"]
+
+
 def test_a_naive_datetime_is_refused(database: Database) -> None:
     naive = notice(1, "") | {"written_at": datetime(2026, 3, 2)}  # noqa: DTZ001
     with pytest.raises(Exception, match="naive"), database.transaction() as session:

@@ -29,6 +29,8 @@ POLL_S = 0.001
 # A connection that has lain idle for longer is asked whether its server is still there.
 IDLE_S = 1.0
 USED_AT = "used_at"
+READING = "BEGIN"
+SNAPSHOT = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"  # the next one only
 
 
 class Overtaken(Exception):
@@ -61,8 +63,8 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
-        """Read one consistent picture; nothing may be written."""
-        with self._session("BEGIN") as session:
+        """Read one consistent picture, as it is at the first look; nothing may be written."""
+        with self._session(READING) as session:
             yield session
 
     def in_transaction(self, work: Callable[[Session], T]) -> T:
@@ -141,6 +143,7 @@ def _make_engine(url: str, patience_s: float | None) -> Engine:
     )
     event.listen(engine, "checkout", _ping_idle)
     event.listen(engine, "checkin", _note_use)
+    event.listen(engine, "begin", _begin_mysql)
     return engine
 
 
@@ -165,7 +168,13 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    connection.exec_driver_sql(connection.get_execution_options().get("begin", "BEGIN"))
+    connection.exec_driver_sql(connection.get_execution_options().get("begin", READING))
+
+
+def _begin_mysql(connection: Connection) -> None:
+    """Who only reads keeps their first snapshot; who writes sees what others have committed with every statement."""
+    if connection.get_execution_options().get("begin") == READING:
+        connection.exec_driver_sql(SNAPSHOT)
 
 
 def _lock_path(engine: Engine) -> Path:
