@@ -9,6 +9,7 @@ from flask import Flask
 
 from app.h5.acts import acts
 from app.h5.api import api
+from app.h5.links import links
 from app.h5.pages import pages
 
 
@@ -17,3 +18,4 @@ def register(app: Flask) -> None:
     app.register_blueprint(pages)
     app.register_blueprint(api)
     app.register_blueprint(acts)
+    app.register_blueprint(links)

@@ -10,6 +10,7 @@ from marshmallow import Schema, fields, validate
 
 from app.associates.models import Role
 from app.errors import NotFound
+from app.follow_ups.linking.addresses import LinkMaker
 from app.follow_ups.queries import Show
 from app.follow_ups.states import Evidence
 from app.h5 import views, words
@@ -20,6 +21,7 @@ from app.http.refs import read_ref
 from app.intake.wecom.greetings import greetings_of_contact
 from app.members.queries import Bond
 from app.pages.parts import PageSchema
+from app.sales_scripts.rules import LINK, fill
 from app.sessions import current_actor
 from app.worklist.models import WorkState
 
@@ -135,10 +137,16 @@ def _render(template: str, **values: Any) -> str:
     """With what the scripts need: WeCom's ids, the SDK's address and the words they say."""
     settings = current_app.extensions["settings"]
     ids = current_public_ids()
-    actor = current_actor()
+    actor, links = current_actor(), LinkMaker(settings.public_url, ids)
+
+    def said(card: views.TaskCard) -> str:
+        text = card.task.text
+        return fill(text, {LINK: links.address_of(card.task.id)}) if card.has_link else text
+
     return render_template(
         template,
         actor=actor,
+        said=said,
         actor_ref=ids.encode("associate", actor.associate_id),
         greeting_ref=lambda welcome_id: ids.encode("greeting", welcome_id),
         task_ref=lambda task_id: ids.encode("task", task_id),

@@ -20,6 +20,7 @@ from app.follow_ups.channels.queries import Standing, standings
 from app.follow_ups.explaining import Bought, TaskWhy, bought_while_open, why_of
 from app.follow_ups.forecast import UpcomingStep, upcoming_steps
 from app.follow_ups.history import StepView, count_steps, step_history
+from app.follow_ups.linking.opening import linked_tasks
 from app.follow_ups.progress import AssociateProgress, progress_by_associate
 from app.follow_ups.queries import (
     PAGE_TASKS,
@@ -53,7 +54,7 @@ from app.members.queries import (
 from app.orders.queries import OrderView, purchases_of, recent_orders
 from app.pages.formats import CHAIN_ZONE, day_bounds
 from app.pages.parts import Part, part_of
-from app.sales_scripts.rules import unfilled
+from app.sales_scripts.rules import LINK, unfilled
 from app.stores.models import Store
 from app.stores.queries import stores_by_id
 from app.worklist.models import WorkState
@@ -86,7 +87,8 @@ class TaskCard:
     """A task with what decides its buttons: `blanks` are variables nobody filled, `helper` who else is to do it.
 
     `waits` is until when it may be put off, `bought` what the member bought since it was opened, `sending` how a group
-    send or a moment stands, `also` the titles of what else it serves.
+    send or a moment stands, `also` the titles of what else it serves. `has_link`: its words have a tracked link, whose
+    address stands for the variable as they are shown.
     """
 
     task: TaskView
@@ -97,6 +99,7 @@ class TaskCard:
     is_later: bool
     sending: Standing | None = None
     also: Sequence[str] = ()
+    has_link: bool = False
 
     @property
     def is_open(self) -> bool:
@@ -338,19 +341,21 @@ def _cards(session: Session, actor: Actor, tasks: list[TaskView], when: When) ->
     bought, stores = bought_while_open(session, tasks), stores_by_id(session)
     sending = standings(session, {task.id for task in tasks if task.channel in CONFIRMED_BY_WECOM})
     also = titles_served(session, tasks)
+    linked = linked_tasks(session, [task.id for task in tasks if LINK in unfilled(task.text)])
     cards = []
     for task in tasks:
         other, hours = others.get(task.assignee_id), stores[task.store_id].hours
         cards.append(
             TaskCard(
                 task,
-                unfilled(task.text),
+                [name for name in unfilled(task.text) if name != LINK or task.id not in linked],
                 other.name if other else None,
                 choices(hours, when.now, task.valid_until),
                 bought.get(task.id),
                 task.postponed_until is not None and task.postponed_until > when.now,
                 sending.get(task.id),
                 also.get(task.id, ()),
+                task.id in linked,
             )
         )
     return cards

@@ -6,16 +6,18 @@ import json
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
 from app.db import Database
 from app.follow_ups.bookkeeping.books import check_books
 from app.inbound.models import Inbound, InboundState
 from app.intake.quarantine import quarantined_events, retry_events
 from app.member_events.models import MemberEvent
-from app.members.models import Member, MemberDate
+from app.members.models import Member, MemberCare, MemberDate
+from app.members.phones import PURPOSE, masked_phone_of, members_of_phone
 from app.members.service import members_by_code
-from tests.partner_api.conftest import EVENTS, Till
+from app.sealing import Keyring
+from tests.partner_api.conftest import EVENTS, PURCHASE, Till
 
 
 def item(ref: str = "1", **changes: Any) -> dict[str, Any]:
@@ -75,9 +77,9 @@ def test_a_birthday_is_readable_nowhere(till: Till, database: Database):
         payload = session.scalars(select(Inbound.payload)).one()
         assert row.member_id == members_by_code(session, ["c1"])["c1"]
         assert not any(finding.count for finding in check_books(session))
-    for text in (payload, row.sealed, row.day_index):
-        assert "1987" not in text
-        assert "07-29" not in text
+    for kept in (payload, row.sealed, row.day_index):
+        assert "1987" not in kept
+        assert "07-29" not in kept
 
 
 @pytest.mark.parametrize(
@@ -130,3 +132,40 @@ def test_a_quarantined_event_is_applied_once_its_cause_is_gone(
     with database.reading() as session:
         assert session.scalars(select(Inbound.state)).one() == InboundState.APPLIED
     assert count(database, MemberEvent) == 1
+
+
+def test_a_number_is_sealed_wherever_it_comes_from_and_the_newest_counts(
+    till: Till, database: Database, capfd: pytest.CaptureFixture[str]
+):
+    """The canary phones stand in no table, answer or line of the log."""
+    canaries = ("13800138101", "+86 138 0013 8102", "13800138103")
+    told = [
+        till.report({"joins": [item("j", phone=canaries[0])]}, path=EVENTS),
+        till.report({"purchases": [PURCHASE | {"phone": canaries[1]}]}),
+        till.report({"phones": [item("p", phone=canaries[2], occurred_at="2026-02-21")]}, path=EVENTS),
+        till.report({"phones": [item("bad", phone="12345")]}, path=EVENTS),
+    ]
+    assert [answer["applied"] for answer in told] == [1, 1, 1, 0]
+    assert told[3]["phones"][0]["code"] == "bad_phone"
+    keys = Keyring(till.app.extensions["settings"].secret_keys, PURPOSE)
+    with database.reading() as session:
+        member_id = members_by_code(session, ["c1"])["c1"]
+        assert masked_phone_of(session, member_id) == "138****8103"
+        assert members_of_phone(session, keys, "+8613800138103") == [member_id]
+        assert members_of_phone(session, keys, "+8613800138101") == []
+        kept = str(session.execute(text("SELECT payload FROM inbound")).all())
+        kept += str(session.execute(text("SELECT * FROM member_phones")).all())
+        kept += str(session.execute(text("SELECT * FROM idempotency_keys")).all())
+    kept += str(told) + "".join(capfd.readouterr())
+    assert not any(number in kept for number in ("13800138101", "13800138102", "13800138103", "8001 3810"))
+
+
+def test_an_answer_ends_what_it_ends_and_r_to_a_text_message_ends_everything(till: Till, database: Database):
+    asked = {"replies": [item("a"), item("b", customer="c2", how="sms", opts_out=True)]}
+    assert till.report(asked, path=EVENTS)["applied"] == 2
+    with database.reading() as session:
+        found = dict(session.execute(select(MemberEvent.data, MemberEvent.kind)).all())
+        out = set(session.scalars(select(MemberCare.member_id).where(MemberCare.opted_out_at.is_not(None))))
+        assert {json.loads(data)["how"] for data in found} == {"archive", "sms"}
+        assert set(found.values()) == {"reply"}
+        assert out == {members_by_code(session, ["c2"])["c2"]}

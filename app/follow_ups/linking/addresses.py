@@ -19,8 +19,8 @@ class LinkMaker:
     ids: PublicIds = field(repr=False)
 
     def address_of(self, task_id: int) -> str:
-        """E.g. https://example.com/r/abcdefghijklm."""
-        return f"{self.public_url.rstrip('/')}/r/{self.ids.encode(KIND, task_id)}"
+        """E.g. https://example.com/h5/r/abcdefghijklm."""
+        return f"{self.public_url.rstrip('/')}/h5/r/{self.ids.encode(KIND, task_id)}"
 
 
 def is_target(url: str) -> bool:
