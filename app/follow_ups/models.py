@@ -77,7 +77,7 @@ class PlanDraft(Base):
 class PlanSweep(Base):
     """One local day on which a calendar plan looks for members to put into it, resumable after `cursor` (a member).
 
-    While WAITING or RUNNING it owns one timer in the sweep lane at `next_due_at`; finishing one sets the next day's.
+    While `next_due_at` is set it owns a timer in the sweep lane there; finishing one sets the next day's.
     """
 
     __tablename__ = "plan_sweeps"

@@ -16,8 +16,7 @@ from app import clock
 from app.almanac import LunarDay, is_last_of_lunar_month, lunar_day, solar_date
 from app.aside import all_aside
 from app.db import Database
-from app.follow_ups import sweeping
-from app.follow_ups.entering import Entry
+from app.follow_ups.entering import Entry, enter
 from app.follow_ups.models import PlanSweep
 from app.follow_ups.plans.versions import Version
 from app.follow_ups.reconciliation import reconcile
@@ -233,14 +232,13 @@ def test_a_member_who_cannot_enter_holds_nobody_up_and_is_taken_up_again(
     for number in range(5):
         world.member(f"c{number}")
     poisoned = world.member("poison")
-    enter = sweeping.enter
 
     def fails_for_one(session: Session, version: Version, entries: Sequence[Entry], *rest: Any) -> None:
         if poisoned in {entry.member_id for entry in entries}:
             raise KeyError("what this member says")
         enter(session, version, entries, *rest)
 
-    monkeypatch.setattr(sweeping, "enter", fails_for_one)
+    monkeypatch.setattr("app.follow_ups.sweeping.enter", fails_for_one)
     world.sweep()
     assert len(world.series()) == 5
     with world.database.transaction() as session:
@@ -267,7 +265,7 @@ def test_a_day_on_which_nobody_can_be_looked_for_is_set_aside(
     def fails(*_: object) -> None:
         raise ValueError("no such calendar")
 
-    monkeypatch.setattr(sweeping, "candidates", fails)
+    monkeypatch.setattr("app.follow_ups.sweeping.candidates", fails)
     world.sweep()
     assert world.sweeps() == [("2026-03-01", False)]
     with world.database.transaction() as session:

@@ -2,19 +2,20 @@
 
 GB/T 33661-2017: a month begins on the day of the new moon, in Beijing; month 11 has the winter solstice; of thirteen
 months from one such to the next the first without a major solar term is a leap month. New moons and the sun's longitude
-after Meeus, Astronomical Algorithms (1998), chapters 49 and 25: right to a minute and to 0.01 degrees. For 1930 to 2096: in August 2097 the moon is new within seconds of midnight.
+after Meeus, Astronomical Algorithms (1998), chapters 49 and 25: right to a minute and to 0.01 degrees. For 1930 to
+2096: in August 2097 the moon is new within seconds of midnight.
 """
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta, timezone
 from functools import lru_cache
 from itertools import pairwise
 from math import floor, radians, sin
 
-J2000 = datetime(2000, 1, 1, 12)
+J2000 = datetime(2000, 1, 1, 12, tzinfo=UTC)
 MONTH = 29.530588861
-BEIJING = timedelta(hours=8)
+BEIJING = timezone(timedelta(hours=8))
 A_DAY = timedelta(days=1)
 SOLSTICE, TERM = 270.0, 30.0
 # Days for the sines of (sun's anomaly, moon's anomaly, argument of latitude); powers of E are those of the first.
@@ -67,7 +68,7 @@ def _from_solstice(year: int) -> list[tuple[int, date, date]]:
     starts = _new_moons(year)
     first, last = (_with_solstice(starts, of_year) for of_year in (year, year + 1))
     months = list(pairwise(starts[first : last + 1]))
-    has_leap, found, number = len(months) > 12, [], 11  # noqa: PLR2004 - the months of a year
+    has_leap, found, number = len(months) > 12, [], 11
     for begins, ends in months:
         if has_leap and floor(_longitude(begins) / TERM) == floor(_longitude(ends) / TERM):
             has_leap = False
@@ -82,14 +83,14 @@ def _with_solstice(starts: list[date], year: int) -> int:
     return next(
         place
         for place, (begins, ends) in enumerate(pairwise(starts))
-        if begins.year == year and begins.month >= 11 and _longitude(begins) < SOLSTICE <= _longitude(ends)  # noqa: PLR2004 - November
+        if begins.year == year and begins.month >= 11 and _longitude(begins) < SOLSTICE <= _longitude(ends)
     )
 
 
 def _new_moons(year: int) -> list[date]:
     """The days of the new moons from a November to the January after the next."""
     first = floor((date(year, 11, 1) - J2000.date()).days / MONTH)
-    days = [(_new_moon(first + number) + BEIJING).date() for number in range(18)]
+    days = [_new_moon(first + number).astimezone(BEIJING).date() for number in range(18)]
     return sorted({day for day in days if day >= date(year, 11, 1)})
 
 
@@ -111,7 +112,7 @@ def _new_moon(number: int) -> datetime:
 
 def _longitude(on: date) -> float:
     """The sun's apparent longitude in degrees as a day begins in Beijing."""
-    at = datetime(on.year, on.month, on.day) - BEIJING + _delta(on.year)
+    at = datetime.combine(on, time(), BEIJING) + _delta(on.year)
     t = (at - J2000) / A_DAY / 36525
     anomaly = 357.52911 + 35999.05029 * t - 0.0001537 * t**2
     centre = (1.914602 - 0.004817 * t) * _sin(anomaly)
