@@ -11,11 +11,16 @@ from sqlalchemy import select
 
 from app import clock
 from app.db import Database
+from app.follow_ups.linking.addresses import LinkMaker
+from app.follow_ups.texting.sending import Texting
 from app.intake.wecom.greetings import WelcomeWords
 from app.members.dates import PURPOSE
+from app.members.phones import PURPOSE as PHONES
 from app.messaging.digests import DigestSender
 from app.messaging.models import OutboundMessage
+from app.public_ids import PublicIds
 from app.sealing import Keyring
+from app.sms.port import NoGateway
 from app.wecom.port import SentMessage
 from app.worklist.models import WorkItem
 from app.worklist.queries import open_items
@@ -51,7 +56,10 @@ def hands(world: World, port: WritesDown) -> Hands:
     sender = DigestSender(1000002, "http://localhost:8000/h5/worklist", open_items)
     words = WelcomeWords.of(read_welcome())
     keys = Keyring(["secret"], PURPOSE)
-    return Hands(world.database, port, sender, {}, words, keys)  # type: ignore[arg-type]  # the one call the lanes make
+    texting = Texting(
+        NoGateway(), Keyring(["secret"], PHONES), LinkMaker("http://localhost:8000", PublicIds("secret"))
+    )
+    return Hands(world.database, port, sender, {}, words, keys, texting)  # type: ignore[arg-type]  # the one call the lanes make
 
 
 def live(hands: Hands, when: str) -> None:
