@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import and_, exists, or_, select
+from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
 from app.associates.queries import Actor
@@ -28,7 +28,6 @@ from app.follow_ups.rules import restarts
 from app.follow_ups.states import CONFIRMED_BY_WECOM, EnrollmentState, Evidence, OnRepurchase
 from app.members.models import MemberCare
 from app.worklist.attention import read_budget
-from app.worklist.loads import LocalDay
 from app.worklist.models import WorkItem, WorkState
 from app.worklist.reopening import reopen_item
 from app.worklist.touches import TOUCHING, recent_touches
@@ -36,6 +35,8 @@ from app.worklist.touches import TOUCHING, recent_touches
 # From when what was done was known here to when the page was tapped, as far as its word for that is taken.
 UNDO_LIFE = timedelta(minutes=5)
 LONGEST_WAY = timedelta(minutes=5)
+# What is opened is dated by the beginning of its transaction, which may have had to wait for the member so long.
+LONGEST_BEGUN = timedelta(seconds=10)
 
 
 def undo(session: Session, actor: Actor, task_id: int, tap: Tap) -> Standing:
@@ -112,17 +113,11 @@ def _is_restarted(held: Held, series: Enrollment) -> bool:
 def _check_room(held: Held, told_at: datetime) -> None:
     """Nothing was opened in its place, whatever became of that, and one more touch keeps within the cap."""
     session, item = held.session, held.item
-    day = LocalDay.of(held.hours, item.opened_at)
-    is_of_its_day = and_(
-        WorkItem.state == WorkState.OPEN,
-        WorkItem.opened_at >= day.starts_at,
-        WorkItem.opened_at < day.ends_at,
-    )
     others = exists().where(
         WorkItem.member_id == held.member_id,
         WorkItem.id != item.id,
         WorkItem.kind.in_(TOUCHING),
-        or_(WorkItem.opened_at >= told_at, is_of_its_day),
+        WorkItem.opened_at >= told_at - LONGEST_BEGUN,
     )
     if session.scalar(select(others)):
         raise Conflict("another_opened", place="member")
