@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -67,16 +67,16 @@ class Picture:
     balance: Report
 
     def violations(self) -> list[str]:
-        """Everything that breaks a guarantee, in words."""
-        found = [problem for check in CHECKS for problem in check(self.tables)]
+        """Everything that breaks a guarantee, in words that begin with its name (A1: each step has one record…)."""
+        found = [f"{name}: {problem}" for check, name in CHECKS.items() for problem in check(self.tables)]
         for one in self.balance.missing + self.balance.unexplained:
-            found.append(f"owed {one.on} step {one.step_no}: {one.what}")
+            found.append(f"A12: owed {one.on} step {one.step_no}: {one.what}")
         # Tests draw arms by hand; whether they are those of the published hash is tried where they are drawn.
         alarms = [one for one in self.balance.alarms if one.fault is not Fault.WRONG_ARM]
-        found += [f"alarm {one.on} step {one.step_no}: {one.what}" for one in alarms]
-        found += [f"books: {one.says}: {one.count}" for one in self.balance.books if one.count]
+        found += [f"A12: alarm {one.on} step {one.step_no}: {one.what}" for one in alarms]
+        found += [f"A12: books: {one.says}: {one.count}" for one in self.balance.books if one.count]
         if not found and self.balance.owed != self.balance.settled.total():
-            found.append(f"owed {self.balance.owed}, settled {self.balance.settled.total()}")
+            found.append(f"A12: owed {self.balance.owed}, settled {self.balance.settled.total()}")
         return found
 
     def final_facts(self) -> dict[Hashable, Hashable]:
@@ -402,7 +402,19 @@ def _inbox(tables: Tables) -> Iterator[str]:
     yield from _differs("applied events and facts", applied, facts)
 
 
-CHECKS = (_series, _records, _held_out, _work, _refunded, _timers, _messages, _orders, _totals, _inbox)
+# By what each tries: the guarantee it is of, as the invariants are numbered (A), and in a few words.
+CHECKS: dict[Callable[[Tables], Iterator[str]], str] = {
+    _series: "A1 one record of each step",
+    _records: "A3 nothing fires early, or twice",
+    _held_out: "A18 who is held out is given nothing",
+    _work: "A5 what is closed says so",
+    _refunded: "A5 what ended stays ended",
+    _timers: "A4 one timer each",
+    _messages: "A6 a notice is in one message",
+    _orders: "A13 the ledger sums",
+    _totals: "A17 aggregates equal a recount",
+    _inbox: "A2 an event counts once",
+}
 
 
 def _work_item_ids(rows: Iterable[Any]) -> Iterator[int]:
