@@ -182,12 +182,8 @@ def _records(tables: Tables) -> Iterator[str]:
     """Each with a reason, none before it was due; opened ones with a task of their own, merged ones with another's."""
     served = {task.id: (task.enrollment_id, task.step_no) for task in tables.tasks}
     whose = {row.id: row.member_id for row in tables.enrollments}
-    items = {item.id: item for item in tables.items}
-    put_off = {
-        task.id
-        for task in tables.tasks
-        if (items[task.work_item_id].asked_at or items[task.work_item_id].postponed_until) is not None
-    }
+    moved = {item.id for item in tables.items if (item.asked_at or item.postponed_until) is not None}
+    put_off = {task.id for task in tables.tasks if task.work_item_id in moved}
     opened = {(record.enrollment_id, record.step_no): record for record in tables.records if record.task_id}
     for record in tables.records:
         its = (record.enrollment_id, record.step_no)
