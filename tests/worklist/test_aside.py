@@ -74,9 +74,8 @@ def test_a_work_item_nobody_can_be_urged_about_holds_up_no_other(
     urging.urge_due(world.database, Deadline(60))
     assert due_in(world, Lane.URGE) == set()
     with world.database.reading() as session:
-        assert set(session.scalars(select(WorkItem.id).where(WorkItem.next_urge_at.is_not(None)))) == set(
-            others
-        )
+        urged = select(WorkItem.id).where(WorkItem.urge_level == urging.URGED)
+        assert set(session.scalars(urged)) == set(others)
     monkeypatch.undo()
     assert take_up_all(world) == [("urge", poisoned)]
     with world.database.reading() as session:
