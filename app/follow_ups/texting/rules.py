@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import tomllib
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from app.sales_scripts.rules import LINK, unfilled
 
-# Marketing by text message says how to refuse it (通信短信息服务管理规定 第十八条). Gateways add it to templates that
-# were registered as marketing; it stands here as the member reads it.
-REFUSAL = "，拒收请回复R"
+REFUSAL: str = tomllib.loads(Path(__file__).with_name("texts.toml").read_text("utf-8"))["refusal"]
 CHARACTERS = 500  # what gateways take in one message, signature included
 SIGNATURE = 20
 # A claim's life: longer than the port's longest call.
