@@ -25,7 +25,7 @@ from app.follow_ups.measuring.models import ScriptResult as ScriptResultRow
 from app.follow_ups.models import Enrollment, FollowUpTask
 from app.follow_ups.plans.versions import Version, versions
 from app.follow_ups.rules import Step
-from app.follow_ups.states import CONFIRMED_BY_WECOM, Channel
+from app.follow_ups.states import BY_THE_SYSTEM, CONFIRMED_BY_WECOM, Channel
 from app.members.models import Member
 from app.members.queries import contacts_of
 from app.orders.queries import main_articles
@@ -142,9 +142,9 @@ class Words:
 def reword_moved(session: Session, moves: Mapping[int, int], calls: Collection[int] = ()) -> None:
     """Of work items that were given to somebody else (id → associate): their tasks speak for those from now on.
 
-    Whoever is no contact of the member's gets the words of an invitation; a call stays a call, and what WeCom was told
-    to send stays as it is. Those of `calls` become calls. The script stays the same where it still may be used. A few
-    statements for any number.
+    Whoever is no contact of the member's gets the words of an invitation; a call stays a call, and what WeCom or the
+    system sends stays as it is. Those of `calls` become calls. The script stays the same where it still may be used.
+    A few statements for any number.
     """
     rows = _tasks(session, moves)
     if not rows:
@@ -156,11 +156,8 @@ def reword_moved(session: Session, moves: Mapping[int, int], calls: Collection[i
     sayings = []
     for row in rows:
         speaker, version = people[moves[row.work_item_id]], known[row.plan_version_id]
-        channel = Channel(row.channel)
-        if channel in IN_WORDS:
-            channel = Channel.CHAT if speaker.id in bound.get(row.member_id, ()) else Channel.INVITE
-        if row.work_item_id in calls:
-            channel = Channel.PHONE
+        can_chat = speaker.id in bound.get(row.member_id, ())
+        channel = Channel.PHONE if row.work_item_id in calls else _channel(Channel(row.channel), can_chat)
         store = stores[speaker.store_id or row.store_id].name
         step = version.step(row.step_no)
         series = (row.enrollment_id, row.plan_id, row.anchor_on, version, step)
@@ -176,6 +173,13 @@ def reword_moved(session: Session, moves: Mapping[int, int], calls: Collection[i
         for row, saying in zip(rows, sayings, strict=True)
     ]
     upsert_rows(session, FollowUpTask, written)
+
+
+def _channel(channel: Channel, can_chat: bool) -> Channel:
+    """On which the same is said by whoever can, or cannot, chat with the member."""
+    if channel not in IN_WORDS:
+        return channel
+    return Channel.CHAT if can_chat else Channel.INVITE
 
 
 def _tasks(session: Session, work_item_ids: Collection[int]) -> Sequence[Any]:
@@ -197,7 +201,7 @@ def _tasks(session: Session, work_item_ids: Collection[int]) -> Sequence[Any]:
         .join(items, items.c.id == tasks.c.work_item_id)
         .join(members, members.c.id == items.c.member_id)
         .where(tasks.c.work_item_id.in_(sorted(work_item_ids)))
-        .where(tasks.c.channel.not_in(sorted(CONFIRMED_BY_WECOM)))
+        .where(tasks.c.channel.not_in(sorted(CONFIRMED_BY_WECOM | BY_THE_SYSTEM)))
         .order_by(tasks.c.id)
     )
     return session.connection().execute(query).all()

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session
 
 from app.associates.queries import managers_by_store
@@ -15,7 +15,7 @@ from app.follow_ups.assigning import people_of
 from app.follow_ups.channels.releasing import release_unmade
 from app.follow_ups.models import Enrollment, FollowUpTask
 from app.follow_ups.plans.versions import get_version
-from app.follow_ups.states import CONFIRMED_BY_WECOM, Channel, Who
+from app.follow_ups.states import BY_THE_SYSTEM, CONFIRMED_BY_WECOM, Channel, Who
 from app.follow_ups.wording import reword_moved
 from app.members.models import Member
 from app.messaging.service import NewNotice, write_notices
@@ -27,7 +27,10 @@ NOTICE = 128
 
 
 def read_open(session: Session, *whose: ColumnElement[bool], limit: int | None = None) -> Sequence[Any]:
-    """Open work items, by id, with their members' names and, of follow-ups, task, channel and step."""
+    """Open work items, by id, with their members' names and, of follow-ups, task, channel and step.
+
+    Without what the system sends by itself: that is nobody's to do, and for whom it is said stays for whom it was.
+    """
     items, tasks = table_of(WorkItem), table_of(FollowUpTask)
     series, members = table_of(Enrollment), table_of(Member)
     query = (
@@ -43,6 +46,7 @@ def read_open(session: Session, *whose: ColumnElement[bool], limit: int | None =
         .outerjoin(series, series.c.id == tasks.c.enrollment_id)
         .outerjoin(members, members.c.id == items.c.member_id)
         .where(items.c.state == WorkState.OPEN, *whose)
+        .where(or_(tasks.c.channel.is_(None), tasks.c.channel.not_in(sorted(BY_THE_SYSTEM))))
         .order_by(items.c.id)
         .limit(limit)
     )
