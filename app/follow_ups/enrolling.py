@@ -81,12 +81,13 @@ def _enroll_in(
     budget: Budget,
     now: datetime,
 ) -> None:
-    fresh: dict[Version, list[AnchorPurchase]] = {}
+    # By id: a version's hash is that of its whole document.
+    fresh: dict[int, tuple[Version, list[AnchorPurchase]]] = {}
     for day, purchase in days.items():
         version = plan.version_for(purchase.store.id)
         if version is not None and not any(map(_counts, known.get(day, ()))):
-            fresh.setdefault(version, []).append(purchase)
-    for version, its in fresh.items():
+            fresh.setdefault(version.id, (version, []))[1].append(purchase)
+    for version, its in fresh.values():
         entries = [_entry(purchase, len(known.get(purchase.day, ()))) for purchase in its]
         if version.trigger.condition:
             entries = _whose_rule_holds(session, version, entries, now)

@@ -38,9 +38,11 @@ class StoreHours:
     def is_open(self, instant: datetime) -> bool:
         """True while customers may expect someone in the store."""
         today = self.local_date(instant)
-        return any(
-            start <= instant < end for start, end in map(self._hours_of, (today, today - timedelta(days=1)))
-        )
+        start, end = self._hours_of(today)
+        if start <= instant < end:
+            return True
+        start, end = self._hours_of(today - timedelta(days=1))
+        return start <= instant < end
 
     def open_from(self, instant: datetime) -> datetime:
         """`instant` itself while open, otherwise the next opening."""
