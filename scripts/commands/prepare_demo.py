@@ -46,7 +46,11 @@ SIGN_NAME = "店伴"
 
 
 def prepare(
-    database: Database, wecom: WeComPort, control: SandboxControl, purchases: Path, phones: Keyring
+    database: Database,
+    wecom: WeComPort,
+    control: SandboxControl,
+    purchases: Path,
+    phones: Keyring | None = None,
 ) -> None:
     """Load the demo chain, link a mini program, load the purchases and let business time stand after the last one."""
     span = local_span(purchases)
