@@ -8,8 +8,14 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
-from app.db import Database
-from app.follow_ups.models import CareAct, FollowUpTask
+from app import clock
+from app.db import Database, insert_rows, table_of
+from app.follow_ups.models import CareAct, Enrollment, FollowUpTask, StepRecord
+from app.follow_ups.plans.versions import get_version
+from app.follow_ups.records import step_record
+from app.follow_ups.rules import Verdict
+from app.follow_ups.states import StepOutcome, StepReason
+from app.ids import new_id
 from app.member_events.models import MemberEvent
 from app.worklist.models import WorkItem
 from tests.faces.chain import Chain
@@ -183,3 +189,25 @@ def test_a_member_who_opted_out_is_said_to_be_so(app: Flask, chain: Chain):
     text = client.get("/h5/member", query_string={"contact": "wmXiaowen"}, headers=PAGE).text
     assert "这位顾客设了勿扰" in text
     assert "data-send" not in text
+
+
+def test_a_task_shows_what_else_it_does(app: Flask, chain: Chain, database: Database):
+    """On its card by name, on its page with the reason and the words of each."""
+    with database.transaction() as session:
+        task = session.get_one(FollowUpTask, chain.tasks["thanks"])
+        series = session.execute(
+            select(table_of(Enrollment)).where(Enrollment.id == task.enrollment_id)
+        ).one()
+        other = {**series._mapping, "id": new_id(session), "anchor_event": "purchase:2026-01-01"}
+        now = clock.now(session)
+        merged = Verdict(StepOutcome.MERGED, StepReason.SAME_DAY)
+        step = get_version(session, series.plan_version_id).step(3)
+        insert_rows(session, Enrollment, [other])
+        insert_rows(
+            session, StepRecord, [{**step_record(other["id"], step, merged, now, now), "task_id": task.id}]
+        )
+    client = sign_in(app, "lina")
+    assert f"同时完成：{step.title}" in client.get("/h5/worklist", headers=PAGE).text
+    page = client.get(f"/h5/tasks/{ref(app, chain, 'thanks')}", headers=PAGE).text
+    assert "发一条就够" in page
+    assert "满一个月了" in page
