@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from copy import deepcopy
+from dataclasses import fields
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -18,12 +19,14 @@ from app.follow_ups.acts.members import opt_out
 from app.follow_ups.channels.following import follow_due
 from app.follow_ups.channels.models import BEING_MADE, FINAL, OrderState, SendOrder, SendTarget
 from app.follow_ups.channels.ordering import order_due
+from app.follow_ups.channels.rules import TOGETHER
 from app.follow_ups.plans.versions import publish
 from app.lanes import Deadline
 from app.sales_scripts.models import SalesScript
 from app.timers import Lane, Timer, TimerKey, clear_timers, set_timers
 from app.wecom.port import WeComPort
 from app.worklist.models import WorkItem
+from tasks.lanes import Hands
 from tests.checker import violations
 from tests.contract.campaign import Campaign
 from tests.wecom.local_sandbox import LocalSandbox
@@ -82,6 +85,7 @@ class ShopFloor:
         """The step fires, and what belongs together is gathered."""
         self.live_until(DUE)
         self.live(minutes=1)
+        self.live(seconds=TOGETHER.total_seconds())
 
     def pass_minute(self) -> None:
         """A minute later; what is due in our two lanes waits."""
@@ -128,6 +132,10 @@ class ShopFloor:
                 clear_timers(session, [TimerKey(Lane.ORDER, row.next_due_at, row.id)])
                 row.next_due_at = past
                 set_timers(session, [(TimerKey(Lane.ORDER, past, row.id), None)])
+
+    def hands(self) -> Hands:
+        """What lanes that order and ask work with; the others have nothing to do here."""
+        return Hands(self.database, self.port, *[None] * (len(fields(Hands)) - 2))  # type: ignore[arg-type]
 
     def orders(self) -> list[SendOrder]:
         with self.database.reading() as session:

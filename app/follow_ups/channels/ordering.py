@@ -101,15 +101,9 @@ def _group(session: Session, order: SendOrder) -> list[SendOrder]:
 def _lease(session: Session, group: Sequence[SendOrder], moment: clock.Moment) -> Claim | None:
     """Take them for one call; None where none is left to make, or where it is no time for it."""
     is_doubtful = group[0].state != OrderState.READY
-    if not is_doubtful:
-        rings = rings_from(session, group, moment.business)
-        wait_for(session, [(order, rings[order.id]) for order in group if order.id in rings])
-        group = [order for order in group if order.id not in rings]
+    group = group if is_doubtful else _in_time(session, group, moment.business)
     wanted = _wanted(session, group, moment.business)
-    for order in group:
-        if order.id not in wanted:
-            order.state, order.next_due_at, order.open_key = OrderState.TAKEN_BACK, None, None
-    group = [order for order in group if order.id in wanted]
+    group = _with_somebody(group, wanted)
     if not group:
         return None
     lease_until, first = moment.real + LEASE, group[0]
@@ -136,6 +130,21 @@ def _lease(session: Session, group: Sequence[SendOrder], moment: clock.Moment) -
         first.claimed_at,
         moment.business,
     )
+
+
+def _in_time(session: Session, group: Sequence[SendOrder], now: datetime) -> list[SendOrder]:
+    """Those whose associates may be rung now; the others go back to wait for that."""
+    rings = rings_from(session, group, now)
+    wait_for(session, [(order, rings[order.id]) for order in group if order.id in rings])
+    return [order for order in group if order.id not in rings]
+
+
+def _with_somebody(group: Sequence[SendOrder], wanted: Mapping[int, Sequence[str]]) -> list[SendOrder]:
+    """Those that are for anybody yet; the others end."""
+    for order in group:
+        if order.id not in wanted:
+            order.state, order.next_due_at, order.open_key = OrderState.TAKEN_BACK, None, None
+    return [order for order in group if order.id in wanted]
 
 
 def _wanted(session: Session, group: Sequence[SendOrder], now: datetime) -> dict[int, list[str]]:

@@ -18,6 +18,8 @@ GATHER = timedelta(minutes=1)
 MOST_MEMBERS = 500
 # Associates who publish the same words are asked with one call; WeCom would take 100,000, a transaction fewer.
 MOST_TOGETHER = 500
+# So long a call waits for associates whose members fell due with the first one's.
+TOGETHER = timedelta(seconds=5)
 # WeCom makes ten moments a minute for a corp.
 PACE_OF_MOMENTS = timedelta(seconds=6.5)
 GROUP_SEND_BYTES = 4_000

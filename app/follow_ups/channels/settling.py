@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from app.associates.models import Associate
@@ -28,6 +28,7 @@ from app.worklist.service import close_items, move_items
 TOLD_WITHIN = timedelta(hours=1)
 NOTICE = 128
 CHUNK = 500
+LONGEST_CAP = timedelta(days=90)  # a cap looks back no further
 
 
 def lock_targets(session: Session, order_ids: Collection[int]) -> dict[int, list[SendTarget]]:
@@ -64,7 +65,7 @@ def settle(
 
 
 def count_touches(session: Session, order: SendOrder, external_userids: Iterable[str], now: datetime) -> None:
-    """Whom a moment reached beside those it was for: each of them was touched once."""
+    """Whom a moment reached beside those it was for: each of them was touched once. What is too old to count goes."""
     names = sorted(external_userids)
     source_id = order.call_id or order.id
     for start in range(0, len(names), CHUNK):
@@ -75,10 +76,10 @@ def count_touches(session: Session, order: SendOrder, external_userids: Iterable
         fresh = members.where(
             ExternalContact.member_id.not_in(target_of), ExternalContact.member_id.not_in(seen)
         )
-        rows = [
-            {"member_id": member_id, "source_id": source_id, "seen_at": now}
-            for member_id in sorted({member_id for member_id in session.scalars(fresh) if member_id})
-        ]
+        reached = sorted({member_id for member_id in session.scalars(fresh) if member_id})
+        is_old = SeenTouch.member_id.in_(reached) & (SeenTouch.seen_at < now - LONGEST_CAP)
+        session.execute(delete(SeenTouch).where(is_old).execution_options(synchronize_session=False))
+        rows = [{"member_id": member_id, "source_id": source_id, "seen_at": now} for member_id in reached]
         insert_rows(session, SeenTouch, rows)
 
 

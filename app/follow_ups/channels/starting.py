@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from app.clock import Moment
 from app.db import insert_rows
 from app.follow_ups.channels.models import OrderState, SendOrder, SendPace
-from app.follow_ups.channels.rules import MOST_TOGETHER, PACE_OF_MOMENTS
+from app.follow_ups.channels.rules import MOST_TOGETHER, PACE_OF_MOMENTS, TOGETHER
 from app.follow_ups.states import Channel
 from app.stores.queries import stores_by_id
 from app.timers import Lane, TimerKey, clear_timers, set_timers
@@ -72,7 +72,7 @@ def _plan_slots(session: Session, orders: Sequence[SendOrder], now: datetime) ->
     for order in orders:
         order.slot_at = _slot_of_others(session, order, now)
         if order.slot_at is None:
-            order.slot_at = max(now, pace.free_from)
+            order.slot_at = max(now + TOGETHER, pace.free_from)
             pace.free_from = order.slot_at + PACE_OF_MOMENTS
         session.flush()
 
@@ -93,7 +93,7 @@ def _slot_of_others(session: Session, order: SendOrder, now: datetime) -> dateti
         select(SendOrder.slot_at)
         .where(
             SendOrder.same_key == order.same_key,
-            SendOrder.slot_at >= now,
+            SendOrder.slot_at > now,
             SendOrder.state == OrderState.GATHERING,
         )
         .group_by(SendOrder.slot_at)
