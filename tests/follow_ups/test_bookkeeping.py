@@ -152,8 +152,10 @@ VALUES (1, 1, 1, {c1}, 'wm', '', 'waiting')
 """
 BY_HAND = {
     "a text message": (
-        "UPDATE follow_up_tasks SET channel = 'sms' WHERE work_item_id IN "
-        "(SELECT id FROM work_items WHERE state = 'open')",
+        (
+            "UPDATE follow_up_tasks SET channel = 'sms' WHERE work_item_id IN "
+            "(SELECT id FROM work_items WHERE state = 'open')"
+        ),
         "open tasks of the system's that no text message is under way for",
     ),
     "an order": ("DELETE FROM orders WHERE ref = 'r3'", "applied events without their purchase or refund"),
