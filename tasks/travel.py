@@ -50,6 +50,8 @@ def live_until(
     follow: Follow,
     is_over: Callable[[], bool] = lambda: False,
     quantum: timedelta = EXACTLY,
+    *,
+    stops_over: bool = False,
 ) -> bool:
     """Bring business time to `target`, doing everything that falls due before it at its own instant.
 
@@ -57,7 +59,8 @@ def live_until(
     sooner) not before the due one: nothing is early, nothing is later than a quantum by the journey's doing.
     True on arrival, False where `is_over` said on the way that this process is to end.
 
-    `follow` tells the sandbox the offset before anything is sent at it, and on arrival. Safe beside a ringing clock
+    `follow` tells the sandbox the offset before anything is sent at it, and on arrival but where it `stops_over` to go
+    on at once. Safe beside a ringing clock
     process: both find the same work and each piece is done once.
     """
     journey = _Journey(hands, target, follow, is_over, quantum)
@@ -66,7 +69,8 @@ def live_until(
         if waiting:
             journey.work(waiting)
         elif journey.arrived:
-            journey.tell_offset()
+            if not stops_over:
+                journey.tell_offset()
             return not is_over()
     return False
 

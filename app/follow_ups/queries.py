@@ -8,12 +8,13 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select, true
+from sqlalchemy import ColumnElement, Select, and_, bindparam, case, func, or_, select, true
 from sqlalchemy.orm import Session
 
 from app import clock
 from app.associates.models import Role
 from app.associates.queries import Actor
+from app.db import table_of
 from app.errors import NotFound
 from app.follow_ups.models import FollowUpTask
 from app.follow_ups.states import BY_THE_SYSTEM, CONFIRMED_BY_WECOM, Channel, Evidence
@@ -107,6 +108,32 @@ def get_task(session: Session, actor: Actor, task_id: int) -> TaskView:
     if row is None:
         raise NotFound("unknown_task", place="task")
     return _view(row)
+
+
+TASKS, ITEMS = table_of(FollowUpTask), table_of(WorkItem)
+# Built once: whoever does something with a task begins by this.
+MEMBER_OF = (
+    select(ITEMS.c.member_id, ITEMS.c.store_id, ITEMS.c.assignee_id)
+    .join(TASKS, TASKS.c.work_item_id == ITEMS.c.id)
+    .where(TASKS.c.id == bindparam("task"))
+)
+
+
+def member_of_task(session: Session, actor: Actor, task_id: int) -> int:
+    """Whom a task is about that the actor may see. Raises `NotFound` otherwise, whether or not there is one."""
+    row = session.connection().execute(MEMBER_OF, {"task": task_id}).one_or_none()
+    if row is None or row.member_id is None or not _sees(actor, row.store_id, row.assignee_id):
+        raise NotFound("unknown_task", place="task")
+    return int(row.member_id)
+
+
+def _sees(actor: Actor, store_id: int, assignee_id: int) -> bool:
+    """`_visible_to` of one task."""
+    if actor.role is Role.HQ:
+        return True
+    if actor.role is Role.STORE_MANAGER:
+        return store_id == actor.store_id
+    return assignee_id == actor.associate_id
 
 
 def tasks_of_member(session: Session, actor: Actor, member_id: int, since: datetime) -> list[TaskView]:

@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, or_, select, true
+from sqlalchemy import ColumnElement, Select, and_, bindparam, or_, select, true
 from sqlalchemy.orm import Session, aliased
 
 from app.associates.models import Associate, Role
@@ -148,12 +148,16 @@ def looks_after(session: Session, actor: Actor, member_id: int) -> bool:
     return session.scalar(query) is not None
 
 
+CONTACTS = table_of(ExternalContact)
+IS_CONTACT = select(CONTACTS.c.id).where(
+    CONTACTS.c.external_userid == bindparam("external_userid"), CONTACTS.c.member_id == bindparam("member_id")
+)
+
+
 def is_contact_of(session: Session, external_userid: str, member_id: int) -> bool:
     """True when this WeCom contact is this member."""
-    query = select(ExternalContact.id).where(
-        ExternalContact.external_userid == external_userid, ExternalContact.member_id == member_id
-    )
-    return session.scalar(query) is not None
+    asked = {"external_userid": external_userid, "member_id": member_id}
+    return session.connection().scalar(IS_CONTACT, asked) is not None
 
 
 def _profiles() -> Select[*tuple[Any, ...]]:

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
 from app import clock
@@ -29,6 +29,11 @@ URGE_GRID = timedelta(minutes=10)
 
 
 ITEMS = table_of(WorkItem)
+DONE_LATE = (
+    update(ITEMS)
+    .where(ITEMS.c.id == bindparam("item"), ITEMS.c.done_at.is_(None))
+    .values(done_at=bindparam("at"), done_told_at=bindparam("told_at"))
+)
 STILL_OPEN = select(ITEMS.c.id, ITEMS.c.valid_until, ITEMS.c.next_urge_at).where(
     any_of(ITEMS.c.id, "ids"), ITEMS.c.state == WorkState.OPEN
 )
@@ -211,9 +216,8 @@ def finish_item(session: Session, item_id: int, done_at: datetime) -> None:
     done all the same. Where that is known already nothing changes.
     """
     close_items(session, [item_id], WorkState.DONE, DONE_REASON, done_at)
-    table = table_of(WorkItem)
-    late = update(table).where(table.c.id == item_id, table.c.done_at.is_(None))
-    session.connection().execute(late.values(done_at=done_at, done_told_at=clock.now(session)))
+    late = {"item": item_id, "at": done_at, "told_at": clock.now(session)}
+    session.connection().execute(DONE_LATE, late)
 
 
 def _stop_urging(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:

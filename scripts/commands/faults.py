@@ -78,7 +78,8 @@ def _live(arguments: argparse.Namespace, folder: Path) -> Lived:
     server.start()
     began = time.monotonic()
     try:
-        url = server.create_database("life")
+        server.create_database("life")
+        url = server.socket_url("life")
         migrate(url)
         database = Database(url)
         lived = Life(plan, database, server).live(_say)
@@ -144,7 +145,7 @@ def _parser() -> argparse.ArgumentParser:
     life.add_argument(
         "--share", type=int, default=30, metavar="PERCENT", help="of the tasks that associates do"
     )
-    life.add_argument("--quantum", type=float, default=900, metavar="SECONDS", help="of business time")
+    life.add_argument("--quantum", type=float, default=1800, metavar="SECONDS", help="of business time")
     life.add_argument("--keep", action="store_true", help="keep logs, histories and the sandbox's state")
     return parser
 

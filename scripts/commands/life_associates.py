@@ -15,13 +15,13 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, exists, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from app import clock
 from app.associates.queries import find_actor
-from app.db import Database
+from app.db import Database, table_of
 from app.errors import DomainError
 from app.follow_ups.models import FollowUpTask
 from app.follow_ups.service import complete_task
@@ -37,6 +37,30 @@ AT_ONCE = 200
 LONGEST_WAIT_S = 20 * 3600.0
 # Ids grow with real time, but those of a transaction that commits late come behind later ones.
 LATE_COMERS = 5_000 << 22
+
+
+TASKS, ITEMS, CONTACTS = table_of(FollowUpTask), table_of(WorkItem), table_of(ExternalContact)
+OPEN = (
+    select(
+        TASKS.c.id,
+        TASKS.c.channel,
+        TASKS.c.enrollment_id,
+        TASKS.c.step_no,
+        ITEMS.c.assignee_id,
+        ITEMS.c.opened_at,
+        select(CONTACTS.c.external_userid)
+        .where(
+            CONTACTS.c.member_id == ITEMS.c.member_id,
+            exists().where(table_of(ContactBinding).c.external_contact_id == CONTACTS.c.id),
+        )
+        .limit(1)
+        .scalar_subquery()
+        .label("external_userid"),
+    )
+    .join(ITEMS, ITEMS.c.id == TASKS.c.work_item_id)
+    .where(TASKS.c.id > bindparam("after"), ITEMS.c.state == WorkState.OPEN)
+    .order_by(TASKS.c.id)
+)
 
 
 class Associates:
@@ -65,28 +89,8 @@ class Associates:
         return done
 
     def _new_tasks(self, session: Session) -> list[Any]:
-        contact = (
-            select(ExternalContact.external_userid)
-            .join(ContactBinding, ContactBinding.external_contact_id == ExternalContact.id)
-            .where(ExternalContact.member_id == WorkItem.member_id)
-            .limit(1)
-            .scalar_subquery()
-        )
-        query = (
-            select(
-                FollowUpTask.id,
-                FollowUpTask.channel,
-                FollowUpTask.enrollment_id,
-                FollowUpTask.step_no,
-                WorkItem.assignee_id,
-                WorkItem.opened_at,
-                contact.label("external_userid"),
-            )
-            .join(WorkItem, WorkItem.id == FollowUpTask.work_item_id)
-            .where(FollowUpTask.id > self._last_id - LATE_COMERS, WorkItem.state == WorkState.OPEN)
-            .order_by(FollowUpTask.id)
-        )
-        return [row for row in session.execute(query) if row.id not in self._seen]
+        rows = session.connection().execute(OPEN, {"after": self._last_id - LATE_COMERS})
+        return [row for row in rows if row.id not in self._seen]
 
     def _mean_to_do(self, row: Any) -> None:
         self._last_id = max(self._last_id, row.id)

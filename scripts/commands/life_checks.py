@@ -11,17 +11,18 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from app.aside import WorkAside
 from app.db import Database
-from app.follow_ups.models import FollowUpTask, StepRecord
+from app.follow_ups.models import Enrollment, FollowUpTask, StepRecord
 from app.follow_ups.reconciliation import Report, reconcile
-from app.follow_ups.states import StepOutcome
+from app.follow_ups.states import EnrollmentState, StepOutcome
 from app.inbound.models import Inbound, InboundState
 from app.intake.service import EventStatus
 from app.messaging.models import MessageState, Notice, NoticeState, OutboundMessage
@@ -67,6 +68,7 @@ def judge(
         verdict = Verdict(reconcile(session))
         verdict.broken += _doubled(session)
         verdict.broken += _early(session)
+        verdict.broken += _set_aside(session)
         verdict.broken += _unsent(session)
         verdict.broken += _lost_reports(session, acts, roll)
         verdict.broken += _lost_completions(session, acts)
@@ -144,6 +146,17 @@ def _early(session: Session) -> Iterator[str]:
     yield from (f"expired early: work item {item}" for item in session.scalars(cut.limit(5)))
 
 
+def _set_aside(session: Session) -> Iterator[str]:
+    """Nothing here is poison: whatever was set aside hides a mistake, however well the books account for it."""
+    query = select(Enrollment.ended_reason, func.count()).where(
+        Enrollment.state == EnrollmentState.QUARANTINED
+    )
+    for reason, series in session.execute(query.group_by(Enrollment.ended_reason)):
+        yield f"{series} series were set aside: {reason}"
+    for lane, reason in session.execute(select(WorkAside.lane, WorkAside.reason).limit(5)):
+        yield f"work of the lane {lane} was set aside: {reason}"
+
+
 def _unsent(session: Session) -> Iterator[str]:
     """WeCom was there all the time: nothing was given up, and no message names no notice."""
     given_up = select(OutboundMessage.id, OutboundMessage.reason).where(
@@ -180,25 +193,26 @@ def _lost_completions(session: Session, acts: Acts) -> Iterator[str]:
 def _lateness(session: Session, quantum: timedelta, killed_at: Iterable[datetime]) -> tuple[str, list[str]]:
     """How much later than the end of their quantum promises were opened, in seconds of business time.
 
-    Marketing waits for the cap, and what falls due in quiet hours for their end: neither tells of lateness. Nor does
-    what fell due around a kill, when there is a backlog.
+    Marketing waits for the cap, and what is looked at in quiet or closed hours for their end: neither tells of
+    lateness. Nor does what fell due around a kill, when there is a backlog.
     """
     budget = session.execute(select(AttentionBudget.quiet_from, AttentionBudget.quiet_until)).one()
     downs = [(at - AROUND_A_KILL, at + quantum + AROUND_A_KILL) for at in killed_at]
     query = (
-        select(StepRecord.due_at, StepRecord.recorded_at, Store.time_zone)
+        select(StepRecord.due_at, StepRecord.recorded_at, Store.time_zone, Store.opens_at, Store.closes_at)
         .join(FollowUpTask, FollowUpTask.id == StepRecord.task_id)
         .join(WorkItem, WorkItem.id == FollowUpTask.work_item_id)
         .join(Store, Store.id == WorkItem.store_id)
         .where(StepRecord.outcome == StepOutcome.OPENED, WorkItem.is_service.is_(True))
     )
     late = []
-    for due, opened, zone in session.execute(query):
-        wall = due.astimezone(ZoneInfo(zone)).time()
-        since, until = budget.quiet_from, budget.quiet_until
-        is_quiet = since <= wall < until if since <= until else wall >= since or wall < until
-        if not is_quiet and not any(first <= due <= last for first, last in downs):
-            late.append((opened - on_grid(due, quantum)) / timedelta(seconds=1))
+    for due, opened, zone, opens_at, closes_at in session.execute(query):
+        looked_at = on_grid(due, quantum)
+        wall = looked_at.astimezone(ZoneInfo(zone)).time()
+        is_quiet = _within(wall, budget.quiet_from, budget.quiet_until)
+        is_shut = not _within(wall, opens_at, closes_at)
+        if not is_quiet and not is_shut and not any(first <= due <= last for first, last in downs):
+            late.append((opened - looked_at) / timedelta(seconds=1))
     if not late:
         return "promises that were opened: none", []
     late.sort()
@@ -209,6 +223,10 @@ def _lateness(session: Session, quantum: timedelta, killed_at: Iterable[datetime
         f"promises opened with nobody down: {len(late):,}, later than their quantum by {spread}",
         [f"one promise in a hundred was opened {most:.0f} s after its quantum or later"] if is_late else [],
     )
+
+
+def _within(wall: time, since: time, until: time) -> bool:
+    return since <= wall < until if since <= until else wall >= since or wall < until
 
 
 def _deliveries(phones: Path) -> dict[str, list[tuple[float, str]]]:

@@ -55,12 +55,13 @@ class Traveller:
 
     def _live(self, end: datetime) -> None:
         for instant, events in self._roll.since(self._now() - TOLD_AGAIN):
-            self._live_until(instant)
+            self._live_until(instant, stops_over=True)
             self._report(events)
         self._live_until(end)
 
-    def _live_until(self, instant: datetime) -> None:
-        live_until(self._hands, instant, self._control.set_clock, quantum=self._quantum)
+    def _live_until(self, instant: datetime, *, stops_over: bool = False) -> None:
+        follow = self._control.set_clock
+        live_until(self._hands, instant, follow, quantum=self._quantum, stops_over=stops_over)
 
     def _report(self, events: Sequence[Event]) -> None:
         self._history.invoke("report", keys=[event.event_key for event in events])

@@ -50,6 +50,10 @@ class MariaDB:
         """The address for DATABASE_URL, over TCP. Without TLS: loading the certificates costs 30 ms a connection."""
         return f"mysql+pymysql://root@127.0.0.1:{self.port}/{database}?charset=utf8mb4&ssl_disabled=true"
 
+    def socket_url(self, database: str) -> str:
+        """The same over its socket, which takes less of both sides' time."""
+        return f"mysql+pymysql://root@localhost/{database}?charset=utf8mb4&ssl_disabled=true&unix_socket={self.socket}"
+
     def start(self) -> None:
         """Returns when it answers. Raises ServerMissing or RuntimeError with its log."""
         if not self._data.exists():

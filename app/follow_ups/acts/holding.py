@@ -6,16 +6,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import exists, select
+from sqlalchemy import bindparam, exists, select
 from sqlalchemy.orm import Session
 
 from app import clock
 from app.associates.models import Role
 from app.associates.queries import Actor
+from app.db import table_of
 from app.errors import Conflict, Forbidden
 from app.follow_ups.acts.kinds import Act
 from app.follow_ups.models import CareAct, FollowUpTask
-from app.follow_ups.queries import get_task
+from app.follow_ups.queries import member_of_task
 from app.follow_ups.states import Evidence
 from app.ids import new_id
 from app.members.service import lock_members
@@ -25,6 +26,22 @@ from app.worklist.models import WorkItem, WorkItemMove, WorkState
 
 NOTE = 1024
 JUST_NOW = timedelta(0)
+
+
+TASKS, ITEMS, MOVES = table_of(FollowUpTask), table_of(WorkItem), table_of(WorkItemMove)
+LOCKING = (
+    select(FollowUpTask)
+    .where(TASKS.c.id == bindparam("task"))
+    .with_for_update()
+    .execution_options(populate_existing=True)
+)
+MEMBER_OF_WHO_HAD_IT = (
+    select(ITEMS.c.member_id)
+    .join(TASKS, TASKS.c.work_item_id == ITEMS.c.id)
+    .join(MOVES, MOVES.c.work_item_id == ITEMS.c.id)
+    .where(TASKS.c.id == bindparam("task"), MOVES.c.from_id == bindparam("person"))
+    .limit(1)
+)
 
 
 class May(StrEnum):
@@ -138,8 +155,7 @@ class Held:
 def hold(session: Session, actor: Actor, task_id: int, tap: Tap, may: May) -> Held:
     """Lock the task's member, then read it. Raises `NotFound` for a task the actor may not see, `Forbidden`."""
     lock_members(session, [_find_member(session, actor, task_id, may)])
-    query = select(FollowUpTask).where(FollowUpTask.id == task_id).with_for_update()
-    task = session.scalars(query.execution_options(populate_existing=True)).one()
+    task = session.scalars(LOCKING, {"task": task_id}).one()
     item = session.get_one(WorkItem, task.work_item_id, populate_existing=True)
     held = Held(session, actor, tap, task, item, clock.now(session))
     _check_may(held, may)
@@ -163,16 +179,11 @@ def standing_after(session: Session, act: CareAct) -> Standing:
 def _find_member(session: Session, actor: Actor, task_id: int, may: May) -> int:
     """Whom it is about; who had it may have to do with it also where they see it no more."""
     if may is May.WHO_HAD_IT:
-        query = (
-            select(WorkItem.member_id)
-            .join(FollowUpTask, FollowUpTask.work_item_id == WorkItem.id)
-            .join(WorkItemMove, WorkItemMove.work_item_id == WorkItem.id)
-            .where(FollowUpTask.id == task_id, WorkItemMove.from_id == actor.associate_id)
-        )
-        member_id = session.scalars(query.limit(1)).first()
+        asked = {"task": task_id, "person": actor.associate_id}
+        member_id = session.connection().scalar(MEMBER_OF_WHO_HAD_IT, asked)
         if member_id is not None:
-            return member_id
-    return get_task(session, actor, task_id).member_id
+            return int(member_id)
+    return member_of_task(session, actor, task_id)
 
 
 def _check_may(held: Held, may: May) -> None:
