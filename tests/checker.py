@@ -102,16 +102,12 @@ class Picture:
 
 
 def _may_be_asked_again(tables: Tables) -> set[Hashable]:
-    """What became one with a task that nobody has done, as the last of its series: it goes on where that is stopped."""
+    """What became one with a task that nobody has done: it goes where that goes, and on where that is stopped."""
     undone = {task.id for task in tables.tasks if task.evidence is None}
     stopped = {row.id for row in tables.enrollments if row.state == EnrollmentState.CANCELLED}
-    last = {
-        record.enrollment_id: record
-        for record in sorted(tables.records, key=lambda one: (one.enrollment_id, one.step_no))
-        if record.enrollment_id not in stopped
-    }
-    merged = [one for one in last.values() if one.reason == "same_day" and one.task_id in undone]
-    keys: set[Hashable] = {("enrollment", one.enrollment_id) for one in merged}
+    merged = [one for one in tables.records if one.reason == "same_day" and one.task_id in undone]
+    going_on = {one.enrollment_id for one in merged} - stopped
+    keys: set[Hashable] = {("enrollment", enrollment_id) for enrollment_id in going_on}
     return keys | {("record", one.enrollment_id, one.step_no) for one in merged}
 
 
@@ -200,11 +196,10 @@ def _records(tables: Tables) -> Iterator[str]:
             server = served.get(record.task_id, (0, 0))
             if server == its or whose.get(server[0]) != whose.get(record.enrollment_id):
                 yield f"record {its} is served by a task of somebody else"
-            # It may have been merged into what the task was opened instead of, some hours earlier. What was put off, or
-            # went to somebody else, is of another day than it was opened on; on which is not kept.
+            # What was put off, or went to somebody else, is of another day than it was opened on; which is not kept.
             elif (
                 record.task_id not in put_off
-                and not -A_LONG_DAY < record.recorded_at - opened[server].recorded_at < A_LONG_DAY
+                and not timedelta(0) <= record.recorded_at - opened[server].recorded_at < A_LONG_DAY
             ):
                 yield f"record {its} is served by a task of another day"
     named = {record.task_id for record in tables.records}

@@ -113,7 +113,7 @@ def _fire(session: Session, due: Sequence[DueTimer], budget: Budget, tiers: Tier
     answers = ask(session, rest, batch.conditions, budget, tiers, now)
     _write(session, batch.fallen, held | answers.held, answers, budget, now)
     close_items(session, list(answers.replaced), WorkState.CANCELLED, StepReason.SAME_DAY, now)
-    follow(session, answers.replaced)
+    follow(session, answers.replaced, now)
     open_tasks(session, answers.openings, batch.conditions, now)
     failpoint("fire.opened")
 

@@ -7,7 +7,7 @@ go back to being asked about, as if they had waited for it.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -25,8 +25,8 @@ from app.timers import TimerKey, clear_timers, set_timers
 from app.worklist.models import WorkItem
 
 
-def follow(session: Session, instead: dict[int, int]) -> None:
-    """What open work items served is served by the tasks (work item → task) that were opened instead of them."""
+def follow(session: Session, instead: Mapping[int, int], now: datetime) -> None:
+    """What work items served besides is served by the tasks (work item → task) that are opened instead of them now."""
     if not instead:
         return
     tasks = table_of(FollowUpTask)
@@ -38,7 +38,7 @@ def follow(session: Session, instead: dict[int, int]) -> None:
         merged = update(records).where(
             records.c.enrollment_id.in_(series), records.c.task_id == task_id, is_merged()
         )
-        session.connection().execute(merged.values(task_id=instead[item_id]))
+        session.connection().execute(merged.values(task_id=instead[item_id], recorded_at=now))
 
 
 def ask_again(

@@ -132,8 +132,8 @@ class Enrollment(Base):
 class StepRecord(Base):
     """What became of one step of one enrollment (每步的记录); at most one each, never changed.
 
-    But for one that says that the step became one with the task of another series: it names the task that was opened
-    instead of that one, and is taken back where the task is stopped, so that the step is asked about again.
+    But for one that says that the step became one with the task of another series: it goes along with that task where
+    another is opened instead of it, and is taken back where the task is stopped, so that the step is asked about again.
     """
 
     __tablename__ = "step_records"

@@ -109,3 +109,14 @@ def test_what_was_put_off_is_of_the_day_it_was_put_off_to(database: Database):
     world.live_until("2026-03-04 12:00")
     assert states(world) == [("first", "open", ""), ("other", "cancelled", "new_purchase")]
     assert world.steps("c1")[date(2026, 3, 3), 1] == "merged same_day"
+
+
+def test_what_takes_a_tasks_place_does_what_that_did_besides(world: TriggerWorld):
+    world.publish(with_priority(plan_of("third", "review", stops={"reply": True}), 90))
+    world.live_until("2026-03-02 12:00")
+    world.happen("review", "c1", "2026-03-01 15:00", stars=5)
+    world.live_until("2026-03-02 12:01")
+    assert states(world) == [("first", "cancelled", "same_day"), ("third", "open", "")]
+    world.happen("reply", "c1", "2026-03-02 12:02")
+    world.live_until("2026-03-02 12:03")
+    assert states(world)[1:] == [("third", "cancelled", "replied"), ("second", "open", "")]
