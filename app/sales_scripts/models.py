@@ -13,9 +13,8 @@ from app.db import Base
 class SalesScript(Base):
     """A script; `code` is how plans refer to it.
 
-    `sms_template` is the template a gateway of text messages approved for it, with the same variables; "" where there is
-    none. `link` is where the variable `{link}` of its body leads, by way of an address of ours that tells when a member
-    opens it; "" where it has none.
+    `sms_template` is the template a gateway of text messages approved for it, with the same variables. `link` is where
+    the variable `{link}` of its body leads, by way of an address of ours that tells when a member opens it. "": none.
     """
 
     __tablename__ = "sales_scripts"
