@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from app.inbound.events import LineKind, PurchaseReported, RefundReported
+from app.inbound.events import LineKind, PurchaseReported, RefundReported, encode
 from app.intake.reading import read_local_span
+from app.members.phones import PURPOSE, open_phone
+from app.sealing import Keyring
 from tests.intake.files import INVOICES, LINES, NOW, events, line, read, read_lines, refusals
 
 EXCERPT = Path(__file__).resolve().parents[2] / "config" / "demo" / "purchases_excerpt.csv"
@@ -168,6 +170,18 @@ def test_the_seller_is_the_first_one_named():
         for sku, seller in (("A", ""), ("B", "lin"), ("C", "wang"))
     ]
     assert only_event(*rows, more=",SellerID").seller == "lin"
+
+
+def test_a_buyers_number_is_sealed_as_it_is_read_and_one_that_is_none_is_refused():
+    keys = Keyring(["secret"], PURPOSE)
+    like = ("A", "1", "2024-05-01 10:00:00", "5", "c1")
+    rows = [line(str(ref), *like, number) for ref, number in enumerate(("138 0013 8201", "", "123"), 1)]
+    results = read_lines(*rows, more=",Phone", phones=keys)
+    sealed, none = events(results)
+    assert (sealed.phone.masked, open_phone(keys, sealed.phone.sealed)) == ("138****8201", "+8613800138201")
+    assert b"13800138201" not in encode(sealed)
+    assert b"phone" not in encode(none)
+    assert refusals(results) == [(4, "Phone", "bad_phone")]
 
 
 def test_descriptions_may_hold_commas_quotes_and_line_breaks():
