@@ -9,14 +9,16 @@ from app.associates.models import Associate
 from app.clock import now
 from app.db import Database
 from app.errors import Forbidden, Invalid, NotFound
+from app.follow_ups import firing
 from app.follow_ups.forecast import upcoming_steps
 from app.follow_ups.models import Enrollment, FollowUpTask
 from app.follow_ups.reconciliation import reconcile
 from app.follow_ups.service import complete_task
 from app.follow_ups.states import Evidence
 from app.messaging.models import Notice
+from app.timers import Lane
 from app.worklist.models import WorkItem
-from tests.world import World, at, days, purchase, refund
+from tests.world import World, at, days, fire, purchase, refund
 
 
 @pytest.fixture
@@ -366,3 +368,14 @@ class TestCompleting:
         world.live_until("2026-03-02 12:00")
         assert self.complete(world, task) == "expired"
         assert [late.sent_text for late in world.tasks("c1")] == ["好"]
+
+
+def test_what_is_no_rows_fault_is_told_at_once(database: Database, monkeypatch: pytest.MonkeyPatch):
+    """Halving a batch ends at one row, which is set aside; where not even that can be read the lane says so."""
+
+    def fail(*_args: object) -> None:
+        raise LookupError("no timers")
+
+    monkeypatch.setattr(firing, "take_due", fail)
+    with pytest.raises(LookupError):
+        fire(database, Lane.DAYS)
