@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -15,8 +16,10 @@ from app.inbound.service import receive
 from app.intake.inbox import apply_received
 from app.intake.wecom_events import wecom_handlers
 from app.lanes import Deadline
-from app.members.models import ExternalContact, SyncState
+from app.member_events.models import MemberEvent
+from app.members.models import ExternalContact, Member, SyncState
 from app.tagging.models import BindingTag, Tag
+from app.wecom.apis.transfers import TransferStatus
 from app.wecom.app import WeComApp
 from app.wecom.callbacks import WeComEvent
 from app.wecom.sandbox_control import SandboxControl
@@ -118,3 +121,23 @@ def test_a_sync_finds_what_nobody_told_and_then_nothing_more(counter: Counter):
     assert {"added", "changed", "ended"}.isdisjoint(second.counts["contacts"])
     with counter.database.reading() as session:
         assert added in set(session.scalars(select(ExternalContact.external_userid)))
+
+
+def test_whom_wecom_gives_to_a_colleague_is_the_colleagues_member(counter: Counter, sandbox: LocalSandbox):
+    SandboxControl(sandbox.url).put_people([{"userid": "colleague", "name": "何佳"}])
+    who, member_id = counter.add(), counter.desk.world.member("c1", in_wecom=False)
+    counter.hear(5)
+    with counter.database.transaction() as session:
+        its = select(ExternalContact).where(ExternalContact.external_userid == who)
+        session.scalars(its).one().member_id = member_id
+    counter.wecom.transfers.begin("owner", "colleague", [who])
+    sandbox.travel(timedelta(hours=25))
+    (result,) = (
+        one for one in counter.wecom.transfers.results("owner", "colleague") if one.external_userid == who
+    )
+    assert result.status is TransferStatus.DONE
+    counter.hear(6)
+    sandbox.travel(timedelta(0))
+    with counter.database.reading() as session:
+        assert session.get_one(Member, member_id).owner_id == counter.desk.world.person("colleague").id
+        assert session.scalars(select(MemberEvent)).all() == [], "nobody has unfriended anybody"
