@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from app.follow_ups.happenings import happen
 from app.follow_ups.opting_out import opt_out_members
+from app.follow_ups.triggers.told_late import tell_of_dates
 from app.inbound.events import DateReported, Event, HappeningReported, Phone, PhoneReported
 from app.member_events.models import MemberEventKind
 from app.member_events.rules import short_key
@@ -46,7 +47,9 @@ def tell_of_happenings(
         and one.event.kind == MemberEventKind.JOIN
     }
     name_members(session, {one.member_id: one.event.customer for one in reported}, named)
-    write_dates(session, [_date(one, one.event) for one in reported if isinstance(one.event, DateReported)])
+    dates = [_date(one, one.event) for one in reported if isinstance(one.event, DateReported)]
+    write_dates(session, dates)
+    tell_of_dates(session, {one.member_id for one in dates})
     happened = [
         _event(source, one, one.event) for one in reported if isinstance(one.event, HappeningReported)
     ]
