@@ -44,7 +44,7 @@ Told = dict[tuple[int, str, int], tuple[str, str]]
 
 
 class LivedWorld(TriggerWorld):
-    """A chain in which every task is done in the evening of its day."""
+    """A chain in which every task is done as it is opened, as a dry run assumes; that is told in the evening."""
 
     def put_in_force(self, text: str = TEXT) -> None:
         """The plan after purchases, which this world begins without."""
@@ -62,8 +62,9 @@ class LivedWorld(TriggerWorld):
                 evening += timedelta(days=1)
             self.live_to(min(evening.astimezone(UTC), at(until)))
             with self.database.transaction() as session:
-                ids = list(session.scalars(select(WorkItem.id).where(WorkItem.state == WorkState.OPEN)))
-                close_items(session, ids, WorkState.DONE, "done", clock.now(session))
+                query = select(WorkItem.id, WorkItem.opened_at).where(WorkItem.state == WorkState.OPEN)
+                for item_id, opened_at in session.execute(query).all():
+                    close_items(session, [item_id], WorkState.DONE, "done", opened_at)
 
     def recorded(self, since: datetime) -> Told:
         """What really became of the steps decided since then."""
