@@ -205,7 +205,7 @@ def test_a_skip_is_undone_with_its_timers(counter: Counter):
 
 def test_a_done_that_was_a_slip_is_undone_and_can_be_done_again(counter: Counter):
     counter.set_channel(Channel.INVITE)
-    done = {"external_userid": None, "evidence": Evidence.SELF_DECLARED, "sent_text": None}
+    done: dict[str, Any] = {"external_userid": None, "evidence": Evidence.SELF_DECLARED, "sent_text": None}
     complete(counter, **done)
     assert counter.do(undo).evidence is None
     assert counter.task().completed_by is None
@@ -274,7 +274,11 @@ def test_what_was_sent_before_it_went_to_somebody_else_is_done_by_who_sent_it(co
     counter.befriend("colleague")
     counter.world.sleep_until("2026-03-01 13:00")
     counter.do(hand_task, counter.world.person(to).id)
-    sent = {"external_userid": "wm-c1", "evidence": Evidence.CLIENT_REPORTED, "sent_text": "您好"}
+    sent: dict[str, Any] = {
+        "external_userid": "wm-c1",
+        "evidence": Evidence.CLIENT_REPORTED,
+        "sent_text": "您好",
+    }
     complete(counter, **sent, age=timedelta(minutes=10))
     owner, item, task = counter.world.person("owner").id, counter.item(), counter.task()
     assert (item.state, item.assignee_id, item.done_at) == (WorkState.DONE, owner, item.closed_at)
@@ -287,7 +291,7 @@ def test_what_was_sent_before_it_went_to_somebody_else_is_done_by_who_sent_it(co
 
 def test_a_mere_word_counts_for_when_it_was_theirs_and_only_of_who_had_it(counter: Counter):
     counter.set_channel(Channel.IN_STORE)
-    said = {"external_userid": None, "evidence": Evidence.SELF_DECLARED, "sent_text": None}
+    said: dict[str, Any] = {"external_userid": None, "evidence": Evidence.SELF_DECLARED, "sent_text": None}
     counter.do(hand_task, counter.world.person("manager").id)
     with pytest.raises(NotFound):
         complete(counter, **said, who="colleague")
