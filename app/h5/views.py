@@ -42,6 +42,7 @@ from app.follow_ups.states import CONFIRMED_BY_WECOM, Evidence
 from app.h5.room import Room, see_room
 from app.intake.wecom.greetings import GreetingView, count_greetings, open_greetings
 from app.members.models import MemberCare
+from app.members.phones import masked_phone_of
 from app.members.queries import (
     Bond,
     ContactBond,
@@ -129,6 +130,7 @@ class MemberView:
     orders: list[OrderView]
     when: When
     opted_out_at: datetime | None
+    phone: str  # masked; "" where none is known
 
     @property
     def open_cards(self) -> list[TaskCard]:
@@ -256,6 +258,7 @@ def _member_view(
         orders=recent_orders(session, profile.id, ORDERS_SHOWN),
         when=when,
         opted_out_at=session.get_one(MemberCare, profile.id).opted_out_at,
+        phone=masked_phone_of(session, profile.id),
     )
 
 
