@@ -64,6 +64,8 @@ BEGUN = "begun"
 RACING_MEMBERS = 40
 # How often somebody leaves or comes back, of the times it is looked.
 A_TURN = 0.1
+# How often somebody acts on what is open, and not on what may be undone.
+OF_OPEN = 0.8
 SENDER = DigestSender(1000002, "http://localhost:8000/h5/worklist", open_items)
 
 
@@ -128,6 +130,8 @@ class Worker:
         with self.database.reading() as session:
             query = select(FollowUpTask.id, WorkItem.assignee_id)
             query = query.join(WorkItem, WorkItem.id == FollowUpTask.work_item_id)
+            if self.dice.random() < OF_OPEN:
+                query = query.where(WorkItem.state == WorkState.OPEN)
             lately = query.order_by(FollowUpTask.id.desc()).limit(60)
             found = session.execute(lately).all()
             people = session.scalars(select(Associate.id).where(Associate.ended_at.is_(None))).all()
