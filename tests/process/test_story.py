@@ -54,6 +54,7 @@ class Installation:
                 stderr=subprocess.STDOUT,
                 env=environment,
                 start_new_session=True,
+                preexec_fn=_hears_ctrl_c,
                 text=True,
             )
         wait_until(lambda: "/partner/v1/docs" in out.read_text() or process.poll() is not None, START_S)
@@ -81,6 +82,11 @@ class Installation:
         url, key = f"http://127.0.0.1:{self.web_port}/sandbox-clock", {"X-Travel-Key": "sandbox-travel"}
         assert requests.post(url, json=wish, headers=key, timeout=30).status_code == 202
         wait_until(lambda: requests.get(url, headers=key, timeout=30).json()["arrived"], 120)
+
+
+def _hears_ctrl_c() -> None:
+    """As under a terminal: tests run in the background have it ignored, and bash cannot trap what is ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def wait_until(holds: Callable[[], bool], seconds: float) -> None:
