@@ -44,7 +44,9 @@ LINES = frozenset(
         Column.COUNTRY,
     }
 )
-LINES_OPTIONAL = frozenset({Column.STORE, Column.SELLER, Column.CURRENCY, Column.SIZE, Column.CANCELS, Column.PHONE})
+LINES_OPTIONAL = frozenset(
+    {Column.STORE, Column.SELLER, Column.CURRENCY, Column.SIZE, Column.CANCELS, Column.PHONE}
+)
 INVOICES = frozenset({Column.INVOICE, Column.DATE, Column.CUSTOMER, Column.TOTAL})
 INVOICES_OPTIONAL = frozenset({Column.STORE, Column.SELLER, Column.CURRENCY, Column.PHONE})
 

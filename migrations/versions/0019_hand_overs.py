@@ -28,7 +28,9 @@ def upgrade() -> None:
         sa.Column("recorded_at", INSTANT, nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_owner_changes")),
     )
-    op.create_index(op.f("ix_owner_changes_member_id_happened_at"), "owner_changes", ["member_id", "happened_at"])
+    op.create_index(
+        op.f("ix_owner_changes_member_id_happened_at"), "owner_changes", ["member_id", "happened_at"]
+    )
     op.create_table(
         "handover_schedules",
         sa.Column("associate_id", ID, autoincrement=False, nullable=False),

@@ -62,7 +62,9 @@ def main() -> None:
     anew, shut = reseal(Database(settings.database_url), settings.secret_keys)
     sys.stdout.write(f"{anew} dates and numbers sealed anew\n")
     if shut:
-        sys.exit(f"{shut} of them cannot be opened: FORMER_SECRET_KEYS lacks the secret they were sealed under")
+        sys.exit(
+            f"{shut} of them cannot be opened: FORMER_SECRET_KEYS lacks the secret they were sealed under"
+        )
 
 
 if __name__ == "__main__":

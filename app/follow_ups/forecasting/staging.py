@@ -176,9 +176,7 @@ def _stage(
 def _people(
     session: Session, member_ids: Collection[int], days: Sequence[date], steps: Sequence[Step]
 ) -> People:
-    people = people_of(
-        session, member_ids, days, whole_staff=any(step.who is Who.ON_SHIFT for step in steps)
-    )
+    people = people_of(session, member_ids, days, whole_staff=any(step.who is Who.ON_SHIFT for step in steps))
     if any(step.channel in BY_THE_SYSTEM for step in steps):
         people.with_phone = members_with_phone(session, member_ids)
     return people

@@ -53,7 +53,9 @@ def follow(session: Session, sweep: PlanSweep) -> None:
 
 def go_on(session: Session, sweep: PlanSweep, now: datetime) -> None:
     """Look for the members of a day that was given up, where the plan looks for nobody else meanwhile."""
-    others = select(PlanSweep.id).where(PlanSweep.plan_id == sweep.plan_id, PlanSweep.next_due_at.is_not(None))
+    others = select(PlanSweep.id).where(
+        PlanSweep.plan_id == sweep.plan_id, PlanSweep.next_due_at.is_not(None)
+    )
     if session.scalar(others.limit(1)) is None:
         _begin(session, sweep.plan_id, sweep.sweep_on, now)
 
