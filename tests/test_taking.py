@@ -11,7 +11,7 @@ from sqlalchemy import Connection, event, func, select
 from sqlalchemy.orm import Session
 
 from app.db import Database, Overtaken, insert_rows, read_rows, table_of
-from app.follow_ups.falling_due import DueTimer, take_due
+from app.follow_ups.firing.falling_due import DueTimer, take_due
 from app.members.models import MemberCare
 from app.timers import Lane, Timer, TimerKey, clear_taken, set_timers
 from tests.conftest import FAST

@@ -16,7 +16,7 @@ from app import clock
 from app.associates.models import Associate, Role
 from app.associates.queries import Actor, find_actor
 from app.db import Database
-from app.follow_ups.firing import fire_due
+from app.follow_ups.firing.lane import fire_due
 from app.follow_ups.models import Enrollment, FollowUpTask, StepRecord
 from app.follow_ups.plans.versions import publish
 from app.ids import new_id

@@ -13,8 +13,8 @@ from sqlalchemy.orm import Session
 from app import clock
 from app.associates.models import Associate
 from app.criteria.words import Language
-from app.follow_ups.conditions import Conditions, Subject
 from app.follow_ups.facts import criterion_of
+from app.follow_ups.firing.conditions import Conditions, Subject
 from app.follow_ups.measuring.choosing import ChoiceReason
 from app.follow_ups.models import CareAct, Enrollment, FollowUpTask, StepRecord
 from app.follow_ups.plans.documents import TriggerKind

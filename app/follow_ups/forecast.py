@@ -18,8 +18,8 @@ from sqlalchemy.orm import Session
 
 from app import clock
 from app.db import table_of
-from app.follow_ups.conditions import Conditions, Subject
-from app.follow_ups.deciding import (
+from app.follow_ups.firing.conditions import Conditions, Subject
+from app.follow_ups.firing.deciding import (
     OPENED,
     Case,
     Wait,

@@ -14,8 +14,8 @@ from sqlalchemy.orm import Session
 from app import clock
 from app.associates.models import Associate
 from app.db import table_of
-from app.follow_ups.conditions import Conditions, Subject
-from app.follow_ups.merging import is_merged
+from app.follow_ups.firing.conditions import Conditions, Subject
+from app.follow_ups.firing.merging import is_merged
 from app.follow_ups.models import Enrollment, StepRecord
 from app.follow_ups.plans.documents import TriggerKind
 from app.follow_ups.plans.versions import get_version

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from app import clock
 from app.aside import WorkAside, take_up
 from app.errors import NotFound
-from app.follow_ups.sweeping import sweep_again
+from app.follow_ups.series.sweeping import sweep_again
 from app.inbound.models import INTERNAL
 from app.inbound.service import receive
 from app.members.service import lock_members

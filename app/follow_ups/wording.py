@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from app import clock
 from app.associates.models import Associate
 from app.db import table_of, upsert_rows
-from app.follow_ups.conditions import Conditions, Subject
+from app.follow_ups.firing.conditions import Conditions, Subject
 from app.follow_ups.measuring.choosing import ScriptResult, choose
 from app.follow_ups.measuring.models import ScriptResult as ScriptResultRow
 from app.follow_ups.models import Enrollment, FollowUpTask

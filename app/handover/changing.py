@@ -13,8 +13,8 @@ from app import clock
 from app.associates.handovers import schedule_handovers
 from app.associates.models import Associate
 from app.db import table_of
+from app.follow_ups.series.stopping import stop_for
 from app.follow_ups.states import StepReason
-from app.follow_ups.stopping import stop_for
 from app.handover.passing import Heirs, pass_on, read_open
 from app.members.owners import Changed, NewOwner, write_owners
 from app.worklist.models import WorkItem, WorkItemMove

@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session
 
 from app.associates.queries import managers_by_store
 from app.db import table_of, update_rows
-from app.follow_ups.assigning import people_of
 from app.follow_ups.channels.releasing import release_unmade
+from app.follow_ups.firing.assigning import people_of
 from app.follow_ups.models import Enrollment, FollowUpTask
 from app.follow_ups.plans.versions import get_version
 from app.follow_ups.states import BY_THE_SYSTEM, CONFIRMED_BY_WECOM, Channel, Who

@@ -8,8 +8,8 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from app.follow_ups.happenings import happen
-from app.follow_ups.opting_out import opt_out_members
+from app.follow_ups.series.happenings import happen
+from app.follow_ups.series.opting_out import opt_out_members
 from app.follow_ups.triggers.told_late import tell_of_dates
 from app.inbound.events import DateReported, Event, HappeningReported, Phone, PhoneReported
 from app.member_events.models import MemberEventKind

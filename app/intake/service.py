@@ -23,10 +23,10 @@ from app.associates.queries import ids_by_userid
 from app.db import Database, insert_rows, table_of
 from app.errors import DomainError
 from app.failpoints import failpoint
-from app.follow_ups.enrolling import AnchorPurchase, enroll
 from app.follow_ups.measuring.attributing import Bought, attribute, attribute_new, touched_by
 from app.follow_ups.rules import Anchor
-from app.follow_ups.stopping import stop_refunded
+from app.follow_ups.series.enrolling import AnchorPurchase, enroll
+from app.follow_ups.series.stopping import stop_refunded
 from app.ids import new_id, new_ids
 from app.inbound.events import Event, OwnerNamed, PurchaseReported, RefundReported, content_hash, encode
 from app.inbound.models import Inbound, InboundState

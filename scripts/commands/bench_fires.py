@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from app import clock
 from app.db import Database
-from app.follow_ups import firing
+from app.follow_ups.firing import lane as firing
 from app.timers import Lane, TimerKey, clear_timers, set_timers
 from app.worklist.claiming import claim_items
 from app.worklist.models import WorkItem, WorkState

@@ -22,7 +22,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from app import clock
 from app.db import Base, Database, insert_rows, is_among, read_rows, table_of
-from app.follow_ups.falling_due import DueTimer, take_due
+from app.follow_ups.firing.falling_due import DueTimer, take_due
 from app.members.models import MemberCare
 from app.timers import Lane, Timer, clear_taken
 
@@ -130,8 +130,8 @@ def designed(design: Design) -> Iterator[None]:
         yield
         return
     with (
-        patch("app.follow_ups.firing.take_due", _take_for_firing),
-        patch("app.follow_ups.firing.clear_taken", _mark_done),
+        patch("app.follow_ups.firing.lane.take_due", _take_for_firing),
+        patch("app.follow_ups.firing.lane.clear_taken", _mark_done),
         patch("app.timers.insert_rows", _insert_waiting),
     ):
         yield

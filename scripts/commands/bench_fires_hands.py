@@ -20,8 +20,8 @@ from pymysql.cursors import Cursor
 from sqlalchemy import Connection, func, select
 
 from app.db import Database
-from app.follow_ups import firing
-from app.follow_ups.firing import fire_due
+from app.follow_ups.firing import lane as firing
+from app.follow_ups.firing.lane import fire_due
 from app.lanes import Deadline
 from app.messaging.models import Notice
 from app.timers import Lane

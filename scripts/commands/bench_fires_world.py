@@ -20,7 +20,7 @@ from sqlalchemy import Connection, Engine, func, select, text
 
 from app import clock
 from app.db import Base, Database, table_of
-from app.follow_ups.firing import fire_due
+from app.follow_ups.firing.lane import fire_due
 from app.follow_ups.models import Enrollment, FollowUpTask, StepRecord
 from app.inbound.events import Line, PurchaseReported
 from app.intake.service import MAX_BATCH, apply_events

@@ -19,10 +19,10 @@ from sqlalchemy.orm import Session
 
 from app import clock
 from app.db import Database
-from app.follow_ups.enrolling import AnchorPurchase, enroll
-from app.follow_ups.firing import fire_due
+from app.follow_ups.firing.lane import fire_due
 from app.follow_ups.models import StepRecord
 from app.follow_ups.rules import Anchor
+from app.follow_ups.series.enrolling import AnchorPurchase, enroll
 from app.intake.service import MAX_BATCH
 from app.lanes import Deadline
 from app.members.models import Member

@@ -19,8 +19,8 @@ from sqlalchemy.exc import NoResultFound, SQLAlchemyError
 
 from app.aside import all_aside
 from app.db import Database
-from app.follow_ups.firing import UNFIRABLE
-from app.follow_ups.quarantine import SetAside, put_back, set_aside
+from app.follow_ups.firing.lane import UNFIRABLE
+from app.follow_ups.series.quarantine import SetAside, put_back, set_aside
 from app.follow_ups.taking_up import ask_to_take_up
 from app.intake.quarantine import QuarantinedEvent, quarantined_events, retry_events
 from app.intake.refusals import reason_of

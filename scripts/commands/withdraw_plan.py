@@ -19,7 +19,7 @@ from app import clock
 from app.db import Database
 from app.follow_ups.models import FollowUpPlan
 from app.follow_ups.plans.releases import release
-from app.follow_ups.stopping import members_under_way, stop_plan
+from app.follow_ups.series.stopping import members_under_way, stop_plan
 from app.members.service import lock_members
 from config.settings import Settings
 

@@ -13,7 +13,7 @@ from sqlalchemy import func, select, text
 
 from app import clock
 from app.db import Database
-from app.follow_ups.firing import fire_due
+from app.follow_ups.firing.lane import fire_due
 from app.follow_ups.models import Enrollment
 from app.follow_ups.reconciling.models import Reconciliation, ReconciliationGap
 from app.follow_ups.reconciling.runs import JOB, next_piece

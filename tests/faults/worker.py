@@ -33,7 +33,7 @@ from app.follow_ups.acts.members import opt_in, opt_out
 from app.follow_ups.acts.postponing import postpone_task, recall_task
 from app.follow_ups.acts.skipping import skip_task
 from app.follow_ups.acts.undoing import undo
-from app.follow_ups.firing import fire_due
+from app.follow_ups.firing.lane import fire_due
 from app.follow_ups.measuring import counting
 from app.follow_ups.models import FollowUpTask
 from app.follow_ups.service import complete_task

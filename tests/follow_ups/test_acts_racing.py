@@ -27,7 +27,7 @@ from app.follow_ups.acts.kinds import Act, SkipReason, Until
 from app.follow_ups.acts.postponing import postpone_task, recall_task
 from app.follow_ups.acts.skipping import skip_task
 from app.follow_ups.acts.undoing import undo
-from app.follow_ups.firing import fire_batch
+from app.follow_ups.firing.lane import fire_batch
 from app.follow_ups.models import CareAct, FollowUpTask
 from app.follow_ups.service import claim_sending, complete_task
 from app.follow_ups.states import Evidence

@@ -13,8 +13,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from app.associates.roster import Roster, Times
-from app.follow_ups.assigning import Duty, Person
-from app.follow_ups.deciding import (
+from app.follow_ups.firing.assigning import Duty, Person
+from app.follow_ups.firing.deciding import (
     Case,
     SameDay,
     Wait,

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.orm import Session
 
 from app.db import Base, Database, table_of
-from app.follow_ups import firing
+from app.follow_ups.firing import lane as firing
 from app.follow_ups.models import Enrollment, FollowUpTask, StepRecord
 from app.follow_ups.reconciliation import reconcile
 from app.intake import service as intake

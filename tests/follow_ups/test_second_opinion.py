@@ -11,7 +11,6 @@ import pytest
 from sqlalchemy import select, text
 
 from app.db import Database
-from app.follow_ups.happenings import happen
 from app.follow_ups.models import Enrollment
 from app.follow_ups.plans.releases import release
 from app.follow_ups.plans.versions import publish
@@ -21,7 +20,8 @@ from app.follow_ups.reconciling.models import ReconciliationGap
 from app.follow_ups.reconciling.repairing import ask_to_mend
 from app.follow_ups.reconciling.report import Became
 from app.follow_ups.reconciling.runs import JOB, ask_for_run, newest_run, next_piece
-from app.follow_ups.sweeping import sweep_due
+from app.follow_ups.series.happenings import happen
+from app.follow_ups.series.sweeping import sweep_due
 from app.inbound.models import INTERNAL, Inbound, InboundState
 from app.intake.inbox import apply_received
 from app.intake.own_events import own_handlers

@@ -9,7 +9,7 @@ from app.associates.models import Associate
 from app.clock import now
 from app.db import Database
 from app.errors import Forbidden, Invalid, NotFound
-from app.follow_ups import firing
+from app.follow_ups.firing import lane as firing
 from app.follow_ups.forecast import upcoming_steps
 from app.follow_ups.models import Enrollment, FollowUpTask
 from app.follow_ups.reconciliation import reconcile

@@ -14,8 +14,8 @@ from sqlalchemy.orm import Session
 from app import clock
 from app.db import Database
 from app.follow_ups.models import FollowUpPlan
+from app.follow_ups.series.stopping import members_under_way, stop_for, stop_plan
 from app.follow_ups.states import StepReason
-from app.follow_ups.stopping import members_under_way, stop_for, stop_plan
 from app.inbound.events import OwnerNamed
 from app.members.service import lock_members
 from app.timers import Lane

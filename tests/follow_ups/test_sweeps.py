@@ -13,11 +13,11 @@ from sqlalchemy.orm import Session
 from app import clock
 from app.aside import all_aside
 from app.db import Database
-from app.follow_ups.entering import Entry, enter
 from app.follow_ups.models import PlanSweep
 from app.follow_ups.plans.versions import Version
 from app.follow_ups.reconciliation import reconcile
-from app.follow_ups.sweeping import sweep_chunk
+from app.follow_ups.series.entering import Entry, enter
+from app.follow_ups.series.sweeping import sweep_chunk
 from app.follow_ups.taking_up import ask_to_take_up
 from app.ids import new_id
 from app.inbound.events import DateReported
@@ -159,7 +159,7 @@ def test_a_member_who_cannot_enter_holds_nobody_up_and_is_taken_up_again(
             raise KeyError("what this member says")
         enter(session, version, entries, *rest)
 
-    monkeypatch.setattr("app.follow_ups.sweeping.enter", fails_for_one)
+    monkeypatch.setattr("app.follow_ups.series.sweeping.enter", fails_for_one)
     world.sweep()
     assert len(world.series()) == 5
     with world.database.transaction() as session:
@@ -186,7 +186,7 @@ def test_a_day_on_which_nobody_can_be_looked_for_is_set_aside(
     def fails(*_: object) -> None:
         raise ValueError("no such calendar")
 
-    monkeypatch.setattr("app.follow_ups.sweeping.candidates", fails)
+    monkeypatch.setattr("app.follow_ups.series.sweeping.candidates", fails)
     world.sweep()
     assert world.sweeps() == [("2026-03-01", False)]
     with world.database.transaction() as session:

@@ -15,10 +15,10 @@ from sqlalchemy import select
 from app.catalogue.models import Product
 from app.db import Database
 from app.errors import Invalid
-from app.follow_ups.happenings import join
 from app.follow_ups.models import Enrollment
 from app.follow_ups.plans.releases import release
 from app.follow_ups.plans.versions import add_version, publish
+from app.follow_ups.series.happenings import join
 from app.follow_ups.states import Arm
 from app.ids import new_id
 from app.inbound.events import Event

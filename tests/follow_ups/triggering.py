@@ -9,11 +9,11 @@ from sqlalchemy import select
 
 from app import clock
 from app.db import Database
-from app.follow_ups.happenings import happen
 from app.follow_ups.models import Enrollment, FollowUpPlan, PlanSweep
 from app.follow_ups.plans.releases import release
 from app.follow_ups.plans.versions import Version, publish
-from app.follow_ups.sweeping import sweep_due
+from app.follow_ups.series.happenings import happen
+from app.follow_ups.series.sweeping import sweep_due
 from app.inbound.events import Event, HappeningReported
 from app.intake.service import EventResult, apply_events
 from app.lanes import Deadline

@@ -17,8 +17,8 @@ from app.follow_ups.acts.holding import Tap
 from app.follow_ups.acts.members import opt_out
 from app.follow_ups.models import Enrollment
 from app.follow_ups.plans.releases import release
-from app.follow_ups.quarantine import put_back, set_aside
-from app.follow_ups.stopping import members_under_way, stop_plan
+from app.follow_ups.series.quarantine import put_back, set_aside
+from app.follow_ups.series.stopping import members_under_way, stop_plan
 from app.inbound.models import WECOM, Inbound, InboundState, ReceivedEvent
 from app.inbound.service import receive
 from app.intake import service as intake

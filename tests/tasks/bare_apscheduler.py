@@ -17,7 +17,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from sqlalchemy import create_engine
 
 from app.db import Database
-from app.follow_ups.firing import fire_batch
+from app.follow_ups.firing.lane import fire_batch
 from app.orders.value import Tiers
 from app.timers import Lane
 

@@ -20,10 +20,10 @@ from app.db import table_of
 from app.errors import NotFound
 from app.follow_ups.acts.holding import Tap, find_done_before
 from app.follow_ups.acts.kinds import Act
-from app.follow_ups.happenings import happen
 from app.follow_ups.models import CareAct, Enrollment, FollowUpTask
+from app.follow_ups.series.happenings import happen
+from app.follow_ups.series.stopping import UNDER_WAY, stop_series
 from app.follow_ups.states import StepReason
-from app.follow_ups.stopping import UNDER_WAY, stop_series
 from app.ids import new_id
 from app.member_events.models import MemberEventKind
 from app.member_events.service import NewEvent

@@ -9,9 +9,9 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from app.almanac import lunar_day
-from app.follow_ups.entering import event_name
 from app.follow_ups.forecasting.lives import Life
 from app.follow_ups.plans.documents import Trigger, TriggerKind
+from app.follow_ups.series.entering import event_name
 from app.follow_ups.triggers.festivals import festival_on
 from app.members.dates import recurring_on
 from app.members.models import DateCalendar, DateKind

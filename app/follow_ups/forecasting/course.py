@@ -9,10 +9,11 @@ from datetime import date, datetime
 from itertools import count
 from typing import NamedTuple
 
-from app.follow_ups.asking import MERGED, QUOTA_FULL
-from app.follow_ups.assigning import People, Person
 from app.follow_ups.channels.rules import month_of, quota_of
-from app.follow_ups.deciding import (
+from app.follow_ups.facts import Facts, criterion_of
+from app.follow_ups.firing.asking import MERGED, QUOTA_FULL
+from app.follow_ups.firing.assigning import People, Person
+from app.follow_ups.firing.deciding import (
     Case,
     Wait,
     before_asking,
@@ -23,7 +24,6 @@ from app.follow_ups.deciding import (
     why_opened,
     within_cap,
 )
-from app.follow_ups.facts import Facts, criterion_of
 from app.follow_ups.forecasting.calendar import Calendar
 from app.follow_ups.forecasting.facts import Recollection
 from app.follow_ups.forecasting.lives import Life

@@ -11,21 +11,21 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from itertools import count
 
-from app.follow_ups.entering import event_name
 from app.follow_ups.fact_sources import DAY_TERMS, facts_of_event
 from app.follow_ups.facts import Facts, criterion_of
 from app.follow_ups.forecasting.course import Course, Series, Stage
 from app.follow_ups.forecasting.facts import facts_of_day
 from app.follow_ups.forecasting.lives import Bought, Happened, Life
-from app.follow_ups.happenings import ENDS, STARTS
 from app.follow_ups.measuring.holding_out import arm_of
 from app.follow_ups.plans.checking import GLOBAL_SALT
 from app.follow_ups.plans.documents import CALENDAR, OnRefund, TriggerKind
 from app.follow_ups.plans.versions import OpenPlan, Version
 from app.follow_ups.records import next_waiting
 from app.follow_ups.rules import Anchor, restarts
+from app.follow_ups.series.entering import event_name
+from app.follow_ups.series.happenings import ENDS, STARTS
+from app.follow_ups.series.stopping import OF_PURCHASES, STOPPED_BY
 from app.follow_ups.states import Arm, OnRepurchase, StepReason
-from app.follow_ups.stopping import OF_PURCHASES, STOPPED_BY
 from app.member_events.models import MemberEventKind
 from app.member_events.rules import checked
 from app.stores.queries import StoreFacts

@@ -11,8 +11,8 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.errors import Invalid
-from app.follow_ups.assigning import People, people_of
 from app.follow_ups.facts import criterion_of
+from app.follow_ups.firing.assigning import People, people_of
 from app.follow_ups.forecasting.calendar import A_DAY, Calendar
 from app.follow_ups.forecasting.counting import Counts, Side, Spans
 from app.follow_ups.forecasting.course import Course, Stage

@@ -9,10 +9,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import clock
-from app.follow_ups.happenings import happen
 from app.follow_ups.linking.addresses import is_target
 from app.follow_ups.linking.models import LinkOpening
 from app.follow_ups.models import FollowUpTask
+from app.follow_ups.series.happenings import happen
 from app.follow_ups.texting.models import SmsMessage
 from app.member_events.models import MemberEventKind
 from app.member_events.rules import ReplyWay, short_key

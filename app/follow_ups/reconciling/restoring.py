@@ -17,7 +17,6 @@ from sqlalchemy.orm import Session
 
 from app import clock
 from app.db import insert_rows, table_of, upsert_rows
-from app.follow_ups.entering import Entry, enter, event_name, not_entered
 from app.follow_ups.models import Enrollment, FollowUpTask, StepRecord
 from app.follow_ups.plans.versions import Version, get_version
 from app.follow_ups.reconciling.accounting import OF_EVENT
@@ -26,6 +25,7 @@ from app.follow_ups.reconciling.owed import Owed
 from app.follow_ups.reconciling.papers import OF_CALENDAR
 from app.follow_ups.records import anchor_of, next_waiting, step_record
 from app.follow_ups.rules import Anchor, due_at
+from app.follow_ups.series.entering import Entry, enter, event_name, not_entered
 from app.follow_ups.states import EnrollmentState, StepOutcome, StepReason
 from app.stores.queries import stores_by_id
 from app.timers import Lane, Timer, TimerKey, clear_timers, set_timers

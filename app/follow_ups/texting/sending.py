@@ -21,7 +21,7 @@ from sqlalchemy.orm import Session
 from app import clock
 from app.db import Database
 from app.failpoints import failpoint
-from app.follow_ups.falling_due import DueTimer, take_due
+from app.follow_ups.firing.falling_due import DueTimer, take_due
 from app.follow_ups.linking.addresses import LinkMaker
 from app.follow_ups.states import StepReason
 from app.follow_ups.texting.calling import Claim, call

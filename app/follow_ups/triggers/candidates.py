@@ -19,10 +19,10 @@ from typing import Any
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
-from app.follow_ups.entering import event_name
 from app.follow_ups.models import Enrollment
 from app.follow_ups.plans.documents import Trigger, TriggerKind
 from app.follow_ups.plans.sweeps import zones
+from app.follow_ups.series.entering import event_name
 from app.follow_ups.triggers.festivals import festival_on
 from app.members.dates import members_of_day
 from app.members.models import DateKind, Member

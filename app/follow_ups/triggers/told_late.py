@@ -16,11 +16,11 @@ from sqlalchemy.orm import Session
 from app import clock
 from app.almanac import lunar_day
 from app.db import table_of
-from app.follow_ups.entering import Entry, enter, event_name, not_entered, whose_rule_holds
 from app.follow_ups.models import PlanSweep
 from app.follow_ups.plans.documents import TriggerKind
 from app.follow_ups.plans.versions import OpenPlan, Version, open_plans
 from app.follow_ups.rules import Anchor
+from app.follow_ups.series.entering import Entry, enter, event_name, not_entered, whose_rule_holds
 from app.inbound.models import INTERNAL
 from app.inbound.service import receive
 from app.members.dates import recurring_on

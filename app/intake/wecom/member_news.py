@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.follow_ups.happenings import happen
+from app.follow_ups.series.happenings import happen
 from app.member_events.models import MemberEventKind
 from app.member_events.rules import Ender, short_key
 from app.member_events.service import NewEvent

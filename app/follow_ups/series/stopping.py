@@ -15,14 +15,19 @@ from sqlalchemy import and_, bindparam, func, or_, select
 from sqlalchemy.orm import Session
 
 from app.db import any_of, insert_rows, is_among, table_of, upsert_rows
-from app.follow_ups.happened_since import days_with_purchases, days_with_refunds, last_happenings, opted_out
-from app.follow_ups.merging import ask_again
+from app.follow_ups.firing.merging import ask_again
 from app.follow_ups.models import Enrollment, FollowUpTask, PlanVersion, StepRecord
 from app.follow_ups.plans.documents import OnRefund, Stops
 from app.follow_ups.plans.releases import in_force
 from app.follow_ups.plans.versions import Version, versions
 from app.follow_ups.records import Waiting, anchor_of, step_record
 from app.follow_ups.rules import Anchor, Verdict, due_at, restarts
+from app.follow_ups.series.happened_since import (
+    days_with_purchases,
+    days_with_refunds,
+    last_happenings,
+    opted_out,
+)
 from app.follow_ups.states import EnrollmentState, OnRepurchase, StepOutcome, StepReason
 from app.stores.queries import stores_by_id
 from app.timers import TimerKey, clear_timers

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from app.associates.models import Associate, Role
 from app.associates.roster import Roster
 from app.db import is_among, read_rows, table_of
-from app.follow_ups.deciding import Case, Wait
+from app.follow_ups.firing.deciding import Case, Wait
 from app.follow_ups.rules import Verdict
 from app.follow_ups.states import BY_THE_SYSTEM, CONFIRMED_BY_WECOM, StepOutcome, StepReason, WaitingFor, Who
 from app.members.models import Member

@@ -18,8 +18,8 @@ from app.follow_ups.models import Enrollment, PlanVersion, StepRecord
 from app.follow_ups.plans.versions import get_version
 from app.follow_ups.records import anchor_of, next_waiting, step_record
 from app.follow_ups.rules import due_at
+from app.follow_ups.series.stopping import last_settled, recheck
 from app.follow_ups.states import EnrollmentState
-from app.follow_ups.stopping import last_settled, recheck
 from app.members.service import lock_members
 from app.stores.queries import stores_by_id
 from app.timers import TimerKey, set_timers

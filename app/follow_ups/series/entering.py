@@ -23,7 +23,7 @@ from app.follow_ups.plans.checking import GLOBAL_SALT
 from app.follow_ups.plans.versions import Version
 from app.follow_ups.records import Waiting, next_waiting, step_record
 from app.follow_ups.rules import Anchor, due_at
-from app.follow_ups.stopping import close_restarted_tasks, stop_by_what_followed
+from app.follow_ups.series.stopping import close_restarted_tasks, stop_by_what_followed
 from app.ids import new_ids
 from app.stores.queries import StoreFacts
 from app.timers import TimerKey, set_timers

@@ -15,7 +15,6 @@ from sqlalchemy import and_, bindparam, or_, select
 from sqlalchemy.orm import Session
 
 from app.db import any_of, table_of, upsert_rows
-from app.follow_ups.entering import Entry, enter, whose_rule_holds
 from app.follow_ups.fact_sources import DAY_TERMS, facts_of_days
 from app.follow_ups.facts import criterion_of
 from app.follow_ups.models import Enrollment
@@ -23,8 +22,9 @@ from app.follow_ups.plans.documents import TriggerKind
 from app.follow_ups.plans.versions import OpenPlan, Version, get_version, open_plans
 from app.follow_ups.records import next_waiting
 from app.follow_ups.rules import Anchor
+from app.follow_ups.series.entering import Entry, enter, whose_rule_holds
+from app.follow_ups.series.stopping import OF_PURCHASES, stop_for
 from app.follow_ups.states import EnrollmentState, StepReason
-from app.follow_ups.stopping import OF_PURCHASES, stop_for
 from app.orders.models import Order
 from app.stores.queries import StoreFacts
 from app.timers import Lane, TimerKey, clear_timers, set_timers

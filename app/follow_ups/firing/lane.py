@@ -20,12 +20,12 @@ from sqlalchemy.orm import Session
 from app import clock
 from app.db import Database, insert_rows, table_of, update_rows
 from app.failpoints import failpoint
-from app.follow_ups.asking import Answers, ask
-from app.follow_ups.deciding import Wait, before_asking, or_give_way, waits_behind, why_opened
-from app.follow_ups.falling_due import Batch, DueTimer, Fallen, read_batch, take_due
-from app.follow_ups.merging import follow
+from app.follow_ups.firing.asking import Answers, ask
+from app.follow_ups.firing.deciding import Wait, before_asking, or_give_way, waits_behind, why_opened
+from app.follow_ups.firing.falling_due import Batch, DueTimer, Fallen, read_batch, take_due
+from app.follow_ups.firing.merging import follow
+from app.follow_ups.firing.opening import open_tasks
 from app.follow_ups.models import Enrollment, StepRecord
-from app.follow_ups.opening import open_tasks
 from app.follow_ups.records import Waiting, lane_of, next_waiting, step_record
 from app.follow_ups.rules import Verdict, due_at
 from app.follow_ups.states import EnrollmentState, StepReason

@@ -11,13 +11,13 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from app.follow_ups.entering import Entry, enter, event_name, not_entered, whose_rule_holds
 from app.follow_ups.fact_sources import facts_of_event
 from app.follow_ups.plans.documents import TriggerKind
 from app.follow_ups.plans.versions import Version, open_plans
 from app.follow_ups.rules import Anchor
+from app.follow_ups.series.entering import Entry, enter, event_name, not_entered, whose_rule_holds
+from app.follow_ups.series.stopping import stop_for
 from app.follow_ups.states import StepReason
-from app.follow_ups.stopping import stop_for
 from app.member_events.models import MemberEventKind
 from app.member_events.rules import checked
 from app.member_events.service import JOIN_KEY, NewEvent, record_events

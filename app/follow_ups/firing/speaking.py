@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 from sqlalchemy.orm import Session
 
-from app.follow_ups.assigning import MemberFacts, Person
 from app.follow_ups.channels.rules import has_words
-from app.follow_ups.conditions import Conditions
-from app.follow_ups.falling_due import Fallen
+from app.follow_ups.firing.assigning import MemberFacts, Person
+from app.follow_ups.firing.conditions import Conditions
+from app.follow_ups.firing.falling_due import Fallen
 from app.follow_ups.states import BY_THE_SYSTEM, CONFIRMED_BY_WECOM, Channel
 from app.follow_ups.texting.rules import has_sms_words, sms_text
 from app.follow_ups.wording import Saying, Words

@@ -12,8 +12,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.db import is_among, read_rows, table_of
-from app.follow_ups.conditions import Conditions, Subject
-from app.follow_ups.deciding import Case
+from app.follow_ups.firing.conditions import Conditions, Subject
+from app.follow_ups.firing.deciding import Case
 from app.follow_ups.models import Enrollment, StepRecord
 from app.follow_ups.plans.versions import Version, versions
 from app.follow_ups.records import anchor_of

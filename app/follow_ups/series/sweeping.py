@@ -21,12 +21,12 @@ from app import clock
 from app.aside import UNDOABLE, set_aside, work_off
 from app.db import Database
 from app.failpoints import failpoint
-from app.follow_ups.entering import Entry, enter, not_entered, whose_rule_holds
 from app.follow_ups.models import PlanRelease, PlanSweep
 from app.follow_ups.plans.documents import CALENDAR
 from app.follow_ups.plans.sweeps import begins_at, follow, go_on
 from app.follow_ups.plans.versions import OpenPlan, Version, open_plans
 from app.follow_ups.rules import Anchor
+from app.follow_ups.series.entering import Entry, enter, not_entered, whose_rule_holds
 from app.follow_ups.triggers.candidates import Chunk, News, Search, candidates
 from app.ids import id_before
 from app.lanes import Deadline, Progress

@@ -11,14 +11,14 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.db import table_of
-from app.follow_ups.assigning import MemberFacts, People, Person, read_people
 from app.follow_ups.channels.reaching import Quota
-from app.follow_ups.conditions import Conditions
-from app.follow_ups.deciding import SameDay, Wait, importance, on_same_day, within_cap
-from app.follow_ups.falling_due import Fallen
+from app.follow_ups.firing.assigning import MemberFacts, People, Person, read_people
+from app.follow_ups.firing.conditions import Conditions
+from app.follow_ups.firing.deciding import SameDay, Wait, importance, on_same_day, within_cap
+from app.follow_ups.firing.falling_due import Fallen
+from app.follow_ups.firing.speaking import IN_ITS_OWN_WORDS, Speech, speechless
 from app.follow_ups.models import FollowUpTask
 from app.follow_ups.rules import Verdict
-from app.follow_ups.speaking import IN_ITS_OWN_WORDS, Speech, speechless
 from app.follow_ups.states import IN_THE_CHAT, Channel, StepOutcome, StepReason
 from app.ids import new_ids
 from app.orders.value import Tiers

@@ -9,11 +9,11 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from app.db import insert_rows
-from app.follow_ups.asking import Opening
 from app.follow_ups.channels.gathering import Ask, gather
-from app.follow_ups.conditions import Conditions
+from app.follow_ups.firing.asking import Opening
+from app.follow_ups.firing.conditions import Conditions
+from app.follow_ups.firing.speaking import Speech, sayings_of
 from app.follow_ups.models import FollowUpTask
-from app.follow_ups.speaking import Speech, sayings_of
 from app.follow_ups.states import BY_THE_SYSTEM, CONFIRMED_BY_WECOM, Channel
 from app.follow_ups.texting.writing import NewText, write_texts
 from app.follow_ups.wording import Words

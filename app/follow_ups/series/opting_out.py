@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session
 
 from app.db import is_among, table_of
 from app.follow_ups.models import Enrollment, FollowUpTask
+from app.follow_ups.series.stopping import UNDER_WAY, stop_series
 from app.follow_ups.states import StepReason
-from app.follow_ups.stopping import UNDER_WAY, stop_series
 from app.members.models import MemberCare
 from app.worklist.models import WorkItem, WorkState
 from app.worklist.service import close_items
