@@ -12,9 +12,9 @@ from app import clock
 from app.db import Database
 from app.follow_ups.channels.following import follow_due
 from app.follow_ups.channels.ordering import order_due
-from app.follow_ups.firing import fire_due
+from app.follow_ups.firing.lane import fire_due
 from app.follow_ups.linking.addresses import LinkMaker
-from app.follow_ups.sweeping import sweep_due
+from app.follow_ups.series.sweeping import sweep_due
 from app.follow_ups.texting.sending import Texting, text_due
 from app.follow_ups.wording import reword_moved
 from app.handover.leaving import hand_over_due
