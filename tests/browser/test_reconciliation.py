@@ -13,12 +13,16 @@ from sqlalchemy import text
 from app import clock
 from app.db import Database
 from app.follow_ups.reconciling.runs import JOB, ask_for_run, next_piece
+from app.intake.inbox import apply_received
+from app.intake.own_events import own_handlers
 from app.intake.service import apply_events
 from app.lanes import Deadline
 from app.nightly import run_nightly
 from tests.browser.test_console import follow, sign_in
 from tests.browser.test_looks import SCHEMES, complaints_of_axe, look
 from tests.faces.chain import Chain
+from tests.follow_ups.triggering import KEYS
+from tests.intake.wecom_inbox import NOBODY
 from tests.world import purchase
 
 
@@ -51,7 +55,10 @@ def test_hq_reconciles_and_repairs_without_scripts(browser: Browser, console_url
     follow(page, page.get_by_role("link", name="刷新"))
     expect(page.get_by_role("region", name="缺失或有误")).to_contain_text("应进入此计划")
     follow(page, page.get_by_role("button", name="修复").first)
-    expect(page.get_by_role("status")).to_contain_text("已修复")
+    expect(page.get_by_role("status")).to_contain_text("修复正在进行")
+    apply_received(database, NOBODY, own_handlers(KEYS), Deadline(60))
+    follow(page, page.get_by_role("link", name="刷新"))
+    expect(page.get_by_text("已修复").first).to_be_visible()
     expect(page.get_by_role("button", name="修复")).to_have_count(0)
     context.close()
 
