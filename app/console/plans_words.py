@@ -124,7 +124,7 @@ PROBLEM = {
     "percentage": _("A percentage from 0 to 50 is wanted."),
     "not_one_of": _("One of these is wanted: %(allowed)s"),
     "dates": _("A list of dates is wanted."),
-    "after": _('Wanted is "30 minutes", "3 days" or "3 days at 10:30".'),
+    "after": _('Wanted is "30 minutes", "2 hours", "3 days" or "3 days at 10:30".'),
     "valid": _('Wanted is "1 noon" or "3 days", at least 1.'),
     "not_later": _("It comes no later than the step before it."),
     "no_steps": _("There is no step."),
@@ -183,6 +183,9 @@ def stops(its: Stops) -> list[str]:
 def falls_due(step: Step) -> str:
     """When a step falls due."""
     if step.offset_minutes is not None:
+        hours, minutes = divmod(step.offset_minutes, 60)
+        if hours and not minutes:
+            return str(ngettext("%(num)s hour after", "%(num)s hours after", hours))
         return str(ngettext("%(num)s minute after", "%(num)s minutes after", step.offset_minutes))
     at = clock_time(step.at_time) if step.at_time else gettext("at opening")
     if not step.offset_days:

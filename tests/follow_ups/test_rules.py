@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.follow_ups.plans.reading import read_document
+from app.follow_ups.reconciling.papers import read_paper
 from app.follow_ups.rules import Anchor, Relative, Verdict, before_firing, due_at, on_repurchase, valid_until
 from app.follow_ups.states import StepOutcome, StepReason
 from app.stores.rules import StoreHours
@@ -35,6 +36,14 @@ def bought(text: str) -> Anchor:
 )
 def test_thirty_minutes_are_elapsed_and_wait_for_the_store_to_open(purchase: str, due: str) -> None:
     assert due_at(THANKS, bought(purchase), HOURS) == at(due)
+
+
+def test_hours_are_sixty_minutes_each_to_whoever_reads_a_plan() -> None:
+    first = PLAN["steps"][0]
+    hours, minutes = ({**PLAN, "steps": [{**first, "after": after}]} for after in ("2 hours", "120 minutes"))
+    assert read_document(hours) == read_document(minutes)
+    assert read_paper(1, 1, hours) == read_paper(1, 1, minutes)
+    assert due_at(read_document(hours).steps[0], bought("2026-03-01 14:00"), HOURS) == at("2026-03-01 16:00")
 
 
 @pytest.mark.parametrize(

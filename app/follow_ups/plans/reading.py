@@ -30,7 +30,8 @@ from app.follow_ups.states import Channel, OnRepurchase, Touch, Who
 T = TypeVar("T")
 E = TypeVar("E", bound=StrEnum)
 ABSENT = object()
-AFTER = re.compile(r"(\d{1,4}) (minutes|days)(?: at (\d\d:\d\d))?")
+AFTER = re.compile(r"(\d{1,4}) (?:(minutes|hours)|days(?: at (\d\d:\d\d))?)")
+MINUTES = {"minutes": 1, "hours": 60}
 VALID = re.compile(r"(\d{1,3}) (noon|days)")
 # Longest texts the tables hold.
 LONGEST_CREDIT_DAYS = 90
@@ -232,9 +233,10 @@ def _codes(value: Any) -> tuple[str, ...]:
 
 def _after(value: str) -> tuple[int, bool, time | None]:
     found = AFTER.fullmatch(value)
-    if found is None or (found[2] == "minutes" and found[3]):
+    if found is None:
         raise _Bad("after")
-    return int(found[1]), found[2] == "minutes", time.fromisoformat(found[3]) if found[3] else None
+    number, unit, at_time = int(found[1]), found[2], found[3]
+    return number * MINUTES.get(unit, 1), unit is not None, time.fromisoformat(at_time) if at_time else None
 
 
 def _valid(value: str) -> tuple[int, bool]:

@@ -81,12 +81,12 @@ def read_paper(version_id: int, plan_id: int, raw: Mapping[str, Any]) -> Paper:
 def _promise(step_no: int, step: Mapping[str, Any]) -> Promise:
     amount, unit, *at = step["after"].split(" ")
     valid, valid_unit = step["valid"].split(" ")
-    in_minutes = unit == "minutes"
+    minutes = {"minutes": 1, "hours": 60}.get(unit)
     return Promise(
         step_no,
         step["kind"],
-        int(amount) if in_minutes else None,
-        None if in_minutes else int(amount),
+        int(amount) * minutes if minutes else None,
+        None if minutes else int(amount),
         time.fromisoformat(at[-1]) if at else None,
         int(valid),
         valid_unit == "noon",
