@@ -3,13 +3,17 @@
 import csv
 import json
 import re
+import tomllib
 from collections import Counter
 from pathlib import Path
 from string import Formatter
 
 import pytest
 
+from app.follow_ups.plans.reading import read_document
+
 DEMO = Path(__file__).parents[2] / "config" / "demo"
+PLANS = sorted((DEMO.parent / "plans").glob("*.toml"))
 SUPERLATIVES = ("最", "第一", "顶级", "极致", "独家", "唯一", "国家级", "绝对", "首选", "100%")
 
 
@@ -55,6 +59,15 @@ def test_scripts_use_known_placeholders_only(scripts):
 def test_scripts_claim_nothing_the_advertising_law_forbids(scripts):
     for script in scripts:
         assert not [word for word in SUPERLATIVES if word in script["title"] + script["body"]], script["code"]
+
+
+@pytest.mark.parametrize("path", PLANS, ids=lambda path: path.stem)
+def test_a_default_plan_reads_and_has_its_words(path, scripts):
+    plan = read_document(tomllib.loads(path.read_text("utf-8")))
+    written = {script["code"] for script in scripts}
+    assert {code for step in plan.steps for code in (*step.script_codes, step.invite_script_code)} <= written
+    assert plan.code == path.stem
+    assert not [word for word in SUPERLATIVES if word in plan.product_fallback]
 
 
 def test_the_excerpt_holds_what_a_till_really_sends(lines):
