@@ -87,11 +87,19 @@ def test_what_had_happened_before_a_series_began_ends_nothing(world: TriggerWorl
 
 
 def test_what_was_told_before_its_series_began_ends_it_all_the_same(world: TriggerWorld):
-    world.publish(plan_of("visits", "visit", stops={"reply": True, "unfriend": True}))
+    world.publish(plan_of("chats", "visit", stops={"reply": True, "unfriend": True}))
+    world.publish(plan_of("owners", "visit", stops={"hand_over": True}))
     world.member("c1")
     world.happen("reply", "c1", "2026-02-28 15:00")
+    hand_over(world, "2026-02-28 15:00")
     world.happen("visit", "c1", "2026-02-28 14:00", reason="size")
-    assert world.series() == [("visits", "event:visit:k", "replied")]
+    world.happen("visit", "c1", "2026-02-28 15:30", "later", reason="size")
+    assert sorted(world.series()) == [
+        ("chats", "event:visit:k", "replied"),
+        ("chats", "event:visit:later", "active"),
+        ("owners", "event:visit:k", "handed_over"),
+        ("owners", "event:visit:later", "active"),
+    ]
 
 
 def test_an_open_task_is_closed_with_the_reason_and_a_done_step_stays(world: TriggerWorld):

@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import and_, bindparam, or_, select
 from sqlalchemy.orm import Session
 
-from app.db import any_of, table_of, upsert_rows
+from app.db import any_of, is_among, table_of, update_rows
 from app.follow_ups.fact_sources import DAY_TERMS, facts_of_days
 from app.follow_ups.facts import criterion_of
 from app.follow_ups.models import Enrollment
@@ -162,19 +162,26 @@ def _first_purchases(session: Session, days: Collection[Day]) -> dict[Day, Ancho
 def _count_from_earlier(
     session: Session, live: Mapping[Day, Any], days: Mapping[Day, AnchorPurchase], now: datetime
 ) -> None:
+    its = {row.id: days[key] for key, row in live.items() if days[key].anchor.at < row.anchor_at}
     changed, old_timers, new_timers = [], [], []
-    for key, day in days.items():
-        row = live.get(key)
-        if row is None or day.anchor.at >= row.anchor_at or row.next_lane != Lane.MINUTES:
-            continue
+    for row in _in_minutes(session, its):
+        day = its[row.id]
         anchor = replace(day.anchor, time_known=row.time_known)
         steps = get_version(session, row.plan_version_id).following(row.next_step_no - 1)
         waits, _ = next_waiting(steps, anchor, day.store.hours, enrolled_at=now, now=now)
         if waits.step_no != row.next_step_no or waits.lane is None or waits.due_at is None:
             continue  # too late for the minutes already: the step keeps its instant
-        changed.append({**row._mapping, "anchor_at": anchor.at, "next_due_at": waits.due_at})
+        changed.append({"id": row.id, "anchor_at": anchor.at, "next_due_at": waits.due_at})
         old_timers.append(TimerKey(row.next_lane, row.next_due_at, row.id))
         new_timers.append((TimerKey(waits.lane, waits.due_at, row.id), row.member_id))
     clear_timers(session, old_timers)
-    upsert_rows(session, Enrollment, changed)
+    update_rows(session, Enrollment, changed)
     set_timers(session, new_timers)
+
+
+def _in_minutes(session: Session, enrollment_ids: Collection[int]) -> Sequence[Any]:
+    """Those that wait for minutes to pass, as they are now: entering another plan may have ended or resumed them."""
+    if not enrollment_ids:
+        return ()
+    mine = is_among(SERIES.c.id, enrollment_ids) & (SERIES.c.next_lane == str(Lane.MINUTES))
+    return session.connection().execute(select(SERIES).where(mine).order_by(SERIES.c.id)).all()

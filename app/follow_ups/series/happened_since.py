@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from app.follow_ups.plans.documents import Stops
 from app.follow_ups.states import StepReason
 from app.member_events.models import MemberEvent, MemberEventKind
-from app.members.models import MemberCare
+from app.members.models import MemberCare, OwnerChange
 from app.orders.models import Order
 
 Day = tuple[int, date]
@@ -30,6 +30,8 @@ def last_happenings(
     ):
         if wanted:
             happened[reason] = _last_events(session, members, kind)
+    if stops.hand_over:
+        happened[StepReason.HANDED_OVER] = _last_hand_overs(session, members)
     return happened
 
 
@@ -77,5 +79,17 @@ def _last_events(session: Session, members: Iterable[int], kind: MemberEventKind
         select(MemberEvent.member_id, func.max(MemberEvent.happened_at))
         .where(MemberEvent.member_id.in_(list(members)), MemberEvent.kind == kind)
         .group_by(MemberEvent.member_id)
+    )
+    return dict(session.execute(query).all())
+
+
+def _last_hand_overs(session: Session, members: Iterable[int]) -> dict[int, datetime]:
+    """Who was only said to be whose they are already was handed over to nobody."""
+    query = (
+        select(OwnerChange.member_id, func.max(OwnerChange.happened_at))
+        .where(
+            OwnerChange.member_id.in_(list(members)), OwnerChange.from_id.is_distinct_from(OwnerChange.to_id)
+        )
+        .group_by(OwnerChange.member_id)
     )
     return dict(session.execute(query).all())

@@ -124,12 +124,13 @@ def stop_by_what_followed(
     session: Session, version: Version, enrollment_ids: Collection[int], now: datetime
 ) -> None:
     """End those of these series that are of the version and that something told earlier has ended already."""
-    if not (version.stops.purchase or version.stops.reply or version.stops.unfriend):
+    stops = version.stops
+    if not (stops.purchase or stops.reply or stops.unfriend or stops.hand_over):
         return
     table = table_of(Enrollment)
     its = (table.c.plan_version_id == version.id) & is_among(table.c.id, enrollment_ids)
     rows = session.execute(select(table).where(its)).all()
-    last = last_happenings(session, sorted({row.member_id for row in rows}), version.stops)
+    last = last_happenings(session, sorted({row.member_id for row in rows}), stops)
     for reason, happened in last.items():
         rows = stop_begun_before(session, rows, happened, reason, now)
 
