@@ -14,6 +14,7 @@ from app.follow_ups.linking.addresses import LinkMaker
 from app.follow_ups.queries import Show
 from app.follow_ups.states import Evidence
 from app.h5 import views, words
+from app.h5.cards import TaskCard, read_when
 from app.h5.words import IN_SCRIPTS
 from app.http import allow, load_query
 from app.http.parts import current_database, current_public_ids
@@ -59,7 +60,7 @@ def member() -> ResponseReturnValue:
         bond = views.read_bond(session, actor, contact)
         may_send = bond.bond is Bond.LIVE
         greetings = greetings_of_contact(session, actor, contact) if may_send else []
-        when = views.read_when(session, actor.store_id)
+        when = read_when(session, actor.store_id)
     greeting = {"greetings": greetings, "when": when, "contact": contact, "in_chat": True}
     if view is None:
         return _render("h5/nobody.html", bond=bond, look_again=LOOK_AGAIN_S.get(bond.bond, ()), **greeting)
@@ -139,7 +140,7 @@ def _render(template: str, **values: Any) -> str:
     ids = current_public_ids()
     actor, links = current_actor(), LinkMaker(settings.public_url, ids)
 
-    def said(card: views.TaskCard) -> str:
+    def said(card: TaskCard) -> str:
         text = card.task.text
         return fill(text, {LINK: links.address_of(card.task.id)}) if card.has_link else text
 

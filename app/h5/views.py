@@ -1,26 +1,20 @@
-"""What the toolbar shows of a member, read in one consistent picture."""
+"""What the toolbar's pages show, each read in one consistent picture. What a task looks like stands in `cards`."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
-from zoneinfo import ZoneInfo
+from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from app import clock
 from app.associates.models import Associate, Role
-from app.associates.queries import Actor, active_associates
+from app.associates.queries import Actor
 from app.criteria.words import Language
 from app.follow_ups.acts.kinds import SkipReason
 from app.follow_ups.acts.undoing import UNDO_LIFE
-from app.follow_ups.acts.waiting import Choices, choices
-from app.follow_ups.channels.queries import Standing, standings
-from app.follow_ups.explaining import Bought, TaskWhy, bought_while_open, why_of
+from app.follow_ups.explaining import TaskWhy, why_of
 from app.follow_ups.forecast import UpcomingStep, upcoming_steps
 from app.follow_ups.history import StepView, count_steps, step_history
-from app.follow_ups.linking.opening import linked_tasks
 from app.follow_ups.progress import AssociateProgress, progress_by_associate
 from app.follow_ups.queries import (
     PAGE_TASKS,
@@ -37,8 +31,8 @@ from app.follow_ups.queries import (
     tasks_of_person,
     worklist,
 )
-from app.follow_ups.serving import titles_served
-from app.follow_ups.states import CONFIRMED_BY_WECOM, Evidence
+from app.follow_ups.states import Evidence
+from app.h5.cards import TaskCard, When, cards_of, read_when
 from app.h5.room import Room, see_room
 from app.intake.wecom.greetings import GreetingView, count_greetings, open_greetings
 from app.members.models import MemberCare
@@ -53,59 +47,13 @@ from app.members.queries import (
     looks_after,
 )
 from app.orders.queries import OrderView, purchases_of, recent_orders
-from app.pages.formats import CHAIN_ZONE, day_bounds
+from app.pages.formats import day_bounds
 from app.pages.parts import Part, part_of
-from app.sales_scripts.rules import LINK, unfilled
-from app.stores.models import Store
-from app.stores.queries import stores_by_id
 from app.worklist.models import WorkState
 
 ORDERS_SHOWN = 5
 STEPS_SHOWN = 20
 NOBODYS = ContactBond(Bond.NONE, None)
-
-
-@dataclass(frozen=True, slots=True)
-class When:
-    """Business now, and the zone in which this reader's store tells time."""
-
-    now: datetime
-    zone: ZoneInfo
-
-    @property
-    def today(self) -> date:
-        """The date on the store's wall."""
-        return self.now.astimezone(self.zone).date()
-
-    @property
-    def midnight(self) -> datetime:
-        """When the store's day began."""
-        return day_bounds(self.today, self.zone)[0]
-
-
-@dataclass(frozen=True, slots=True)
-class TaskCard:
-    """A task with what decides its buttons: `blanks` are variables nobody filled, `helper` who else is to do it.
-
-    `waits` is until when it may be put off, `bought` what the member bought since it was opened, `sending` how a group
-    send or a moment stands, `also` the titles of what else it serves. `has_link`: its words have a tracked link, whose
-    address stands for the variable as they are shown.
-    """
-
-    task: TaskView
-    blanks: list[str]
-    helper: str | None
-    waits: Choices
-    bought: Bought | None
-    is_later: bool
-    sending: Standing | None = None
-    also: Sequence[str] = ()
-    has_link: bool = False
-
-    @property
-    def is_open(self) -> bool:
-        """Still to be done."""
-        return self.task.state is WorkState.OPEN
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,12 +81,12 @@ class MemberView:
     phone: str  # masked; "" where none is known
 
     @property
-    def open_cards(self) -> list[TaskCard]:
+    def opencards_of(self) -> list[TaskCard]:
         """What is due now."""
         return [card for card in self.cards if card.is_open]
 
     @property
-    def closed_cards(self) -> list[TaskCard]:
+    def closedcards_of(self) -> list[TaskCard]:
         """What was closed today."""
         return [card for card in self.cards if not card.is_open]
 
@@ -215,7 +163,7 @@ def see_task(session: Session, actor: Actor, task_id: int, language: Language) -
     """A task the reader may see. Raises `NotFound`."""
     when = read_when(session, actor.store_id)
     task = get_task(session, actor, task_id)
-    (card,) = _cards(session, actor, [task], when)
+    (card,) = cards_of(session, actor, [task], when)
     is_slip = task.evidence is Evidence.SELF_DECLARED and task.completed_by == actor.associate_id
     may_undo = (
         task.closed_at is not None
@@ -251,7 +199,7 @@ def _member_view(
     return MemberView(
         profile=profile,
         spending=read_spending(session, profile.id),
-        cards=_cards(session, actor, tasks, when),
+        cards=cards_of(session, actor, tasks, when),
         upcoming=upcoming_steps(session, profile.id),
         history=history,
         steps=part_of(page, STEPS_SHOWN, len(history), count_steps(session, profile.id)),
@@ -267,7 +215,7 @@ def see_worklist(
 ) -> WorklistView:
     """The reader's worklist, from the start or from where the page before ended. Raises `NotFound`."""
     when = read_when(session, actor.store_id)
-    cards = _cards(session, actor, worklist(session, actor, after=after, show=show), when)
+    cards = cards_of(session, actor, worklist(session, actor, after=after, show=show), when)
     counts = count_worklist(session, actor, when.midnight, after, show)
     people: list[AssociateProgress] = []
     if actor.role is Role.STORE_MANAGER and actor.store_id is not None:
@@ -275,7 +223,7 @@ def see_worklist(
     greetings_open, greetings_done = count_greetings(session, actor, when.midnight)
     is_start = after is None and show is Show.ALL
     greetings = open_greetings(session, actor, PAGE_TASKS) if is_start else []
-    later = _cards(session, actor, put_off_tasks(session, actor), when) if is_start else []
+    later = cards_of(session, actor, put_off_tasks(session, actor), when) if is_start else []
     return WorklistView(
         greetings=greetings,
         gone=_gone(session, actor, greetings),
@@ -325,40 +273,9 @@ def read_bond(session: Session, actor: Actor, external_userid: str) -> ContactBo
     return find_bonds(session, actor, [external_userid]).get(external_userid, NOBODYS)
 
 
-def read_when(session: Session, store_id: int | None) -> When:
-    """Business now as this store tells it."""
-    store = session.get(Store, store_id) if store_id is not None else None
-    return When(clock.now(session), ZoneInfo(store.time_zone) if store else CHAIN_ZONE)
-
-
 def read_spending(session: Session, member_id: int) -> Spending:
     """What the member's purchases add up to."""
     totals = purchases_of(session, member_id)
     if totals is None:
         return Spending(0, 0, None)
     return Spending(totals.orders, totals.amount_fen - totals.refunded_fen, totals.last_purchased_at)
-
-
-def _cards(session: Session, actor: Actor, tasks: list[TaskView], when: When) -> list[TaskCard]:
-    others = active_associates(session, {task.assignee_id for task in tasks} - {actor.associate_id})
-    bought, stores = bought_while_open(session, tasks), stores_by_id(session)
-    sending = standings(session, {task.id for task in tasks if task.channel in CONFIRMED_BY_WECOM})
-    also = titles_served(session, tasks)
-    linked = linked_tasks(session, [task.id for task in tasks if LINK in unfilled(task.text)])
-    cards = []
-    for task in tasks:
-        other, hours = others.get(task.assignee_id), stores[task.store_id].hours
-        cards.append(
-            TaskCard(
-                task,
-                [name for name in unfilled(task.text) if name != LINK or task.id not in linked],
-                other.name if other else None,
-                choices(hours, when.now, task.valid_until),
-                bought.get(task.id),
-                task.postponed_until is not None and task.postponed_until > when.now,
-                sending.get(task.id),
-                also.get(task.id, ()),
-                task.id in linked,
-            )
-        )
-    return cards
