@@ -81,12 +81,12 @@ class MemberView:
     phone: str  # masked; "" where none is known
 
     @property
-    def opencards_of(self) -> list[TaskCard]:
+    def open_cards(self) -> list[TaskCard]:
         """What is due now."""
         return [card for card in self.cards if card.is_open]
 
     @property
-    def closedcards_of(self) -> list[TaskCard]:
+    def closed_cards(self) -> list[TaskCard]:
         """What was closed today."""
         return [card for card in self.cards if not card.is_open]
 
