@@ -21,8 +21,8 @@ from app.follow_ups.history import (
     steps_that_ended,
 )
 from app.follow_ups.progress import progress_by_associate, progress_by_store
-from app.follow_ups.queries import PAGE_TASKS, PersonDay, count_tasks_of_person, tasks_of_person
 from app.follow_ups.states import Evidence, StepOutcome, StepReason
+from app.follow_ups.worklists import PAGE_TASKS, PersonDay, count_tasks_of_person, tasks_of_person
 from app.http import allow, load_query
 from app.http.parts import current_database, current_public_ids
 from app.http.refs import read_ref

@@ -11,8 +11,8 @@ from marshmallow import Schema, fields, validate
 from app.associates.models import Role
 from app.errors import NotFound
 from app.follow_ups.linking.addresses import LinkMaker
-from app.follow_ups.queries import Show
 from app.follow_ups.states import Evidence
+from app.follow_ups.worklists import Show
 from app.h5 import views, words
 from app.h5.cards import TaskCard, read_when
 from app.h5.words import IN_SCRIPTS

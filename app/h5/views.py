@@ -16,22 +16,20 @@ from app.follow_ups.explaining import TaskWhy, why_of
 from app.follow_ups.forecast import UpcomingStep, upcoming_steps
 from app.follow_ups.history import StepView, count_steps, step_history
 from app.follow_ups.progress import AssociateProgress, progress_by_associate
-from app.follow_ups.queries import (
+from app.follow_ups.queries import TaskView, get_task, tasks_of_member
+from app.follow_ups.states import Evidence
+from app.follow_ups.worklists import (
     PAGE_TASKS,
     PersonDay,
     Show,
-    TaskView,
     WorklistCounts,
     count_tasks_of_person,
     count_worklist,
     done_tasks,
-    get_task,
     put_off_tasks,
-    tasks_of_member,
     tasks_of_person,
     worklist,
 )
-from app.follow_ups.states import Evidence
 from app.h5.cards import TaskCard, When, cards_of, read_when
 from app.h5.room import Room, see_room
 from app.intake.wecom.greetings import GreetingView, count_greetings, open_greetings

@@ -10,8 +10,8 @@ from app.follow_ups.acts.kinds import Act, CallOutcome, SkipReason
 from app.follow_ups.channels.models import BEING_MADE, OrderState
 from app.follow_ups.measuring.choosing import ChoiceReason
 from app.follow_ups.plans.documents import TriggerKind
-from app.follow_ups.queries import Show
 from app.follow_ups.states import Channel
+from app.follow_ups.worklists import Show
 from app.member_events.rules import VisitReason
 from app.worklist.models import OverflowKind
 

@@ -26,9 +26,10 @@ from app.follow_ups.acts.skipping import skip_task
 from app.follow_ups.acts.undoing import UNDO_LIFE, undo
 from app.follow_ups.explaining import bought_while_open, why_of
 from app.follow_ups.models import CareAct, FollowUpTask
-from app.follow_ups.queries import count_worklist, get_task, put_off_tasks, worklist
+from app.follow_ups.queries import get_task
 from app.follow_ups.service import claim_sending, complete_task
 from app.follow_ups.states import Channel, Evidence
+from app.follow_ups.worklists import count_worklist, put_off_tasks, worklist
 from app.members.service import NewContact, bind_contacts
 from app.messaging.models import Notice
 from app.timers import Lane, Timer

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from app.follow_ups.queries import worklist
+from app.follow_ups.worklists import worklist
 from app.members.models import ContactBinding
 from app.members.queries import find_member_by_contact
 from tests.world import World, at
