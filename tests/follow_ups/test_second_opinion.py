@@ -8,8 +8,9 @@ from functools import partial
 from typing import Any
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import select, text, update
 
+from app import clock
 from app.db import Database
 from app.follow_ups.models import Enrollment
 from app.follow_ups.plans.releases import release
@@ -32,8 +33,12 @@ from app.members.dates import PURPOSE, NewDate, YearlyDay, seal_day, write_dates
 from app.members.models import DateCalendar, DateKind, Member
 from app.members.service import lock_members, members_by_code
 from app.nightly import run_nightly
+from app.sales_scripts.models import SalesScript
 from app.sealing import Keyring
+from app.worklist.editing import set_hold_out
+from app.worklist.models import SeenTouch
 from scripts.commands.reconcile import NAMES, describe_by
+from tests.follow_ups.test_attention import assert_sound, buy_at_two, replace_plan, set_budget
 from tests.intake.wecom_inbox import NOBODY
 from tests.world import PLAN, World, at
 
@@ -48,7 +53,7 @@ def document(code: str, trigger: Mapping[str, Any], **changes: Any) -> dict[str,
 
 
 DOCUMENTS = (
-    document("after_visit", {"on": "visit"}),
+    document("after_visit", {"on": "visit"}, stops={"hand_over": True}),
     document("unsatisfied", {"on": "satisfaction", "when": "score <= 2"}),
     document("anniversary_of_the_house", {"on": "dates", "dates": [TODAY]}),
     document("birthdays", {"on": "birthday", "days": 1}),
@@ -289,7 +294,39 @@ UNFOUNDED = {
     "a rule the step does not have": "outcome = 'skipped', reason = 'condition', task_id = NULL",
     "a quota of another channel": "outcome = 'skipped', reason = 'quota_full', task_id = NULL",
     "who never opted out": "outcome = 'skipped', reason = 'opted_out', task_id = NULL",
+    "who never changed hands": "outcome = 'cancelled', reason = 'handed_over', task_id = NULL",
+    "words that a person finds": "outcome = 'skipped', reason = 'no_words', task_id = NULL",
+    "a moment that is none": "outcome = 'skipped', reason = 'seen_by_all', task_id = NULL",
 }
+
+
+def test_what_holds_a_step_back_is_borne_out_by_what_everybody_can_see(database: Database):
+    """A moment somebody saw, a share that is held out of everything, a script that knows too little."""
+    world = World(database)
+    replace_plan(
+        world,
+        {"after": "1 days", "valid": "1 days"},
+        {"after": "2 days", "channel": "moment"},
+        {"after": "3 days", "channel": "group_send", "service": True},
+    )
+    set_budget(world, cap_touches=1)
+    member_id = buy_at_two(world)
+    with database.transaction() as session:
+        session.add(SeenTouch(member_id=member_id, source_id=77, seen_at=clock.now(session)))
+        set_hold_out(session, 1, world.person("manager").id, instead_of=0)
+        session.execute(update(SalesScript).values(body="{nobody_knows}"))
+    world.live_until("2026-03-05 12:00")
+    assert list(world.steps("c1").values()) == [
+        "skipped member_cap",
+        "skipped seen_by_all",
+        "skipped no_words",
+    ]
+    assert_sound(world)
+    report = look(world)
+    assert not report.differs
+    assert report.trusted.total() == 1, "that words were missing is taken on trust"
+    by_hand(world, "DELETE FROM seen_touches", "DELETE FROM hold_out_shares")
+    assert len(look(world).alarms) == 2
 
 
 def test_a_reason_that_nothing_bears_out_is_an_alarm(world: World):

@@ -154,7 +154,7 @@ class Accountant:
         items = written.items_of.get(member_id, [])
         if not items:
             return
-        over = {item.id for item in self._limits.over_cap(items)}
+        over = {item.id for item in self._limits.over_cap(items, written.seen_by[member_id])}
         for item in items:
             task = written.task_of.get(item.id)
             if task is None:

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from app.db import table_of
 from app.follow_ups.reconciling.clocks import StoreClock
+from app.follow_ups.reconciling.papers import BLUR
 from app.worklist.models import AttentionBudget, WorkState
 
 EVERYBODY, PLAN, NOBODY = "global_hold_out", "plan_hold_out", "treated"
@@ -37,24 +38,29 @@ class Limits:
         """True where the budget was then what it is now."""
         return self.since is None or instant > self.since
 
-    def over_cap(self, items: Sequence[Any]) -> list[Any]:
+    def over_cap(self, items: Sequence[Any], seen: Sequence[datetime] = ()) -> list[Any]:
         """Those of a member's work items, in the order they were opened, that were one too many when they were.
 
         Marketing alone counts: what had been sent within the window, as far as that had been told by then, whatever it
-        was closed as, and what might still be sent.
+        was closed as, what might still be sent, and moments that were `seen`, but for one of the last minutes: that may
+        not have been committed yet.
         """
         marketing = [item for item in items if not item.is_service]
         over = []
         for place, item in enumerate(marketing):
             before = [other for other in marketing[:place] if self._counts(other, item.opened_at)]
-            if len(before) >= self.cap and self.held_since(item.opened_at):
+            sights = self._sights(seen, item.opened_at, until=item.opened_at - BLUR)
+            if len(before) + sights >= self.cap and self.held_since(item.opened_at):
                 over.append(item)
         return over
 
-    def is_reached(self, items: Sequence[Any], at: datetime) -> bool:
-        """True where as much marketing as is allowed had been sent then, or might still be."""
+    def is_reached(self, items: Sequence[Any], seen: Sequence[datetime], at: datetime) -> bool:
+        """True where as much marketing as is allowed had been sent or `seen` then, or might still be."""
         counted = (item for item in items if not item.is_service and item.opened_at <= at)
-        return sum(self._counts(item, at) for item in counted) >= self.cap
+        return sum(self._counts(item, at) for item in counted) + self._sights(seen, at, until=at) >= self.cap
+
+    def _sights(self, seen: Sequence[datetime], at: datetime, *, until: datetime) -> int:
+        return sum(at - self.window < one <= until for one in seen)
 
     def _counts(self, item: Any, at: datetime) -> bool:
         if item.done_at is not None and item.done_told_at <= at:

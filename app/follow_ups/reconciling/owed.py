@@ -151,7 +151,7 @@ class Family:
             and any(_comes_after(series, one.at) for one in facts.bought if one.anchors),
             "replied": "reply" in ends and "reply" in after,
             "unfriended": "unfriend" in ends and "unfriended" in after,
-            "handed_over": "hand_over" in ends,
+            "handed_over": "hand_over" in ends and any(at > claim.at for at in facts.handed_over),
             "opted_out": facts.has_opted_out,
             "plan_ended": self.papers.was_withdrawn(claim.plan_id),
         }

@@ -20,7 +20,7 @@ from app.follow_ups.reconciling.papers import YEARLY, Papers
 from app.inbound.events import LineKind
 from app.inbound.models import WECOM, Inbound
 from app.member_events.models import MemberEvent, MemberEventKind
-from app.members.models import DateKind, Member, MemberCare, MemberDate
+from app.members.models import DateKind, Member, MemberCare, MemberDate, OwnerChange
 from app.orders.models import Order, OrderLine, Refund, RefundLine
 from app.sealing import Keyring
 
@@ -78,7 +78,7 @@ class Line:
 
 @dataclass(slots=True)
 class Facts:
-    """Everything reported about one member; lines by purchase."""
+    """Everything reported about one member; lines by purchase, `handed_over`: when they got another owner."""
 
     member_id: int
     store_id: int
@@ -87,6 +87,7 @@ class Facts:
     happened: list[Happened] = field(default_factory=list)
     yearly: list[Yearly] = field(default_factory=list)
     lines: dict[int, list[Line]] = field(default_factory=dict)
+    handed_over: list[datetime] = field(default_factory=list)
 
     @property
     def known_since(self) -> datetime | None:
@@ -103,6 +104,7 @@ class Reader:
     def __init__(self, papers: Papers, keys: Keyring | None) -> None:
         released = [paper for plan_id in papers.releases for paper in papers.of(plan_id)]
         self._wants_lines = any(paper.on == "purchase" and paper.rule for paper in released)
+        self._wants_owners = any("hand_over" in paper.ended_by for paper in released)
         self._wants_yearly = any(paper.on in YEARLY for paper in released)
         self._keys = keys
 
@@ -118,6 +120,9 @@ class Reader:
                 found[whose[order_id]].lines.setdefault(order_id, []).append(line)
         for member_id, happened in _happened(session, found):
             found[member_id].happened.append(happened)
+        if self._wants_owners:
+            for member_id, handed_over_at in _handed_over(session, found):
+                found[member_id].handed_over.append(handed_over_at)
         if self._wants_yearly:
             for member_id, day in self._yearly(session, found):
                 found[member_id].yearly.append(day)
@@ -151,6 +156,12 @@ def _people(session: Session, member_ids: Sequence[int]) -> dict[int, Facts]:
         if member_id in found:
             found[member_id].has_opted_out = True
     return found
+
+
+def _handed_over(session: Session, members: Collection[int]) -> list[tuple[int, datetime]]:
+    query = select(OwnerChange.member_id, OwnerChange.happened_at, OwnerChange.from_id, OwnerChange.to_id)
+    rows = session.execute(query.where(OwnerChange.member_id.in_(sorted(members))))
+    return [(row.member_id, row.happened_at) for row in rows if row.from_id != row.to_id]
 
 
 def _bought(session: Session, members: Collection[int]) -> list[tuple[int, Bought]]:

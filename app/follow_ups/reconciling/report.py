@@ -56,12 +56,6 @@ MISSING = frozenset(
         Fault.NO_EXPIRY_TIMER,
     }
 )
-ALARMS = frozenset(
-    {
-        *(Fault.HELD_OUT, Fault.WRONG_ARM, Fault.OVER_CAP, Fault.QUIET_HOURS),
-        *(Fault.UNFOUNDED, Fault.UNREADABLE),
-    }
-)
 
 
 @dataclass(frozen=True, slots=True)

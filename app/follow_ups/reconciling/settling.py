@@ -31,6 +31,8 @@ CIRCUMSTANCES = ASKED_FIRST | {
     StepReason.NO_PHONE,
     StepReason.QUOTA_FULL,
     StepReason.SAME_DAY,
+    StepReason.NO_WORDS,
+    StepReason.SEEN_BY_ALL,
 }
 OF_RECORD = {
     StepOutcome.MERGED: Became.MERGED,

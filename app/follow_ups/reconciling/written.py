@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import and_, select
@@ -12,11 +13,14 @@ from sqlalchemy.orm import Session
 from app.db import table_of
 from app.follow_ups.models import Enrollment, FollowUpTask, StepRecord
 from app.timers import Lane, Timer
-from app.worklist.models import WorkItem, WorkKind
+from app.worklist.models import SeenTouch, WorkItem, WorkKind
 
 
 class Written:
-    """Everything written about some members. `has_timer` of series and work items: theirs stands."""
+    """Everything written about some members. `has_timer` of series and work items: theirs stands.
+
+    `seen_by`: when what no task of theirs asked for reached them.
+    """
 
     def __init__(self, session: Session, member_ids: Sequence[int]) -> None:
         self.series: dict[tuple[int, int], list[Any]] = defaultdict(list)
@@ -36,6 +40,10 @@ class Written:
         for row in _items(session, member_ids):
             self.items[row.id] = row
             self.items_of[row.member_id].append(row)
+        self.seen_by: dict[int, list[datetime]] = defaultdict(list)
+        seen = select(SeenTouch.member_id, SeenTouch.seen_at).where(SeenTouch.member_id.in_(member_ids))
+        for member_id, seen_at in session.execute(seen):
+            self.seen_by[member_id].append(seen_at)
 
 
 def _series(session: Session, member_ids: Sequence[int]) -> Sequence[Any]:
