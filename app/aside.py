@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
+from typing import TypeVar
 
 import structlog
 from sqlalchemy import Index, String, delete, select
@@ -20,9 +21,13 @@ from app.ids import new_id
 from app.lanes import Deadline, Progress
 from app.timers import Lane
 
+T = TypeVar("T")
+Errors = tuple[type[Exception], ...]
 LONGEST = 255
 # What a row can bring about by what it says; anything else is not that row's fault.
-UNDOABLE = (LookupError, ValueError, TypeError, ArithmeticError, NoResultFound, DataError, IntegrityError)
+OF_A_ROW: Errors = (LookupError, ValueError, TypeError, ArithmeticError, NoResultFound, DataError)
+# A key that is there already may be a race that was lost: it is the row's fault where trying again does not help.
+UNDOABLE: Errors = (*OF_A_ROW, IntegrityError)
 
 log = structlog.get_logger(__name__)
 
@@ -49,17 +54,17 @@ def work_off(
     deadline: Deadline,
     most: int,
     some: Callable[[Session, int], int],
-    one: Callable[[Session], int],
+    one: Callable[[Session, Errors], int],
 ) -> Progress:
     """Do what is due until nothing is or the time is up; both return how much they took, 0 for nothing.
 
-    `one` takes the first alone and sets it aside where it cannot be done. Raises what that raises all the same, and
-    `DBAPIError` where the database is the trouble.
+    `one` takes the first alone and sets it aside where it fails by one of these errors. Raises what that raises all the
+    same, and `DBAPIError` where the database is the trouble.
     """
     size, done = most, 0
     while not deadline.has_passed():
         try:
-            took = database.in_transaction(partial(_take, size=size, some=some, one=one))
+            took = alone(database, one) if size == 1 else database.in_transaction(partial(_some, some, size))
         except UNDOABLE:
             if size == 1:
                 raise
@@ -72,10 +77,23 @@ def work_off(
     return Progress(done, more=True)
 
 
-def _take(
-    session: Session, size: int, some: Callable[[Session, int], int], one: Callable[[Session], int]
-) -> int:
-    return some(session, size) if size > 1 else one(session)
+def _some(some: Callable[[Session, int], int], size: int, session: Session) -> int:
+    return some(session, size)
+
+
+def alone(database: Database, one: Callable[[Session, Errors], T]) -> T:
+    """Do one thing in a transaction; it is given the errors for which it sets aside what it does.
+
+    A key that is there already is none of them until the transaction was tried as often as any that lost a race.
+    """
+    try:
+        return database.in_transaction(partial(_one, one, OF_A_ROW))
+    except IntegrityError:
+        return database.in_transaction(partial(_one, one, UNDOABLE))
+
+
+def _one(one: Callable[[Session, Errors], T], undoable: Errors, session: Session) -> T:
+    return one(session, undoable)
 
 
 def set_aside(

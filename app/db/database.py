@@ -22,8 +22,9 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from app.ids import IdSource
 
 T = TypeVar("T")
-# 1213 deadlock, 1205 lock wait, 1020 row changed (MariaDB snapshot), 1047/1180 Galera certification.
-RETRYABLE_MYSQL = frozenset({1213, 1205, 1020, 1047, 1180})
+# 1213 deadlock, 1205 lock wait, 1020 row changed (MariaDB snapshot), 1047/1180 Galera certification. 1305: a deadlock
+# within a savepoint, which the server forgot with everything else before it could be rolled back to.
+RETRYABLE_MYSQL = frozenset({1213, 1205, 1020, 1047, 1180, 1305})
 MAX_ATTEMPTS = 6
 POLL_S = 0.001
 # A connection that has lain idle for longer is asked whether its server is still there.

@@ -16,7 +16,8 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app import clock
-from app.aside import UNDOABLE, set_aside, work_off
+from app.aside import Errors, set_aside, work_off
+from app.clock import Moment
 from app.db import Database, insert_rows, table_of, upsert_rows
 from app.failpoints import failpoint
 from app.lanes import Deadline, Progress
@@ -26,7 +27,14 @@ from app.timers import Lane, Timer, TimerKey, clear_timers
 from app.worklist.attention import read_budget
 from app.worklist.loads import lock_schedules, schedule_balance
 from app.worklist.models import BalanceSchedule, Overflow, OverflowKind, WorkItem, WorkState
-from app.worklist.service import ask_anew, close_items, let_anybody_do, move_items, postpone_items
+from app.worklist.service import (
+    ask_anew,
+    close_items,
+    is_put_off,
+    let_anybody_do,
+    move_items,
+    postpone_items,
+)
 from app.worklist.sharing import Colleagues, Desk, Fate, Share, read_colleagues, read_desks, share_out
 
 BATCH = 25
@@ -49,39 +57,52 @@ def balance_due(database: Database, reword: Reword, deadline: Deadline) -> Progr
         deadline,
         SQLITE_BATCH if database.is_sqlite else BATCH,
         lambda session, size: balance_batch(session, reword, size),
-        lambda session: balance_or_set_aside(session, reword),
+        lambda session, undoable: balance_or_set_aside(session, reword, undoable),
     )
 
 
-def balance_or_set_aside(session: Session, reword: Reword) -> int:
+def balance_or_set_aside(session: Session, reword: Reword, undoable: Errors) -> int:
     """Balance the first worklist that is due; one that cannot be is not looked at before somebody is given more."""
-    now = clock.now(session)
-    due = _due(session, now, 1)
+    moment = clock.moment(session)
+    due = _due(session, moment.business, 1)
     try:
         with session.begin_nested():
-            return balance_batch(session, reword, 1)
-    except UNDOABLE as error:
+            _balance(session, reword, due, moment)
+    except undoable as error:
         for key in due:
-            lock_schedules(session, {key.subject_id: 0})
-            clear_timers(session, [key])
-            table = table_of(BalanceSchedule)
-            its = table.c.associate_id == key.subject_id
-            session.connection().execute(table.update().where(its).values(next_due_at=None))
-            set_aside(session, Lane.BALANCE, key.subject_id, error, now)
-        return len(due)
+            _set_aside(session, key, error, moment.business)
+    return len(due)
+
+
+def _set_aside(session: Session, key: TimerKey, error: Exception, now: datetime) -> None:
+    """Whom somebody else has looked at meanwhile is theirs to set aside, or was balanced."""
+    (row,) = lock_schedules(session, {key.subject_id: 0})
+    if row.next_due_at != key.due_at:
+        return
+    clear_timers(session, [key])
+    table = table_of(BalanceSchedule)
+    its = table.c.associate_id == key.subject_id
+    session.connection().execute(table.update().where(its).values(next_due_at=None))
+    set_aside(session, Lane.BALANCE, key.subject_id, error, now)
 
 
 def balance_batch(session: Session, reword: Reword, size: int) -> int:
-    """Balance at most `size` people's worklists; returns how many were looked at.
+    """Balance at most `size` people's worklists; returns how many were looked at."""
+    moment = clock.moment(session)
+    due = _due(session, moment.business, size)
+    _balance(session, reword, due, moment)
+    return len(due)
+
+
+def _balance(session: Session, reword: Reword, due: Sequence[TimerKey], moment: clock.Moment) -> None:
+    """Balance these people's worklists, as far as they are still due.
 
     First it is read whose members are concerned; they are locked, as far as nobody else is busy with them, then the
     schedules; then everything is read again, and that decides. What concerns other members follows in a moment.
     """
-    moment = clock.moment(session)
-    now = moment.business
-    due = _due(session, now, size)
     if not due:
-        return 0
+        return
+    now = moment.business
     capacity = read_budget(session).daily_capacity
     desks = read_desks(session, [key.subject_id for key in due], now)
     foreseen = [share_out(desk, capacity, moment) for desk in desks.values()]
@@ -98,11 +119,10 @@ def balance_batch(session: Session, reword: Reword, size: int) -> int:
     ask_anew(session, [dict(item._mapping) for item in returned], read_budget(session), now)
     _count(session, desks, shares, fates)
     _schedule_anew(
-        session, mine, shares, {fate.item.id for fate in fates} | {item.id for item in returned}, now
+        session, mine, shares, {fate.item.id for fate in fates} | {item.id for item in returned}, moment
     )
     failpoint("balance.decided")
     _tell(session, returned, fates, now)
-    return len(due)
 
 
 def _due(session: Session, now: datetime, size: int) -> list[TimerKey]:
@@ -182,9 +202,10 @@ def _count(
 
 
 def _schedule_anew(
-    session: Session, mine: Collection[int], shares: Sequence[Share], settled: Set[int], now: datetime
+    session: Session, mine: Collection[int], shares: Sequence[Share], settled: Set[int], moment: Moment
 ) -> None:
-    """Look again when something that was put off is back, and soon where somebody was busy with a member."""
+    """Look again when something that was put off is back, or is no longer being sent, soon where a member was busy."""
+    now = moment.business
     query = (
         select(WorkItem.assignee_id, func.min(WorkItem.postponed_until))
         .where(WorkItem.assignee_id.in_(sorted(mine)), WorkItem.state == WorkState.OPEN)
@@ -193,6 +214,9 @@ def _schedule_anew(
     )
     again = {person: at for person, at in session.execute(query) if at is not None}
     for share in shares:
+        if share.sent_by is not None:
+            at = now + (share.sent_by - moment.real)
+            again[share.associate_id] = min(at, again.get(share.associate_id, at))
         if (share.overflow_ids | {item.id for item in share.returned}) - settled:
             again[share.associate_id] = now + AGAIN_AFTER
     schedule_balance(session, again)
@@ -201,7 +225,8 @@ def _schedule_anew(
 def _tell(session: Session, returned: Sequence[Any], fates: Sequence[Fate], now: datetime) -> None:
     """Who has something to do that they did not have before hears of it with their next digest."""
     told = [(item.assignee_id, item) for item in returned]
-    told += [(fate.to_id, fate.item) for fate in fates if fate.to_id is not None]
+    moved = [fate for fate in fates if fate.to_id is not None and not is_put_off(fate.item._mapping, now)]
+    told += [(fate.to_id, fate.item) for fate in moved]
     names = select(Member.id, Member.name).where(Member.id.in_(sorted({item.member_id for _, item in told})))
     known: dict[int, str] = dict(session.execute(names).all()) if told else {}
     notices = [

@@ -15,7 +15,7 @@ from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.orm import Session
 
 from app import clock
-from app.aside import UNDOABLE, set_aside, work_off
+from app.aside import Errors, set_aside, work_off
 from app.associates.models import Associate
 from app.associates.queries import managers_by_store
 from app.associates.roster import Roster
@@ -72,7 +72,7 @@ def urge_batch(session: Session, size: int) -> int:
     return len(due)
 
 
-def urge_or_set_aside(session: Session) -> int:
+def urge_or_set_aside(session: Session, undoable: Errors) -> int:
     """Take the first due timer; a work item that nobody can be urged about waits for no urging any more."""
     now = clock.now(session)
     due = claim_items(session, Lane.URGE, now, 1)
@@ -81,7 +81,7 @@ def urge_or_set_aside(session: Session) -> int:
         try:
             with session.begin_nested():
                 _urge(session, due, now)
-        except UNDOABLE as error:
+        except undoable as error:
             table = table_of(WorkItem)
             its = update(table).where(table.c.id == key.subject_id)
             session.connection().execute(its.values(next_urge_at=None))

@@ -15,11 +15,10 @@ import sys
 from collections.abc import Collection, Iterator
 from functools import partial
 
-from sqlalchemy.exc import NoResultFound, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 
-from app.aside import all_aside
+from app.aside import UNDOABLE, all_aside
 from app.db import Database
-from app.follow_ups.firing.lane import UNFIRABLE
 from app.follow_ups.series.quarantine import SetAside, put_back, set_aside
 from app.follow_ups.taking_up import ask_to_take_up
 from app.intake.quarantine import QuarantinedEvent, quarantined_events, retry_events
@@ -94,7 +93,7 @@ def _put_back(database: Database, one: SetAside) -> str:
     """Empty, or why it stays."""
     try:
         database.in_transaction(lambda session: put_back(session, one.id))
-    except (*UNFIRABLE, NoResultFound) as error:
+    except UNDOABLE as error:
         return f"stays: {type(error).__name__}: {error}"
     return ""
 

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from itertools import count
 from typing import Any
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import insert, select, update
+from sqlalchemy.orm import Session
 
 from app import clock
-from app.aside import all_aside
-from app.db import Database
+from app.aside import Errors, all_aside, alone
+from app.db import Database, table_of
 from app.follow_ups.taking_up import ask_to_take_up
 from app.intake.inbox import apply_received
 from app.intake.own_events import own_handlers
 from app.lanes import Deadline
-from app.timers import Lane, Timer
+from app.timers import Lane, Timer, TimerKey
 from app.worklist import balancing, urging
 from app.worklist.loads import schedule_balance
 from app.worklist.models import AttentionBudget, BalanceSchedule, WorkItem
@@ -24,6 +27,8 @@ from tests.intake.wecom_inbox import NOBODY
 from tests.world import World
 
 CODES = ("c1", "c2", "c3")
+# What there is already.
+SAME = list(table_of(AttentionBudget).columns.keys()), select(table_of(AttentionBudget))
 
 
 @pytest.fixture
@@ -55,6 +60,21 @@ def due_in(world: World, lane: Lane) -> set[int]:
     with world.database.reading() as session:
         due = select(Timer.subject_id).where(Timer.lane == str(lane), Timer.due_at <= clock.now(session))
         return set(session.scalars(due))
+
+
+def test_a_lost_race_is_tried_again_before_it_is_somebodys_fault(database: Database):
+    tries = count(1)
+
+    def one(session: Session, undoable: Errors) -> str:
+        try:
+            with session.begin_nested():
+                if next(tries) < 3:
+                    session.execute(insert(AttentionBudget).from_select(*SAME))
+        except undoable:
+            return "set aside"
+        return "done"
+
+    assert alone(database, one) == "done"
 
 
 def test_a_work_item_nobody_can_be_urged_about_holds_up_no_other(
@@ -103,5 +123,11 @@ def test_a_worklist_that_cannot_be_shared_out_holds_up_no_other(
     assert take_up_all(world) == [("balance", owner)]
     assert due_in(world, Lane.BALANCE) == {owner}
     with world.database.reading() as session:
-        assert session.get_one(BalanceSchedule, owner).next_due_at is not None
+        due_at = session.get_one(BalanceSchedule, owner).next_due_at
+    assert due_at is not None
+    with world.database.transaction() as session:
+        before = TimerKey(Lane.BALANCE, due_at - timedelta(seconds=1), owner)
+        balancing._set_aside(session, before, ValueError(), clock.now(session))
+        assert all_aside(session) == [], "somebody else has looked at them since"
+    assert due_in(world, Lane.BALANCE) == {owner}
     world.assert_timers_are_their_owners()

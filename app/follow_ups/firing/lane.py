@@ -14,10 +14,10 @@ from functools import partial
 
 import structlog
 from sqlalchemy import update
-from sqlalchemy.exc import DataError, IntegrityError, NoResultFound
 from sqlalchemy.orm import Session
 
 from app import clock
+from app.aside import UNDOABLE, Errors, alone
 from app.db import Database, insert_rows, table_of, update_rows
 from app.failpoints import failpoint
 from app.follow_ups.firing.asking import Answers, ask
@@ -41,8 +41,6 @@ from app.worklist.service import close_items
 BATCH = 800
 # SQLite's other writers wait for the whole transaction: keep it near 20 ms.
 SQLITE_BATCH = 40
-# What one row can bring about by what it says; anything else is not that row's fault.
-UNFIRABLE = (LookupError, ValueError, TypeError, ArithmeticError, NoResultFound, DataError, IntegrityError)
 
 log = structlog.get_logger(__name__)
 
@@ -58,10 +56,12 @@ def fire_due(database: Database, lane: Lane, deadline: Deadline) -> Progress:
     full = size = SQLITE_BATCH if database.is_sqlite else BATCH
     done = 0
     while not deadline.has_passed():
-        work = partial(fire_batch if size > 1 else fire_or_quarantine, lane=lane, size=size, tiers=tiers)
         try:
-            fired = database.in_transaction(work)
-        except UNFIRABLE:
+            if size > 1:
+                fired = database.in_transaction(partial(fire_batch, lane=lane, size=size, tiers=tiers))
+            else:
+                fired = alone(database, partial(fire_or_quarantine, lane=lane, tiers=tiers))
+        except UNDOABLE:
             if size == 1:  # not what a row says: nothing smaller could be set aside
                 raise
             size //= 2
@@ -83,17 +83,17 @@ def fire_batch(session: Session, lane: Lane, size: int, tiers: Tiers) -> int:
     return len(due)
 
 
-def fire_or_quarantine(session: Session, lane: Lane, size: int, tiers: Tiers) -> int:
-    """Fire the first due timer, or set its enrollment aside: state and reason say so, no timer is left."""
+def fire_or_quarantine(session: Session, undoable: Errors, lane: Lane, tiers: Tiers) -> int:
+    """Fire the first due timer, or, for an `undoable` error, set its enrollment aside: state and reason say so."""
     now, budget = clock.now(session), read_budget(session)
-    due = [] if budget.paused_at else take_due(session, lane, size, now)
+    due = [] if budget.paused_at else take_due(session, lane, 1, now)
     if not due:
         return 0
     clear_taken(session, due)
     try:
         with session.begin_nested():
             _fire(session, due, budget, tiers, now)
-    except UNFIRABLE as error:
+    except undoable as error:
         aside = Waiting(None, None, None).columns() | {
             "state": EnrollmentState.QUARANTINED,
             "ended_reason": type(error).__name__[:32],

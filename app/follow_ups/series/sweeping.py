@@ -18,7 +18,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import clock
-from app.aside import UNDOABLE, set_aside, work_off
+from app.aside import Errors, set_aside, work_off
 from app.db import Database
 from app.failpoints import failpoint
 from app.follow_ups.models import PlanRelease, PlanSweep
@@ -52,14 +52,14 @@ def sweep_due(database: Database, keys: Keyring, deadline: Deadline) -> Progress
         deadline,
         size,
         lambda session, size: sweep_chunk(session, keys, size),
-        lambda session: sweep_chunk(session, keys, 1, may_set_aside=True),
+        lambda session, undoable: sweep_chunk(session, keys, 1, undoable),
     )
 
 
-def sweep_chunk(session: Session, keys: Keyring, size: int, *, may_set_aside: bool = False) -> int:
+def sweep_chunk(session: Session, keys: Keyring, size: int, undoable: Errors = ()) -> int:
     """One chunk of the sweep that has been due longest and nobody else is at; 0 where there is none.
 
-    With `may_set_aside` a member who cannot enter is set aside, or the whole day where nobody can be looked for.
+    Who cannot enter for an `undoable` error is set aside, or the whole day where nobody can be looked for.
     """
     now, budget = clock.now(session), read_budget(session)
     sweep = _take(session, now) if budget.paused_at is None else None
@@ -70,13 +70,9 @@ def sweep_chunk(session: Session, keys: Keyring, size: int, *, may_set_aside: bo
         session, sweep, plan, Search(keys, sweep.sweep_on, sweep.cursor, size, _news(session, sweep)), now
     )
     try:
-        with session.begin_nested() if may_set_aside else nullcontext():
-            cursors = [
-                look.enter(version, budget, may_set_aside=may_set_aside) for version in _versions(plan)
-            ]
-    except UNDOABLE as error:
-        if not may_set_aside:
-            raise
+        with session.begin_nested() if undoable else nullcontext():
+            cursors = [look.enter(version, budget, undoable) for version in _versions(plan)]
+    except undoable as error:
         _give_up(session, sweep, error, now)
         return 1
     failpoint("sweep.enrolled")
@@ -98,7 +94,7 @@ def sweep_again(session: Session, sweep_id: int, member_id: int | None, keys: Ke
     news = replace(_news(session, sweep), everybody=True)
     look = _Look(session, sweep, plan, Search(keys, sweep.sweep_on, member_id - 1, 1, news), now)
     for version in _versions(plan):
-        look.enter(version, read_budget(session), may_set_aside=False)
+        look.enter(version, read_budget(session), ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,18 +107,16 @@ class _Look:
     search: Search
     now: datetime
 
-    def enter(self, version: Version, budget: Budget, *, may_set_aside: bool) -> int | None:
+    def enter(self, version: Version, budget: Budget, undoable: Errors) -> int | None:
         """Those whom a version finds enter it; where it looked to, None where that was all."""
         session, sweep = self.session, self.sweep
         chunk = candidates(session, version.trigger, self.search)
         entries = _entries(session, self.plan, version, chunk, sweep.sweep_on)
         sweep.looked_at += len(entries)
         try:
-            with session.begin_nested() if may_set_aside else nullcontext():
+            with session.begin_nested() if undoable else nullcontext():
                 sweep.enrolled += _enroll(session, version, entries, budget, self.now)
-        except UNDOABLE as error:
-            if not may_set_aside:
-                raise
+        except undoable as error:
             for entry in entries:
                 set_aside(session, Lane.SWEEP, sweep.id, error, self.now, entry.member_id)
         return chunk.cursor
