@@ -127,7 +127,8 @@ class Chain:
         assert self.opened() == self.members
         with self.database.reading() as session:
             assert session.scalar(select(func.count()).select_from(FollowUpTask)) == self.members
-        assert {message.state for message in self.messages()} <= {MessageState.DELIVERED}
+        held = [one.reason for one in self.messages() if one.state != MessageState.DELIVERED]
+        assert held == [], held
         assert violations(self.database) == []
 
 

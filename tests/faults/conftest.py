@@ -17,14 +17,20 @@ from tests.wecom.local_sandbox import LocalSandbox
 
 
 @pytest.fixture(scope="session")
-def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalSandbox]:
+def one_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalSandbox]:
     server = LocalSandbox(tmp_path_factory.mktemp("sandbox"))
     server.start()
-    control = SandboxControl(server.url)
-    control.put_people([{"userid": userid, "name": userid} for userid in userids()])
-    control.let_cards_call_back()
     yield server
     server.stop()
+
+
+@pytest.fixture
+def sandbox(one_sandbox: LocalSandbox) -> LocalSandbox:
+    """With the chain's people in it, whoever a test before put in their place."""
+    control = SandboxControl(one_sandbox.url)
+    control.put_people([{"userid": userid, "name": userid} for userid in userids()])
+    control.let_cards_call_back()
+    return one_sandbox
 
 
 @pytest.fixture(scope="module")
