@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from itertools import count
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -90,3 +93,25 @@ def test_a_timer_set_between_what_is_being_deleted_is_kept(waiting: Database) ->
     assert waiting.in_transaction(work) == list(range(18))
     with waiting.reading() as session:
         assert session.scalar(select(func.count()).select_from(Timer)) == NUMBER - 18
+
+
+def test_a_deadlock_within_a_savepoint_is_tried_again(waiting: Database) -> None:
+    """Who loses it finds their savepoint gone with everything else."""
+    met, tries = Barrier(2, timeout=60), count(1)
+
+    def hold(session: Session, *members: int) -> None:
+        first_time = next(tries) <= 2
+        with session.begin_nested():
+            for member_id in members:
+                session.get_one(MemberCare, member_id, with_for_update=True)
+                if first_time and member_id == members[0]:
+                    met.wait()
+
+    with ThreadPoolExecutor() as threads:
+        both = [
+            threads.submit(waiting.in_transaction, lambda session, its=its: hold(session, *its))
+            for its in ((1, 2), (2, 1))
+        ]
+        for each in both:
+            each.result(timeout=120)
+    assert next(tries) == 4, "one of the two came again"
