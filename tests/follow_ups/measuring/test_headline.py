@@ -45,14 +45,17 @@ def test_a_grade_of_evidence_counts_with_all_better_ones():
             (Arm.TREATED, Reached.NOTHING): Count(10, 0, 1),
             (Arm.TREATED, Reached.OPENED): Count(20, 0, 2),
             (Arm.TREATED, Reached.SELF_DECLARED): Count(20, 1, 3),
+            (Arm.TREATED, Reached.GATEWAY_UNKNOWN): Count(4, 0, 1),
             (Arm.TREATED, Reached.CLIENT_REPORTED): Count(30, 4, 6),
+            (Arm.TREATED, Reached.GATEWAY_CONFIRMED): Count(2, 1, 1),
             (Arm.TREATED, Reached.WECOM_CONFIRMED): Count(5, 2, 2),
             (Arm.PLAN_HOLD_OUT, Reached.NOTHING): Count(10, 0, 1),
         }
     )
-    assert funnel.of(Arm.TREATED) == Count(85, 7, 14)
-    assert funnel.of(Arm.TREATED, Reached.OPENED) == Count(75, 7, 13)
-    assert [funnel.of(Arm.TREATED, Reached(grade.value)).members for grade in Evidence] == [5, 35, 55]
+    assert funnel.of(Arm.TREATED) == Count(91, 8, 16)
+    assert funnel.of(Arm.TREATED, Reached.OPENED) == Count(81, 8, 15)
+    members = [funnel.of(Arm.TREATED, Reached(grade.value)).members for grade in Evidence]
+    assert members == [5, 7, 37, 41, 61]
     assert funnel.of(Arm.GLOBAL_HOLD_OUT) == Count(0, 0, 0)
 
 

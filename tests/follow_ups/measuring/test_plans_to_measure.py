@@ -27,7 +27,7 @@ def with_scripts(scripts: Any) -> dict[str, Any]:
 def test_a_script_listed_twice_is_refused_with_its_step(scripts: Any):
     with pytest.raises(Invalid) as refused:
         read_document(with_scripts(scripts))
-    assert refused.value.place == "steps[1]"
+    assert refused.value.place == "steps[1].scripts"
     assert "twice" in str(refused.value.details["problem"])
 
 
