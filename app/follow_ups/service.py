@@ -9,12 +9,13 @@ from sqlalchemy.orm import Session
 from app import clock
 from app.associates.queries import Actor
 from app.errors import Conflict, Forbidden, Invalid, NotFound
-from app.follow_ups.acts.holding import JUST_NOW, Held, May, Standing, Tap, hold
-from app.follow_ups.finishing import keep_done
+from app.follow_ups.acts.holding import JUST_NOW, Held, May, Standing, Tap, find_done_before, hold
+from app.follow_ups.acts.kinds import Act
+from app.follow_ups.acts.telling import CHAT_OR_INVITE, keep_told
 from app.follow_ups.states import Channel, Evidence
 from app.members.queries import is_contact_of
 from app.worklist.models import WorkState
-from app.worklist.service import is_being_sent, move_items
+from app.worklist.service import is_being_sent
 
 # WeCom's own confirmation may stand for a minute, and who the chat is with is asked before it. Real time.
 CLAIM_LIFE = timedelta(seconds=75)
@@ -25,8 +26,8 @@ WANTED = {
     Channel.PHONE: Evidence.SELF_DECLARED,
     Channel.IN_STORE: Evidence.SELF_DECLARED,
 }
-# A task that goes to somebody else is a chat for who has the member as a contact, an invitation for who has not.
-CHAT_OR_INVITE = {Evidence.CLIENT_REPORTED: Channel.CHAT, Evidence.SELF_DECLARED: Channel.INVITE}
+# What a chat, or an invitation, may have become when it went to somebody else.
+CHANGING = (Channel.CHAT, Channel.INVITE, Channel.PHONE)
 
 
 def claim_sending(session: Session, actor: Actor, task_id: int, key: str) -> datetime:
@@ -72,40 +73,42 @@ def complete_task(
     `age` says.
     What was sent is in the chat, whatever became of the task meanwhile. Where it went to somebody else it is done, and
     theirs who sent it, so that nobody sends it again; a mere word counts only for when it was still theirs who says so.
-    Where it was closed (refunded, expired) it stays so, and what was sent is kept with it.
+    Where it was closed (refunded, expired) it stays so, and what was sent is kept with it. Where somebody else has done
+    it, that stands: what was sent as well is kept beside it, and counts as one more touch.
     Raises `NotFound` for a task the actor neither sees nor had, `Forbidden` where somebody else is to do it, `Invalid`
     for the wrong chat or evidence.
     """
-    held = hold(session, actor, task_id, Tap("", age), May.WHO_HAD_IT)
-    if held.task.evidence is None:
-        _check_evidence(held, external_userid, evidence)
-        if not held.is_mine:
-            _take_over(held, evidence)
-        by, at = actor.associate_id, held.acted_at
-        keep_done(session, held.task, held.item, evidence, by, at, sent_text)
+    tap = Tap(f"sent:{task_id}", age)
+    held = hold(session, actor, task_id, tap, May.WHO_HAD_IT)
+    if _is_known(held, evidence):
+        return held.standing()
+    _check_evidence(held, external_userid, evidence)
+    if not keep_told(held, evidence, sent_text):
+        held.keep(Act.SENT_TOO, note=sent_text or "")
     return held.standing()
+
+
+def _is_known(held: Held, evidence: Evidence) -> bool:
+    """It was told before, or is a mere word about what was done."""
+    if held.task.evidence is None:
+        return False
+    is_theirs = held.task.completed_by == held.actor.associate_id
+    is_word = evidence is not Evidence.CLIENT_REPORTED
+    return is_theirs or is_word or find_done_before(held.session, held.actor, held.tap) is not None
 
 
 def _check_evidence(held: Held, external_userid: str | None, evidence: Evidence) -> None:
     channel = Channel(held.task.channel)
     wanted = WANTED.get(channel, Evidence.WECOM_CONFIRMED)
-    was_another = not held.is_mine and channel in CHAT_OR_INVITE.values() and evidence in CHAT_OR_INVITE
+    was_chat = evidence is Evidence.CLIENT_REPORTED and held.was_mine()
+    was_another = channel in CHANGING and (was_chat or (not held.is_mine and evidence in CHAT_OR_INVITE))
     if wanted is Evidence.WECOM_CONFIRMED or not (evidence is wanted or was_another):
         raise Invalid("wrong_evidence", place="evidence", wanted=wanted)
     if evidence is not Evidence.CLIENT_REPORTED:
-        if not held.is_mine and not held.was_mine(since=held.acted_at):
+        if not held.was_theirs_to_do:
             raise Forbidden("not_your_task", place="task")
         return
     if external_userid is None:
         raise Invalid("chat_missing", place="external_userid")
     if not is_contact_of(held.session, external_userid, held.member_id):
         raise NotFound("not_this_members_chat", place="external_userid")
-
-
-def _take_over(held: Held, evidence: Evidence) -> None:
-    """It is theirs who did it, on the channel on which they did, also where another page is about to send it."""
-    if held.task.channel in CHAT_OR_INVITE.values():
-        held.task.channel = CHAT_OR_INVITE[evidence]
-    held.item.claimed_by = held.item.claimed_until = None
-    held.session.flush()
-    move_items(held.session, {held.item.id: held.actor.associate_id}, held.now)

@@ -67,6 +67,7 @@ ACT = {
     Act.UNDONE: _("Undone"),
     Act.HANDED: _("Handed on"),
     Act.CALLED: _("Called"),
+    Act.SENT_TOO: _("Also sent"),
     Act.OPTED_OUT: _("Not to be disturbed"),
     Act.OPTED_IN: _("May be followed up again"),
 }
@@ -124,6 +125,7 @@ IN_SCRIPTS = {
     "chat_changed": _("Not sent: this is another customer's chat now. Loading this customer…"),
     "maybe_sent": _("WeCom gave no answer. Look into the chat before sending again."),
     "try_again": _("Try again"),
+    "discard": _("Discard"),
     # acts
     "undo": _("Undo"),
     "put_off": _("Put off: {time}"),

@@ -19,8 +19,9 @@ from app.follow_ups.states import BY_THE_SYSTEM, CONFIRMED_BY_WECOM, Channel, Wh
 from app.follow_ups.wording import reword_moved
 from app.members.models import Member
 from app.messaging.service import NewNotice, write_notices
+from app.worklist.loads import lock_schedules
 from app.worklist.models import Elsewhere, WorkItem, WorkState
-from app.worklist.service import move_items
+from app.worklist.service import is_put_off, move_items
 
 TOLD_WITHIN = timedelta(hours=1)
 NOTICE = 128
@@ -92,17 +93,20 @@ def pass_on(
 
     What is being sent just now stays. A group send that nobody has made yet becomes a chat; what WeCom has already
     stays with whom it asked, `whatever`: goes with the rest. The words become the new person's, who is told with the
-    next digest. Callers hold the members; locks like `move_items`. A bounded number of statements.
+    next digest; of what was put off they are told once it is back. Callers hold the members; locks like `move_items`.
+    A bounded number of statements.
     """
     going = [item for item in items if heirs.get(item.id, item.assignee_id) != item.assignee_id]
     sends = {item.task_id: item.id for item in going if item.channel in CONFIRMED_BY_WECOM}
+    # Before the orders, as firing does: it opens work before it gathers it into orders.
+    lock_schedules(session, dict.fromkeys((heirs[item.id] for item in going), 0))
     released = release_unmade(session, sends.keys())
     _make_chats(session, released, [sends[task_id] for task_id in sorted(released)])
     stay = set() if whatever else {sends[task_id] for task_id in sends.keys() - released}
     going = [item for item in going if item.id not in stay]
     moved = set(move_items(session, {item.id: heirs[item.id] for item in going}, now))
     reword_moved(session, {item_id: heirs[item_id] for item_id in sorted(moved)})
-    told = [item for item in going if item.id in moved]
+    told = [item for item in going if item.id in moved and not is_put_off(item._mapping, now)]
     write_notices(session, [_notice(item, heirs[item.id], now) for item in told], now)
     return sorted(moved)
 

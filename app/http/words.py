@@ -27,6 +27,7 @@ BY_CODE = {
     "too_late_to_undo": _("That was too long ago to be undone."),
     "another_opened": _("Another task of this customer was opened in its place: that one stays."),
     "cap_reached": _("This customer has been written to often enough by now."),
+    "not_yours_to_do": _("The system does this by itself."),
     "taken_back": _("WeCom has already taken this out of the send: that cannot be undone."),
     "opted_out": _("This customer does not want to be disturbed."),
     "beyond_validity": _("The task ends before, or the store is closed then."),

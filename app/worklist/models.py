@@ -148,9 +148,10 @@ class Overflow(Base):
 
 
 class SeenTouch(Base):
-    """Something reached a member that no task of theirs asked for: a moment an associate published for others.
+    """Something reached a member that no task of theirs asked for: a moment an associate published for others, or what
+    somebody sent, or said on the phone, after a colleague had done the same task.
 
-    `source_id` is what they saw. It counts towards the cap as a marketing task does.
+    `source_id` is what they saw, or an id of its own. It counts towards the cap as a marketing task does.
     """
 
     __tablename__ = "seen_touches"

@@ -15,8 +15,9 @@ from app.worklist.models import WorkItem, WorkState
 from app.worklist.service import ask_anew, count_items
 
 
-def reopen_item(session: Session, item_id: int, now: datetime) -> None:
-    """Bring a closed work item back as to be done now, and not done, with the timers of its expiry and urging.
+def reopen_item(session: Session, item_id: int, now: datetime, *, is_urged: bool = True) -> None:
+    """Bring a closed work item back as to be done now, and not done, with the timers of its expiry and, where it
+    `is_urged`, urging.
 
     What it was put off until is forgotten. The caller has made sure that its validity has not ended, that nothing else
     was opened in its place, and that the cap holds. Counts and locks like `open_items`.
@@ -29,5 +30,5 @@ def reopen_item(session: Session, item_id: int, now: datetime) -> None:
     row = session.execute(select(table).where(its)).one()
     set_timers(session, [(TimerKey(Lane.EXPIRY, row.valid_until, row.id), row.member_id)])
     again, budget = [dict(row._mapping)], read_budget(session)
-    ask_anew(session, again, budget, now)
+    ask_anew(session, again, budget, now, is_urged=is_urged)
     count_items(session, again, budget, now)

@@ -90,10 +90,11 @@ def on_grid(instant: datetime) -> datetime:
 
 
 def move_items(session: Session, moves: Mapping[int, int], now: datetime) -> list[int]:
-    """Give open work items (id → associate) to somebody else, to be done now; returns the ids of those moved.
+    """Give open work items (id → associate) to somebody else; returns the ids of those moved.
 
-    What is closed, theirs already, or being sent just now stays. They become their store's. Nobody is told here. Counts
-    and locks like `open_items`.
+    What is closed, theirs already, or being sent just now stays. They become their store's, and are to be done now, but
+    for what was put off until later, as the member may have wished: that waits, and its new assignee is told then.
+    Nobody is told here. Counts and locks like `open_items`.
     """
     table, real_now = table_of(WorkItem), clock.real_now(session)
     query = select(table).where(table.c.id.in_(sorted(moves)), table.c.state == WorkState.OPEN)
@@ -109,9 +110,27 @@ def move_items(session: Session, moves: Mapping[int, int], now: datetime) -> lis
     moved = [{**row._mapping, **free, "assignee_id": moves[row.id]} for row in rows]
     moved = [{**row, "store_id": homes.get(row["assignee_id"]) or row["store_id"]} for row in moved]
     _keep_moves(session, rows, moves, now)
-    ask_anew(session, moved, budget, now)
+    waiting = [row for row in moved if is_put_off(row, now)]
+    upsert_rows(session, WorkItem, waiting)
+    ask_anew(session, [row for row in moved if not is_put_off(row, now)], budget, now)
     count_items(session, moved, budget, now)
+    schedule_balance(session, _first_back(waiting))
     return [row.id for row in rows]
+
+
+def is_put_off(row: Mapping[str, Any], now: datetime) -> bool:
+    """Of a work item's row: it is not to be done before an instant that is still to come."""
+    until: datetime | None = row["postponed_until"]
+    return until is not None and until > now
+
+
+def _first_back(rows: Iterable[Mapping[str, Any]]) -> dict[int, datetime]:
+    """By assignee, when the first of these that were put off is to be done."""
+    due: dict[int, datetime] = {}
+    for row in rows:
+        person, at = row["assignee_id"], row["postponed_until"]
+        due[person] = min(at, due.get(person, at))
+    return due
 
 
 def _homes(session: Session, people: Iterable[int]) -> dict[int, int | None]:
@@ -158,14 +177,17 @@ def postpone_items(session: Session, until: Mapping[int, datetime]) -> None:
     rows = [{**row._mapping, "postponed_until": until[row.id]} for row in session.execute(query)]
     _stop_urging(session, rows)
     upsert_rows(session, WorkItem, [{**row, "next_urge_at": None} for row in rows])
-    due: dict[int, datetime] = {}
-    for row in rows:
-        person, at = row["assignee_id"], row["postponed_until"]
-        due[person] = min(at, due.get(person, at))
-    schedule_balance(session, due)
+    schedule_balance(session, _first_back(rows))
 
 
-def ask_anew(session: Session, rows: Sequence[Mapping[str, Any]], budget: Budget, now: datetime) -> None:
+def ask_anew(
+    session: Session,
+    rows: Sequence[Mapping[str, Any]],
+    budget: Budget,
+    now: datetime,
+    *,
+    is_urged: bool = True,
+) -> None:
     """Write these whole rows back as to be done from now on: what urging was to come counts from now as well."""
     _stop_urging(session, rows)
     written = [
@@ -173,7 +195,9 @@ def ask_anew(session: Session, rows: Sequence[Mapping[str, Any]], budget: Budget
             **row,
             "postponed_until": None,
             "asked_at": now,
-            "next_urge_at": first_urge(budget, now, row["valid_until"]) if row["urge_level"] < 2 else None,
+            "next_urge_at": first_urge(budget, now, row["valid_until"])
+            if is_urged and row["urge_level"] < 2
+            else None,
         }
         for row in rows
     ]

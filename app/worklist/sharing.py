@@ -43,12 +43,16 @@ class Desk:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """`load` is all they have to do and did; `overflow`, best first, is too much; `returned` is back and stays."""
+    """`load` is all they have to do and did; `overflow`, best first, is too much; `returned` is back and stays.
+
+    `sent_by` (real time) is when nothing is being sent any more, where what is being sent is too much as well.
+    """
 
     associate_id: int
     load: int
     overflow: Sequence[Any]
     returned: Sequence[Any]
+    sent_by: datetime | None = None
 
     @property
     def overflow_ids(self) -> set[int]:
@@ -74,13 +78,16 @@ def share_out(desk: Desk, capacity: int, moment: Moment) -> Share:
     """
     now = moment.business
     counted = [item for item in desk.items if item.elsewhere != Elsewhere.TOGETHER]
-    marketing = [item for item in counted if not _is_promise(item) and not is_being_sent(item, moment.real)]
+    offered = [item for item in counted if not _is_promise(item)]
+    sending = [item for item in offered if is_being_sent(item, moment.real)]
+    marketing = [item for item in offered if not is_being_sent(item, moment.real)]
     marketing.sort(key=lambda item: (-item.rank, item.due_at, item.id))
-    room = max(0, capacity - desk.done - (len(counted) - len(marketing)))
-    overflow = marketing[room:]
+    room = capacity - desk.done - (len(counted) - len(marketing))
+    overflow = marketing[max(0, room) :]
     gone = {item.id for item in overflow}
     returned = [item for item in desk.items if item.id not in gone and _is_back(item, now)]
-    return Share(desk.associate_id, desk.done + len(counted), overflow, returned)
+    sent_by = max((item.claimed_until for item in sending), default=None) if room < 0 else None
+    return Share(desk.associate_id, desk.done + len(counted), overflow, returned, sent_by)
 
 
 def _is_promise(item: Any) -> bool:

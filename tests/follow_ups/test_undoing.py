@@ -37,6 +37,15 @@ def marketed(database: Database, *plans: dict[str, object], cap: int = 2) -> Cou
     return Counter(world, world.tasks("c1")[0].id, member_id, count(1))
 
 
+def test_nothing_is_brought_back_whose_series_was_stopped_after_its_last_step(database: Database):
+    counter = marketed(database)
+    counter.do(skip_task, SkipReason.IN_TOUCH)
+    counter.world.refund("c1", "2026-03-02 10:00")
+    assert counter.refused(undo).code == "task_cancelled"
+    assert counter.item().close_reason == SkipReason.IN_TOUCH
+    assert violations(database) == []
+
+
 @pytest.mark.parametrize("is_over", [False, True])
 def test_what_was_opened_in_its_place_stays(database: Database, is_over: bool):
     counter = marketed(database, {"after": "1 days at 10:02"})

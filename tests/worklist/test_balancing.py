@@ -11,7 +11,7 @@ from app import clock
 from app.associates.models import Associate
 from app.messaging.models import NoticeKind, NoticeState
 from app.worklist.balancing import OVER_CAPACITY
-from app.worklist.models import Elsewhere, WorkState
+from app.worklist.models import BalanceSchedule, Elsewhere, WorkItem, WorkState
 from app.worklist.service import move_items, postpone_items
 from tests.worklist.shop import Shop, at, shown
 
@@ -195,6 +195,26 @@ def test_what_is_handed_to_somebody_counts_for_them(shop: Shop):
         assert move_items(session, {handed: shop.ids["ben"]}, clock.now(session)) == []
     shop.live_until("2026-03-02 10:05")
     assert shop.at_hand("ben") == {60, 50}
+
+
+def test_what_is_being_sent_is_looked_at_again_once_that_is_over(shop: Shop):
+    shop.budget(daily_capacity=1)
+    shop.sleep_until("2026-03-02 10:00")
+    items = shop.give("ann", 20, 10)
+    with shop.database.transaction() as session:
+        until = clock.real_now(session) + timedelta(seconds=75)
+        for item in items:
+            session.get_one(WorkItem, item).claimed_until = until
+    shop.sleep_until("2026-03-02 10:01")
+    shop.balance()
+    with shop.database.transaction() as session:
+        again = session.get_one(BalanceSchedule, shop.ids["ann"]).next_due_at
+        assert again is not None
+        assert timedelta(0) < again - clock.now(session) <= timedelta(seconds=75)
+        for item in items:
+            session.get_one(WorkItem, item).claimed_until = None
+    shop.live_until("2026-03-02 10:03")
+    assert shop.at_hand("ann") == {20}
 
 
 def test_a_worklist_of_somebody_who_left_is_left_alone(shop: Shop):

@@ -15,7 +15,7 @@ from app.errors import Conflict, Invalid
 from app.follow_ups.acts.holding import May, Standing, Tap, find_done_before, hold, standing_after
 from app.follow_ups.acts.kinds import Act
 from app.follow_ups.queries import get_task
-from app.follow_ups.states import CONFIRMED_BY_WECOM
+from app.follow_ups.states import BY_THE_SYSTEM, CONFIRMED_BY_WECOM
 from app.follow_ups.wording import reword_moved
 from app.members.models import ContactBinding, ExternalContact, Member
 from app.members.queries import live_bindings
@@ -40,17 +40,18 @@ class Colleague:
 def colleagues_for(session: Session, actor: Actor, task_id: int) -> list[Colleague]:
     """Who may take an open task over, contacts of the member first. Raises `NotFound` as reading the task does."""
     view = get_task(session, actor, task_id)
-    if view.state is not WorkState.OPEN or view.channel in CONFIRMED_BY_WECOM:
+    if view.state is not WorkState.OPEN or view.channel in CONFIRMED_BY_WECOM | BY_THE_SYSTEM:
         return []
     found = _eligible(session, view.store_id, view.member_id, without=view.assignee_id)
     return sorted(found, key=lambda one: (not one.is_contact, one.id))
 
 
 def hand_task(session: Session, actor: Actor, task_id: int, tap: Tap, to: int) -> Standing:
-    """Give an open task to a colleague, in their words and on the channel they have; they are told of it.
+    """Give an open task to a colleague, in their words and on the channel they have.
 
-    By its assignee or the manager of its store. Raises `NotFound`, `Forbidden`, `Invalid` `cannot_take` for somebody
-    who may not have it, `Conflict` for a closed task or one that a page is sending just now.
+    They are told of it; what was put off stays so, and they are told once it is back. By its assignee or the manager of
+    its store. Raises `NotFound`, `Forbidden`, `Invalid` `cannot_take` for somebody who may not have it, `Conflict` for
+    a closed task or one that a page is sending just now.
     """
     if before := find_done_before(session, actor, tap):
         return standing_after(session, before)
@@ -66,6 +67,8 @@ def hand_task(session: Session, actor: Actor, task_id: int, tap: Tap, to: int) -
     held.keep(Act.HANDED, to=to)
     move_items(session, {held.item.id: to}, held.now)
     reword_moved(session, {held.item.id: to})
+    if held.item.postponed_until is not None and held.item.postponed_until > held.now:
+        return held.standing()  # they are told once it is back
     text = f"{held.item.title} · {member.name}"[:NOTICE]
     write_notices(session, [NewNotice(to, held.item.id, text, held.now + TOLD_WITHIN)], held.now)
     return held.standing()

@@ -13,11 +13,11 @@ from app import clock
 from app.associates.models import Role
 from app.associates.queries import Actor
 from app.db import table_of
-from app.errors import Conflict, Forbidden
+from app.errors import Conflict, Forbidden, Invalid
 from app.follow_ups.acts.kinds import Act
 from app.follow_ups.models import CareAct, FollowUpTask
 from app.follow_ups.queries import member_of_task
-from app.follow_ups.states import Evidence
+from app.follow_ups.states import BY_THE_SYSTEM, Evidence
 from app.ids import new_id
 from app.members.service import lock_members
 from app.stores.queries import hours_of
@@ -104,6 +104,17 @@ class Held:
         return bool(self.session.scalar(select(exists().where(*its))))
 
     @property
+    def was_theirs_to_do(self) -> bool:
+        """True for who has it, and for who still had it when they acted."""
+        return self.is_mine or self.was_mine(since=self.acted_at)
+
+    @property
+    def was_open(self) -> bool:
+        """True where it is open, or was still open when they acted."""
+        closed_at = self.item.closed_at
+        return self.item.state == WorkState.OPEN or (closed_at is not None and self.acted_at < closed_at)
+
+    @property
     def acted_at(self) -> datetime:
         """When the page was tapped, at the earliest when the task was opened, whatever the device's clock says."""
         return min(max(self.item.opened_at, self.now - self.tap.age), self.now)
@@ -152,13 +163,19 @@ class Held:
         return _standing(self.task, self.item)
 
 
-def hold(session: Session, actor: Actor, task_id: int, tap: Tap, may: May) -> Held:
-    """Lock the task's member, then read it. Raises `NotFound` for a task the actor may not see, `Forbidden`."""
+def hold(
+    session: Session, actor: Actor, task_id: int, tap: Tap, may: May, *, also_system: bool = False
+) -> Held:
+    """Lock the task's member, then read it. Raises `NotFound` for a task the actor may not see, `Forbidden`, and
+    `Invalid` `not_yours_to_do` for what the system does by itself unless the act is one for that, too.
+    """
     lock_members(session, [_find_member(session, actor, task_id, may)])
     task = session.scalars(LOCKING, {"task": task_id}).one()
     item = session.get_one(WorkItem, task.work_item_id, populate_existing=True)
     held = Held(session, actor, tap, task, item, clock.now(session))
     _check_may(held, may)
+    if task.channel in BY_THE_SYSTEM and not also_system:
+        raise Invalid("not_yours_to_do", place="task")
     return held
 
 

@@ -16,14 +16,12 @@ from sqlalchemy.orm import Session
 
 from app import clock
 from app.associates.queries import Actor
-from app.db import table_of
 from app.errors import NotFound
 from app.follow_ups.acts.holding import Tap, find_done_before
 from app.follow_ups.acts.kinds import Act
-from app.follow_ups.models import CareAct, Enrollment, FollowUpTask
+from app.follow_ups.models import CareAct
 from app.follow_ups.series.happenings import happen
-from app.follow_ups.series.stopping import UNDER_WAY, stop_series
-from app.follow_ups.states import StepReason
+from app.follow_ups.series.opting_out import opt_out_members
 from app.ids import new_id
 from app.member_events.models import MemberEventKind
 from app.member_events.service import NewEvent
@@ -32,7 +30,6 @@ from app.members.queries import live_bindings, looks_after
 from app.members.service import lock_members
 from app.stores.queries import hours_of
 from app.worklist.models import WorkItem, WorkState
-from app.worklist.service import close_items
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +74,8 @@ def opt_out(session: Session, actor: Actor, member_id: int, tap: Tap) -> MemberS
     care = session.get_one(MemberCare, member_id, populate_existing=True)
     if care.opted_out_at is None and find_done_before(session, actor, tap) is None:
         now = clock.now(session)
-        care.opted_out_at = now
         _keep(session, actor, tap, member, Act.OPTED_OUT, now)
-        stop_series(session, _live_series(session, member_id), StepReason.OPTED_OUT, now)
-        close_items(session, _open_tasks(session, member_id), WorkState.CANCELLED, StepReason.OPTED_OUT, now)
+        opt_out_members(session, [member_id], now)
     return _standing(session, member_id)
 
 
@@ -117,22 +112,6 @@ def _lock(session: Session, actor: Actor, member_id: int) -> Member:
         raise NotFound("unknown_id", place="member")
     lock_members(session, [member_id])
     return member
-
-
-def _live_series(session: Session, member_id: int) -> list[Any]:
-    table = table_of(Enrollment)
-    query = select(table).where(table.c.member_id == member_id, table.c.state.in_(UNDER_WAY))
-    return list(session.execute(query))
-
-
-def _open_tasks(session: Session, member_id: int) -> list[int]:
-    """Also those of series that have come to their end."""
-    query = (
-        select(WorkItem.id)
-        .join(FollowUpTask, FollowUpTask.work_item_id == WorkItem.id)
-        .where(WorkItem.member_id == member_id, WorkItem.state == WorkState.OPEN)
-    )
-    return list(session.scalars(query))
 
 
 def _keep(session: Session, actor: Actor, tap: Tap, member: Member, act: Act, now: datetime) -> None:

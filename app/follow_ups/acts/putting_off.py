@@ -15,6 +15,7 @@ from app import clock
 from app.follow_ups.acts.kinds import Act
 from app.follow_ups.acts.waiting import later
 from app.follow_ups.models import CareAct, FollowUpTask
+from app.follow_ups.states import BY_THE_SYSTEM
 from app.ids import new_ids
 from app.members.service import lock_members
 from app.stores.queries import hours_of
@@ -75,6 +76,7 @@ def _read(
             WorkItem.id.in_(list(item_ids)),
             WorkItem.assignee_id == associate_id,
             WorkItem.state == WorkState.OPEN,
+            FollowUpTask.channel.not_in(sorted(BY_THE_SYSTEM)),
         )
         .order_by(WorkItem.id)
     )

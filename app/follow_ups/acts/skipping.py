@@ -17,11 +17,12 @@ def skip_task(
 ) -> Standing:
     """Close an open task undone, with the reason; by its assignee or the manager of its store.
 
-    Raises `NotFound`, `Forbidden`, `Conflict` for a closed task, `Invalid` `note_missing` for another reason unsaid.
+    What the system was to send and has not handed over is not sent. Raises `NotFound`, `Forbidden`, `Conflict` for a
+    closed task, `Invalid` `note_missing` for another reason unsaid.
     """
     if before := find_done_before(session, actor, tap):
         return standing_after(session, before)
-    held = hold(session, actor, task_id, tap, May.MANAGER_TOO)
+    held = hold(session, actor, task_id, tap, May.MANAGER_TOO, also_system=True)
     held.must_be_open()
     if reason is SkipReason.OTHER and not note.strip():
         raise Invalid("note_missing", place="note")

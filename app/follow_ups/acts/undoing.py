@@ -3,8 +3,9 @@
 An undo opens the task again, to be done now, until the end of its own validity, by its assignee; urging begins anew.
 What it may undo is what only the associate said: a skip, or a task done on their word. A message that was sent stays
 sent. It must come within minutes, from who did it, and only while the task could still be open: its validity has not
-ended, its series was not stopped, no later purchase has started its step anew, the member has not opted out, WeCom has
-not taken its send back; and only where nothing was opened for the member in its place and the cap still holds. What was
+ended, nothing has stopped its series, also where that had run out, no later purchase has started its step anew, the
+member has not opted out, WeCom has not taken its send back; and only where nobody else has done it, nothing was opened
+for the member in its place and the cap still holds. A text message that was not handed over is sent after all. What was
 credited to it is taken back. The record of acts keeps both, what was done and that it was undone.
 """
 
@@ -12,20 +13,28 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import exists, select
+from sqlalchemy import ColumnElement, and_, exists, or_, select
 from sqlalchemy.orm import Session
 
 from app.associates.queries import Actor
 from app.errors import Conflict, Forbidden
 from app.follow_ups.acts.holding import Held, May, Standing, Tap, find_done_before, hold, standing_after
-from app.follow_ups.acts.kinds import Act, SkipReason
+from app.follow_ups.acts.kinds import Act, CallOutcome, SkipReason
 from app.follow_ups.channels.models import FINAL, SendOrder, SendTarget, TargetState
 from app.follow_ups.measuring.withdrawing import withdraw
 from app.follow_ups.models import CareAct, Enrollment
 from app.follow_ups.plans.versions import get_version
 from app.follow_ups.records import anchor_of
 from app.follow_ups.rules import restarts
-from app.follow_ups.states import CONFIRMED_BY_WECOM, EnrollmentState, Evidence, OnRepurchase
+from app.follow_ups.series.stopping import recheck
+from app.follow_ups.states import (
+    BY_THE_SYSTEM,
+    CONFIRMED_BY_WECOM,
+    EnrollmentState,
+    Evidence,
+    OnRepurchase,
+)
+from app.follow_ups.texting.resuming import resume_text
 from app.members.models import MemberCare
 from app.worklist.attention import read_budget
 from app.worklist.models import WorkItem, WorkState
@@ -46,14 +55,15 @@ def undo(session: Session, actor: Actor, task_id: int, tap: Tap) -> Standing:
     """
     if before := find_done_before(session, actor, tap):
         return standing_after(session, before)
-    held = hold(session, actor, task_id, tap, May.ANYONE)
+    held = hold(session, actor, task_id, tap, May.ANYONE, also_system=True)
     told_at = _told_at(held)
     _check_still_owed(held)
     _check_room(held, told_at)
     closed_as = held.item.close_reason
     held.task.evidence = held.task.sent_text = held.task.completed_by = None
     session.flush()
-    reopen_item(session, held.item.id, held.now)
+    reopen_item(session, held.item.id, held.now, is_urged=held.task.channel not in BY_THE_SYSTEM)
+    _check_not_stopped(held)
     _check_still_ordered(held)
     withdraw(session, held.task.id, held.now)
     held.keep(Act.UNDONE, reason=closed_as)
@@ -70,12 +80,24 @@ def _told_at(held: Held) -> datetime:
         raise Conflict(f"task_{item.state}", place="task", reason=item.close_reason)
     if task.evidence is not None and (is_skip or task.evidence != Evidence.SELF_DECLARED):
         raise Conflict("was_sent", place="task")
+    if held.session.scalar(select(_done_by_another(held))):
+        raise Conflict("was_sent", place="task")
     by, told_at = _skipped(held) if is_skip else (task.completed_by, item.done_told_at)
     if by != held.actor.associate_id or told_at is None:
         raise Forbidden("not_your_task", place="task")
     if held.now - min(held.tap.age, LONGEST_WAY) - told_at > UNDO_LIFE:
         raise Conflict("too_late_to_undo", place="task")
     return told_at
+
+
+def _done_by_another(held: Held) -> ColumnElement[bool]:
+    """Somebody else reached the member as well, whose word came later."""
+    reached = and_(CareAct.act == Act.CALLED, CareAct.reason == CallOutcome.REACHED)
+    return exists().where(
+        CareAct.task_id == held.task.id,
+        CareAct.associate_id != held.actor.associate_id,
+        or_(CareAct.act == Act.SENT_TOO, reached),
+    )
 
 
 def _skipped(held: Held) -> tuple[int | None, datetime | None]:
@@ -130,15 +152,26 @@ def _check_room(held: Held, told_at: datetime) -> None:
         raise Conflict("cap_reached", place="member")
 
 
+def _check_not_stopped(held: Held) -> None:
+    """What stops series ends those under way: of one that had run out it would have closed the task, open again now."""
+    recheck(held.session, [held.task.enrollment_id], held.now)
+    held.session.expire(held.item)
+    if held.item.state != WorkState.OPEN:
+        raise Conflict("task_cancelled", place="task", reason=held.item.close_reason)
+
+
 def _check_still_ordered(held: Held) -> None:
-    """Of what WeCom is to have done: the member is still in an order, which can reach them.
+    """Of what WeCom is to have done: the member is still in an order, which can reach them; of a text message: it was
+    not handed over, or is on its way.
 
     The order is locked, so nobody leaves them out of it meanwhile because their task was closed. One that is being
     taken back at WeCom at this moment is ordered anew for whom it is still wanted.
     """
+    session = held.session
+    if held.task.channel in BY_THE_SYSTEM and not resume_text(session, held.task.id, held.now):
+        raise Conflict("taken_back", place="task")
     if held.task.channel not in CONFIRMED_BY_WECOM:
         return
-    session = held.session
     mine = select(SendTarget).where(SendTarget.task_id == held.task.id)
     target = session.scalars(mine).first()
     if target is not None:

@@ -1,7 +1,7 @@
 // What every page of the toolbar does: the offline bar, the bars about WeCom and about what the server would not
 // record, and handing in what waits.
 import { one, say } from '../lib/dom.js';
-import { deliver, onOutbox, refusedRecords, tryAgain } from '../lib/outbox.js';
+import { deliver, onOutbox, refusedRecords, tryAgain, withdraw } from '../lib/outbox.js';
 
 export function startPage() {
   const bar = one('#offline');
@@ -9,12 +9,13 @@ export function startPage() {
   addEventListener('online', show);
   addEventListener('offline', show);
   show();
-  onOutbox((entry, state) => { if (state !== 'waiting' && !entry.act) showRefused(); });
+  onOutbox((entry, state) => { if (state !== 'waiting') showRefused(); });
   showRefused();
   deliver();
 }
 
-// What was sent and could not be recorded stays in sight on every page, whatever became of its task.
+// What was sent, or told with an act, and could not be recorded stays in sight on every page, whatever became of its
+// task. What was sent is a fact; what was only told whoever told it may let go.
 async function showRefused() {
   const entries = await refusedRecords();
   const bar = one('#unrecorded');
@@ -24,14 +25,20 @@ async function showRefused() {
 
 function refusedLine(entry) {
   const line = document.createElement('p');
+  const parts = [entry.title || entry.text, entry.act && (entry.body.note || entry.body.comment), say('not_recorded', { reason: entry.refused })];
+  line.textContent = parts.filter(Boolean).join(' · ');
+  line.append(' ', lineButton('try_again', () => tryAgain(entry.key)));
+  if (entry.act) line.append(' ', lineButton('discard', () => withdraw(entry.key).then(showRefused)));
+  return line;
+}
+
+function lineButton(words, act) {
   const button = document.createElement('button');
-  line.textContent = [entry.title, say('not_recorded', { reason: entry.refused })].filter(Boolean).join(' · ');
   button.type = 'button';
   button.className = 'linklike';
-  button.textContent = say('try_again');
-  button.addEventListener('click', () => tryAgain(entry.key));
-  line.append(' ', button);
-  return line;
+  button.textContent = say(words);
+  button.addEventListener('click', act);
+  return button;
 }
 
 // A button that is exchanged between press and release never hears of the tap: wait until nothing is pressed.

@@ -165,7 +165,7 @@ function showWaitingEntry(entry) {
 export async function showWaiting() {
   (await waiting()).filter(entry => !entry.act).forEach(showWaitingEntry);
   for (const entry of await refusedRecords()) {
-    const card = cardWith(entry.task);
+    const card = entry.act ? null : cardWith(entry.task);
     if (card) showDone(card, say('not_recorded', { reason: entry.refused }));
   }
 }

@@ -1,6 +1,7 @@
 // Records on their way to the server, kept in IndexedDB (WeCom on macOS clears localStorage) until it answered.
 // Each carries its own key, so delivering one twice changes nothing. Entries of another person are left alone.
-// What says that something was sent is never lost: refused, it stays, is shown, and is handed in by every page again.
+// What says that something was sent, or what was said, is never lost: refused, it stays, is shown, and is handed in by
+// every page again.
 import { postJson, Refused } from './api.js';
 
 const STORE = 'outbox';
@@ -144,7 +145,7 @@ export async function put(entry, { isKept = () => {}, holdMs = 0 } = {}) {
   return deliver();
 }
 
-// What was held back and is not wanted any more.
+// What was held back, or refused, and is not wanted any more.
 export const withdraw = key => drop(key);
 
 // The page is left: nothing is held back any longer.
@@ -189,6 +190,10 @@ async function work() {
 // One that was refused before looks refused until it is taken.
 const tellWaiting = entry => tell(entry, entry.refused ? 'refused' : 'waiting', entry.refused);
 
+// An act that only asks for something is gone once it is refused; what somebody told with it is not.
+const TELLING = ['outcome', 'note', 'comment', 'score', 'tried', 'size'];
+const tells = ({ act, body }) => !act || TELLING.some(name => [].concat(body[name] || []).length > 0);
+
 // Seconds since it happened, by this device's clock, which may have been set meanwhile.
 const ageOf = entry => Math.round(Math.min(Math.max(Date.now() - entry.at, 0), OLDEST_MS) / 1000);
 
@@ -198,8 +203,8 @@ async function handIn(entry) {
     await postJson(entry.url, { ...entry.body, age_s: ageOf(entry) });
   } catch (error) {
     if (!(error instanceof Refused) || error.isPassing) { tellWaiting(entry); return false; }
-    if (entry.act) await drop(entry.key);
-    else await keepRefused(entry, error.message);
+    if (tells(entry)) await keepRefused(entry, error.message);
+    else await drop(entry.key);
     tell(entry, 'refused', error.message);
     return true;
   }
