@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import case, func, select
+from sqlalchemy import case, exists, func, select
 from sqlalchemy.orm import Session
 
 from app.associates.models import Associate
+from app.follow_ups.models import FollowUpTask
+from app.follow_ups.states import BY_THE_SYSTEM
 from app.stores.models import Branch, Store
 from app.worklist.models import WorkItem, WorkKind, WorkState
 
@@ -57,12 +59,15 @@ def progress_by_store(session: Session, start: datetime, end: datetime) -> list[
 def progress_by_associate(
     session: Session, store_id: int, start: datetime, end: datetime
 ) -> list[AssociateProgress]:
-    """The same for the people of a store."""
+    """The same for the people of a store, without what the system does by itself."""
+    by_system = exists().where(
+        FollowUpTask.work_item_id == WorkItem.id, FollowUpTask.channel.in_(sorted(BY_THE_SYSTEM))
+    )
     query = (
         select(Associate.id, Associate.name, *_counts())
         .join(Associate, Associate.id == WorkItem.assignee_id)
         .where(WorkItem.kind == WorkKind.FOLLOW_UP, WorkItem.store_id == store_id)
-        .where(WorkItem.due_at >= start, WorkItem.due_at < end)
+        .where(WorkItem.due_at >= start, WorkItem.due_at < end, ~by_system)
         .group_by(Associate.id, Associate.name)
     )
     rows = [AssociateProgress(*row) for row in _integers(session.execute(query), 2)]

@@ -13,7 +13,7 @@ from app.follow_ups.linking.addresses import is_target
 from app.follow_ups.linking.models import LinkOpening
 from app.follow_ups.models import FollowUpTask
 from app.follow_ups.series.happenings import happen
-from app.follow_ups.texting.models import SmsMessage
+from app.follow_ups.texting.models import SmsMessage, SmsState
 from app.member_events.models import MemberEventKind
 from app.member_events.rules import ReplyWay, short_key
 from app.member_events.service import NewEvent
@@ -22,6 +22,8 @@ from app.sales_scripts.models import SalesScript
 from app.stores.queries import hours_of
 from app.worklist.models import WorkItem
 
+# Text messages of which the gateway surely has none.
+NOT_SENT = (SmsState.READY, SmsState.REFUSED, SmsState.TAKEN_BACK)
 # Openings beyond that are counted no more: an address anybody may call must not write for ever.
 MOST = 1_000
 
@@ -52,7 +54,8 @@ def linked_tasks(session: Session, task_ids: Collection[int]) -> set[int]:
 def keep_opening(session: Session, task_id: int, *, looks_like_member: bool) -> bool:
     """Count that the link of a task was opened; True where that was the member's first time, which is a reply.
 
-    Nobody but who is to send it has seen a link that was not sent: what is opened before is a look at it.
+    Nobody but who is to send it has seen a link that was not sent: what is opened before that is known is a look at it,
+    also by who began to send it and did not.
     """
     query = select(WorkItem, FollowUpTask.evidence).join(
         FollowUpTask, FollowUpTask.work_item_id == WorkItem.id
@@ -65,9 +68,8 @@ def keep_opening(session: Session, task_id: int, *, looks_like_member: bool) -> 
     known = session.get(LinkOpening, task_id, populate_existing=True)
     if known is not None and known.times + known.others >= MOST:
         return False
-    is_member = looks_like_member and (
-        evidence is not None or item.claimed_by is not None or _was_texted(session, task_id)
-    )
+    was_sent = evidence is not None or item.done_at is not None or _was_texted(session, task_id)
+    is_member = looks_like_member and was_sent
     is_first = is_member and (known is None or not known.times)
     _count(session, task_id, known, now, is_member=is_member)
     if is_first:
@@ -77,7 +79,7 @@ def keep_opening(session: Session, task_id: int, *, looks_like_member: bool) -> 
 
 def _was_texted(session: Session, task_id: int) -> bool:
     message = session.get(SmsMessage, task_id)
-    return message is not None and message.claimed_at is not None
+    return message is not None and message.state not in NOT_SENT
 
 
 def _count(

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import clock
-from app.follow_ups.measuring.attributing import attribute_since
+from app.follow_ups.finishing import keep_done
 from app.follow_ups.models import FollowUpTask
 from app.follow_ups.states import Evidence
 from app.follow_ups.texting.calling import Came, Outcome
@@ -20,7 +20,7 @@ from app.messaging.rules import wait_after
 from app.sms.port import Arrival, Receipt
 from app.timers import Lane, TimerKey, clear_timers, set_timers
 from app.worklist.models import WorkItem, WorkState
-from app.worklist.service import close_items, finish_item
+from app.worklist.service import close_items
 
 MEAN = 0.5  # of the spread of waits: messages are few at a time
 REASON = 255
@@ -113,14 +113,8 @@ def _give_up(session: Session, row: SmsMessage, reason: SmsReason, now: datetime
 
 
 def _done(session: Session, row: SmsMessage, evidence: Evidence, now: datetime) -> None:
-    """The task was done when the message was handed over, by nobody of ours."""
+    """The task was done when the message was handed over, by nobody of ours; it counts for whose member it is."""
     task = session.get_one(FollowUpTask, row.task_id, populate_existing=True)
     item = session.get_one(WorkItem, row.work_item_id, populate_existing=True)
     at = min(max(row.sent_at or now, item.opened_at), now)
-    finish_item(session, item.id, at)
-    task.evidence, task.sent_text = evidence, row.text
-    task.completed_by = item.assignee_id
-    session.flush()
-    session.expire(item)
-    if at < now:  # what was bought in between may be its merit
-        attribute_since(session, row.member_id, at, now)
+    keep_done(session, task, item, evidence, item.assignee_id, at, row.text)
