@@ -24,17 +24,23 @@ from app.follow_ups.firing.deciding import (
     Case,
     Wait,
     before_asking,
+    beside_others,
     importance,
-    on_same_day,
     or_give_way,
     waits_behind,
-    within_cap,
 )
 from app.follow_ups.models import Enrollment, StepRecord
 from app.follow_ups.plans.versions import Version, versions
 from app.follow_ups.records import Waiting, anchor_of, lane_of, next_waiting
 from app.follow_ups.rules import Relative, Step, Verdict, due_at, valid_until
-from app.follow_ups.states import Arm, EnrollmentState, StepOutcome, StepReason, WaitingFor
+from app.follow_ups.states import (
+    IN_ITS_OWN_WORDS,
+    Arm,
+    EnrollmentState,
+    StepOutcome,
+    StepReason,
+    WaitingFor,
+)
 from app.members.models import MemberCare
 from app.stores.queries import stores_by_id
 from app.stores.rules import StoreHours
@@ -112,7 +118,7 @@ class _Outlook:
     def _decide(self, one: _Series, now: datetime) -> None:
         case = one.case(now, self.conditions.hold(one.row.id, one.step.condition))
         found = before_asking(case, self._relatives(one), self.budget, Pauses(), now)
-        found = found or within_cap(case, self.touches, self.budget, now) or self._open(case, now)
+        found = found or self._open(case, now)
         rest = one.version.following(one.step.step_no)
         if isinstance(found, Wait):
             found = or_give_way(found, case, rest, one.row.enrolled_at, now)
@@ -128,15 +134,19 @@ class _Outlook:
             waits = replace(waits, waiting_for=behind or "")
         one.waits = waits
 
-    def _open(self, case: Case, now: datetime) -> Verdict:
-        together = on_same_day(case, self.touches, now)
+    def _open(self, case: Case, now: datetime) -> Verdict | Wait:
+        together = beside_others(case, self.touches, self.budget, now)
+        if isinstance(together, Verdict | Wait):
+            return together
         if together.into is not None:
             return MERGED
         for other in together.others:
             self.touches.remove(other)
             self.promised.pop(other.work_item_id, None)
         number, step = next(self.numbers), case.step
-        self.touches.append(Touch(number, step.is_service, step.priority, now, True, case.until, sent_at=now))
+        is_worded = step.channel not in IN_ITS_OWN_WORDS
+        touch = Touch(number, step.is_service, step.priority, now, True, case.until, now, None, is_worded)
+        self.touches.append(touch)
         self.promised[number] = UpcomingStep(step.title, now)
         return OPENED
 

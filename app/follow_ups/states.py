@@ -75,7 +75,8 @@ class WaitingFor(StrEnum):
     QUIET_HOURS = "quiet_hours"
     MEMBER_CAP = "member_cap"
     OFF_DUTY = "off_duty"
-    SAME_DAY = "same_day"  # no longer: what it had become one with was stopped
+    # Another task of the member is being sent at this moment; or what it had become one with was closed undone.
+    SAME_DAY = "same_day"
 
 
 class Channel(StrEnum):
@@ -96,6 +97,8 @@ class Channel(StrEnum):
 BY_THE_SYSTEM = frozenset({Channel.SMS})
 IN_THE_CHAT = frozenset({Channel.CHAT, Channel.INVITE, Channel.MINI_PROGRAM})
 CONFIRMED_BY_WECOM = frozenset({Channel.GROUP_SEND, Channel.MOMENT})
+# Its words are final from when it opens: nobody says anything else along with it, and it may be out already.
+IN_ITS_OWN_WORDS = CONFIRMED_BY_WECOM | BY_THE_SYSTEM
 
 
 class Who(StrEnum):

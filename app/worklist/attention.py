@@ -96,6 +96,8 @@ class Touch(NamedTuple):
     valid_until: datetime
     sent_at: datetime | None = None
     asked_at: datetime | None = None  # what it was put off to, or since when it is asked for anew
+    is_worded: bool = True  # by whoever does it, who can say something else along with it
+    sending_until: datetime | None = None  # it is being sent, and may be out, until then
 
     @property
     def for_day_of(self) -> datetime:

@@ -13,9 +13,10 @@ from typing import Any
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
+from app import clock
 from app.db import is_among, read_rows, table_of
 from app.worklist.attention import Budget, Touch
-from app.worklist.models import SeenTouch, WorkItem, WorkKind, WorkState
+from app.worklist.models import Elsewhere, SeenTouch, WorkItem, WorkKind, WorkState
 
 # Kinds of work that end in a member being written to, called or spoken to.
 TOUCHING = (WorkKind.FOLLOW_UP,)
@@ -41,14 +42,29 @@ def recent_touches(
         table.c.valid_until,
         table.c.done_at,
         func.coalesce(table.c.postponed_until, table.c.asked_at),
+        table.c.elsewhere,
+        table.c.claimed_until,
     ).where(
         is_among(table.c.member_id, member_ids),
         table.c.kind.in_(TOUCHING),
         or_(table.c.state == WorkState.OPEN, table.c.done_at > min(budget.window(now), now - A_LOCAL_DAY)),
     )
-    for member_id, item_id, is_service, priority, opened_at, state, *instants in read_rows(session, query):
-        is_open = state == WorkState.OPEN
-        touches[member_id].append(Touch(item_id, is_service, priority, opened_at, is_open, *instants))
+    offset = clock.moment(session).offset
+    for member_id, item_id, is_service, priority, opened_at, state, *rest in read_rows(session, query):
+        valid_until, done_at, asked_at, elsewhere, claimed_until = rest
+        touch = Touch(
+            item_id,
+            is_service,
+            priority,
+            opened_at,
+            state == WorkState.OPEN,
+            valid_until,
+            done_at,
+            asked_at,
+            elsewhere != Elsewhere.TOGETHER,
+            claimed_until + offset if claimed_until else None,
+        )
+        touches[member_id].append(touch)
     for member_id, source_id, seen_at in _seen(session, member_ids, budget.window(now)):
         seen = Touch(source_id, False, 0, seen_at, False, seen_at, seen_at)
         touches[member_id].append(seen)

@@ -14,12 +14,12 @@ from app.db import table_of
 from app.follow_ups.channels.reaching import Quota
 from app.follow_ups.firing.assigning import MemberFacts, People, Person, read_people
 from app.follow_ups.firing.conditions import Conditions
-from app.follow_ups.firing.deciding import SameDay, Wait, importance, on_same_day, within_cap
+from app.follow_ups.firing.deciding import Wait, beside_others, importance
 from app.follow_ups.firing.falling_due import Fallen
-from app.follow_ups.firing.speaking import IN_ITS_OWN_WORDS, Speech, speechless
+from app.follow_ups.firing.speaking import Speech, speechless
 from app.follow_ups.models import FollowUpTask
 from app.follow_ups.rules import Verdict
-from app.follow_ups.states import IN_THE_CHAT, Channel, StepOutcome, StepReason
+from app.follow_ups.states import IN_ITS_OWN_WORDS, IN_THE_CHAT, Channel, StepOutcome, StepReason
 from app.ids import new_ids
 from app.orders.value import Tiers
 from app.worklist.attention import Budget, Touch
@@ -27,7 +27,6 @@ from app.worklist.touches import recent_touches
 
 QUOTA_FULL = Verdict(StepOutcome.SKIPPED, StepReason.QUOTA_FULL)
 NO_WORDS = Verdict(StepOutcome.SKIPPED, StepReason.NO_WORDS)
-ALONE = SameDay(None, ())
 MERGED = Verdict(StepOutcome.MERGED, StepReason.SAME_DAY)
 
 
@@ -92,11 +91,10 @@ def ask(
         if not isinstance(found, Person):
             answers.held[item.id] = found
             continue
-        held = within_cap(item.case, mine, budget, now)
-        if held is not None:
-            answers.held[item.id] = held
+        together = beside_others(item.case, mine, budget, now)
+        if isinstance(together, Verdict | Wait):
+            answers.held[item.id] = together
             continue
-        together = on_same_day(item.case, mine, now) if mine else ALONE
         if together.into is not None:
             answers.held[item.id], answers.merged[item.id] = MERGED, together.into.work_item_id
             continue
@@ -111,8 +109,7 @@ def ask(
         for other in together.others:
             answers.replaced[other.work_item_id] = opening.task_id
             mine.remove(other)
-        its = item.step
-        mine.append(Touch(opening.item_id, its.is_service, its.priority, now, True, item.case.until))
+        mine.append(_touch(opening, now))
     return answers
 
 
@@ -143,6 +140,12 @@ def _opening(item: Fallen, people: People, assignee: Person, tiers: Tiers, ids: 
         channel = Channel.CHAT if people.can_chat(member.id, assignee.id) else Channel.INVITE
     rank = rank_of(item.step.is_service, tiers.of(member.net_fen), item.step.priority)
     return Opening(item, member, assignee, channel, rank, next(ids), next(ids))
+
+
+def _touch(opening: Opening, now: datetime) -> Touch:
+    case, step = opening.fallen.case, opening.fallen.step
+    is_worded = opening.channel not in IN_ITS_OWN_WORDS
+    return Touch(opening.item_id, step.is_service, step.priority, now, True, case.until, is_worded=is_worded)
 
 
 def rank_of(is_service: bool, tier: int, priority: int) -> int:

@@ -7,8 +7,8 @@
     5  the member is in a hold-out: withheld; or it is a moment, which others who are would see: skipped
     6  quiet hours, or the store is closed: it waits
     7  nobody who may be asked is on duty: it waits, or is skipped (`assigning`)
-    8  marketing, and the member was written to often enough: it waits, or is skipped
-    9  another task of the member opened today: the two become one
+    8  another task of the member is open for today: the two become one; while that is being sent, it waits
+    9  marketing, and the member was written to often enough: it waits, or is skipped
    10  a group send, and the member had this month's: skipped
    11  it opens
 
@@ -33,6 +33,7 @@ from app.follow_ups.rules import (
     on_repurchase,
 )
 from app.follow_ups.states import (
+    IN_ITS_OWN_WORDS,
     Arm,
     Channel,
     StepOutcome,
@@ -171,19 +172,48 @@ class SameDay:
     others: tuple[Touch, ...]
 
 
-def on_same_day(case: Case, touches: Iterable[Touch], now: datetime) -> SameDay:
+ALONE = SameDay(None, ())
+
+
+def beside_others(
+    case: Case, touches: Sequence[Touch], budget: Budget, now: datetime
+) -> SameDay | Verdict | Wait:
+    """What the member's other tasks do to a step that somebody could be asked for: what becomes one with one of them
+    is no touch of its own, so the cap is asked only of what would open.
+    """
+    together = on_same_day(case, touches, now)
+    if isinstance(together, Wait) or together.into is not None:
+        return together
+    return within_cap(case, touches, budget, now) or together
+
+
+def on_same_day(case: Case, touches: Iterable[Touch], now: datetime) -> SameDay | Wait:
     """What falls on one local day for one member becomes one task: the most important one, of equals the first.
 
-    What was put off falls on the day it was put off to.
+    What was put off falls on the day it was put off to. Only a person can say two things at once, so what goes out in
+    its own words is left alone: the step opens beside it. A step that does so itself takes nobody's place, since it
+    may still be refused: it becomes one with what is open; but a promise is not left to marketing, and opens beside
+    that. What is being sent just now may be out: the step waits until that is known, unless its validity ends before.
     """
-    today = case.hours.local_date(now)
-    others = tuple(
-        touch for touch in touches if touch.is_open and case.hours.local_date(touch.for_day_of) == today
-    )
+    worded = [touch for touch in touches if touch.is_open and touch.is_worded]
+    if not worded:
+        return ALONE
+    today, step = case.hours.local_date(now), case.step
+    keeps = step.channel in IN_ITS_OWN_WORDS
+    others = [
+        touch
+        for touch in worded
+        if case.hours.local_date(touch.for_day_of) == today
+        and not (keeps and step.is_service and not touch.is_service)
+    ]
+    known = max((touch.sending_until or now for touch in others), default=now)
+    if now < known < case.until:
+        return Wait(known, WaitingFor.SAME_DAY)
+    others = [touch for touch in others if touch.sending_until is None or touch.sending_until <= now]
     best = max(others, key=lambda touch: touch.importance, default=None)
-    if best is not None and best.importance >= importance(case.step):
+    if best is not None and (keeps or best.importance >= importance(step)):
         return SameDay(best, ())
-    return SameDay(None, others)
+    return SameDay(None, tuple(others))
 
 
 def why_opened(case: Case, budget: Budget, now: datetime) -> Verdict:

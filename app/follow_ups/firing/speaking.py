@@ -15,14 +15,12 @@ from app.follow_ups.channels.rules import has_words
 from app.follow_ups.firing.assigning import MemberFacts, Person
 from app.follow_ups.firing.conditions import Conditions
 from app.follow_ups.firing.falling_due import Fallen
-from app.follow_ups.states import BY_THE_SYSTEM, CONFIRMED_BY_WECOM, Channel
+from app.follow_ups.states import CONFIRMED_BY_WECOM, IN_ITS_OWN_WORDS, Channel
 from app.follow_ups.texting.rules import has_sms_words, sms_text
 from app.follow_ups.wording import Saying, Words
 from app.sales_scripts.models import SalesScript
 from app.sales_scripts.queries import scripts_by_code
 from app.stores.queries import stores_by_id
-
-IN_ITS_OWN_WORDS = CONFIRMED_BY_WECOM | BY_THE_SYSTEM
 
 
 class Speech(NamedTuple):

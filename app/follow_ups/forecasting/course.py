@@ -17,12 +17,11 @@ from app.follow_ups.firing.deciding import (
     Case,
     Wait,
     before_asking,
+    beside_others,
     importance,
-    on_same_day,
     or_give_way,
     waits_behind,
     why_opened,
-    within_cap,
 )
 from app.follow_ups.forecasting.calendar import Calendar
 from app.follow_ups.forecasting.facts import Recollection
@@ -30,7 +29,14 @@ from app.follow_ups.forecasting.lives import Life
 from app.follow_ups.plans.versions import OpenPlan, Version
 from app.follow_ups.records import Waiting, lane_of, next_waiting
 from app.follow_ups.rules import Anchor, Relative, Step, Verdict, due_at, valid_until
-from app.follow_ups.states import Arm, Channel, StepOutcome, StepReason, WaitingFor
+from app.follow_ups.states import (
+    IN_ITS_OWN_WORDS,
+    Arm,
+    Channel,
+    StepOutcome,
+    StepReason,
+    WaitingFor,
+)
 from app.stores.queries import StoreFacts
 from app.worklist.attention import Budget, Pauses, Touch
 
@@ -184,10 +190,9 @@ class Course:
         found = self.stage.people.ask(case, self.life.id, now)
         if not isinstance(found, Person):
             return found
-        held = within_cap(case, self._touches, self.stage.budget, now)
-        if held is not None:
-            return held
-        together = on_same_day(case, self._touches, now)
+        together = beside_others(case, self._touches, self.stage.budget, now)
+        if isinstance(together, Verdict | Wait):
+            return together
         if together.into is not None:
             return MERGED
         if case.step.channel is Channel.GROUP_SEND:
@@ -205,7 +210,8 @@ class Course:
         step = case.step
         # Sent at once, as far as anybody can tell beforehand; what falls on the same day still becomes one with it.
         number, sent_at = next(self._numbers), now
-        touch = Touch(number, step.is_service, step.priority, now, True, case.until, sent_at)
+        is_worded = step.channel not in IN_ITS_OWN_WORDS
+        touch = Touch(number, step.is_service, step.priority, now, True, case.until, sent_at, None, is_worded)
         asked = Asked(
             self.life.id,
             series.plan_id,
