@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from app import clock
 from app.aside import WorkAside, take_up
 from app.errors import NotFound
-from app.follow_ups.series.sweeping import sweep_again
+from app.follow_ups.series.sweeping import hold_sweep, sweep_again
 from app.inbound.models import INTERNAL
 from app.inbound.service import receive
 from app.members.service import lock_members
@@ -59,6 +59,8 @@ def taking_up(keys: Keyring) -> tuple[Look, Apply]:
         member_id = known.member_id
         if known.lane == Lane.URGE:
             member_id = session.scalar(select(WorkItem.member_id).where(WorkItem.id == known.subject_id))
+        if known.lane == Lane.SWEEP:  # as its lane does: the day, then members
+            hold_sweep(session, known.subject_id)
         lock_members(session, [member_id] if member_id is not None else [])
         row = take_up(session, known.id)
         if row is not None:

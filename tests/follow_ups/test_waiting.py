@@ -7,16 +7,18 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, insert, select, text
+from sqlalchemy import delete, func, insert, select, text
+from sqlalchemy.orm import Session
 
 from app.db import Base, Database, table_of
 from app.follow_ups.bookkeeping.books import check_books
 from app.follow_ups.bookkeeping.plans import look_for_nobody
 from app.follow_ups.bookkeeping.timers import TOLD_ELSEWHERE
-from app.follow_ups.bookkeeping.waiting import WAITING, Waiting, set_lost_timers
+from app.follow_ups.bookkeeping.waiting import START, WAITING, Place, Waiting, set_lost_timers
 from app.follow_ups.channels.models import OrderState
 from app.follow_ups.models import PlanSweep
 from app.follow_ups.reconciling.repairing import ask_for_timers
+from app.inbound.models import INTERNAL, Inbound
 from app.intake.inbox import apply_received
 from app.intake.own_events import own_handlers
 from app.lanes import Deadline
@@ -24,6 +26,7 @@ from app.nightly import NightlyJob, ensure_jobs
 from app.timers import Lane, Timer
 from tests.follow_ups.triggering import KEYS, TriggerWorld, plan_of
 from tests.intake.wecom_inbox import NOBODY
+from tests.world import World
 
 DUE = datetime(2026, 3, 9, 2, tzinfo=UTC)
 SOMETHING: dict[type, Any] = {
@@ -58,6 +61,41 @@ def a_row(waiting: Waiting) -> dict[str, Any]:
     return row | WAITS.get(waiting.name, {})
 
 
+def wind_up(session: Session, most: int) -> int:
+    """Everything, portion by portion."""
+    number = 0
+    place: Place | None = START
+    while place is not None:
+        some, place = set_lost_timers(session, most, place)
+        number += some
+    return number
+
+
+def test_timers_come_back_in_portions_of_one_kind(database: Database, monkeypatch: pytest.MonkeyPatch):
+    """Members are locked once in a transaction: whoever fires holds some of them and waits for others."""
+    monkeypatch.setattr("app.follow_ups.reconciling.repairing.AT_ONCE", 2)
+    world = World(database)
+    for code in ("c1", "c2", "c3"):
+        world.member(code)
+    world.live_until("2026-03-01 14:00")
+    for code in ("c1", "c2", "c3"):
+        world.buy(code, "2026-03-01 13:30")
+    world.live_until("2026-03-01 14:30")
+    with database.transaction() as session:
+        session.execute(delete(Timer))
+        ask_for_timers(session, None)
+    locked: list[int] = []
+    monkeypatch.setattr(
+        "app.follow_ups.bookkeeping.waiting.lock_members", lambda _session, ids: locked.append(len(ids))
+    )
+    apply_received(database, NOBODY, own_handlers(KEYS), Deadline(60))
+    world.assert_timers_are_their_owners()
+    assert max(locked) == 2
+    with database.reading() as session:
+        told = select(func.count()).select_from(Inbound).where(Inbound.source == INTERNAL)
+        assert (session.scalar(told) or 0) > len(locked), "each portion is a transaction of its own"
+
+
 @pytest.mark.parametrize("waiting", WAITING, ids=lambda one: one.name)
 def test_a_row_that_lost_its_timer_is_found_and_wound_up(database: Database, waiting: Waiting):
     with database.transaction() as session:
@@ -69,9 +107,9 @@ def test_a_row_that_lost_its_timer_is_found_and_wound_up(database: Database, wai
             waiting.name in TOLD_ELSEWHERE
             or f"waiting for a timer that is not there: {waiting.name}" in failed
         )
-        assert set_lost_timers(session, 10) >= 1
+        assert wind_up(session, 10) >= 1
         assert session.execute(waiting.lost()).all() == []
-        assert set_lost_timers(session, 10) == 0
+        assert set_lost_timers(session, 10) == (0, None)
         assert DUE in session.scalars(select(Timer.due_at).where(Timer.subject_id == 7)).all()
 
 

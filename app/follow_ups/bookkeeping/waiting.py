@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, case, exists, literal, select, true
 from sqlalchemy.orm import Session
@@ -105,19 +105,33 @@ WAITING: Sequence[Waiting] = (
 )
 
 
-def set_lost_timers(session: Session, most: int) -> int:
-    """Set timers that were lost again, at most so many of each kind of row; how many were set.
+class Place(NamedTuple):
+    """How far a look for lost timers has come: the kind of row, by its place in `WAITING`, and the last key of it."""
 
-    Each row is looked at once more while its mutex is held, so whoever moves it meanwhile is not interfered with. Rows
-    that wait and do not know for when are left to whoever looks at the checks.
+    kind: int
+    after: int
+
+
+START = Place(0, 0)
+
+
+def set_lost_timers(session: Session, most: int, place: Place = START) -> tuple[int, Place | None]:
+    """Set timers that were lost again, of at most so many rows of one kind; how many, and where to go on, if at all.
+
+    Each row is looked at once more while its mutex is held, so whoever moves it meanwhile is not interfered with. One
+    kind a transaction: members are locked before anything else, and once. Rows that wait and do not know for when are
+    left to whoever looks at the checks.
     """
-    return sum(_set_anew(session, waiting, most) for waiting in WAITING)
+    for kind in range(place.kind, len(WAITING)):
+        waiting, after = WAITING[kind], place.after if kind == place.kind else 0
+        lost = waiting.lost().where(waiting.due.is_not(None), waiting.key > after)
+        keys = [row.row for row in session.execute(lost.order_by(waiting.key).limit(most))]
+        if keys:
+            return _set_anew(session, waiting, keys), Place(kind, keys[-1])
+    return 0, None
 
 
-def _set_anew(session: Session, waiting: Waiting, most: int) -> int:
-    keys = sorted(row.row for row in session.execute(waiting.lost().limit(most)))
-    if not keys:
-        return 0
+def _set_anew(session: Session, waiting: Waiting, keys: Sequence[int]) -> int:
     if waiting.member is not None:
         members = session.scalars(select(waiting.member).where(waiting.key.in_(keys)))
         lock_members(session, sorted({member_id for member_id in members if member_id is not None}))

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from app import clock
 from app.errors import NotFound
 from app.follow_ups.bookkeeping.plans import look_for_nobody
-from app.follow_ups.bookkeeping.waiting import set_lost_timers
+from app.follow_ups.bookkeeping.waiting import START, WAITING, Place, set_lost_timers
 from app.follow_ups.plans.sweeps import settle_sweeps
 from app.follow_ups.reconciling.mending import mend
 from app.follow_ups.reconciling.models import ReconciliationGap
@@ -26,8 +26,8 @@ from app.wecom.callbacks import WeComEvent
 from app.wecom.port import WeComPort
 
 GAP, TIMERS = "repair_gap", "repair_timers"
-# As many of each kind of row as are set anew in one transaction; who asks again goes on.
-AT_ONCE = 5_000
+# As many rows as are set anew in one transaction: their members are nobody else's meanwhile.
+AT_ONCE = 300
 log = structlog.get_logger(__name__)
 
 Look = Callable[[WeComPort, WeComEvent], None]
@@ -72,8 +72,14 @@ def _look(_wecom: WeComPort, _event: WeComEvent) -> None:
 
 
 def _wind_up(session: Session, event: WeComEvent, _looked: Any) -> None:
-    timers, now = set_lost_timers(session, AT_ONCE), clock.now(session)
-    plans = look_for_nobody(session)
+    """Some rows of one kind; the event it tells goes on behind them, and the last one looks at the calendars."""
+    place = Place(int(event.text("Kind")), int(event.text("After"))) if event.text("Kind") else START
+    timers, further = set_lost_timers(session, AT_ONCE, place)
+    if further is not None:
+        _tell(session, TIMERS, _by(event), Kind=str(further.kind), After=str(further.after))
+        log.info("timers_set_again", by=_by(event), timers=timers, kind=WAITING[further.kind].name)
+        return
+    plans, now = look_for_nobody(session), clock.now(session)
     for plan_id, version_ids in plans.items():
         settle_sweeps(session, plan_id, version_ids, now)
-    log.info("timers_set_again", by=_by(event), timers=timers, plans=len(plans))
+    log.info("calendars_look_again", by=_by(event), plans=len(plans))

@@ -80,12 +80,14 @@ def sweep_chunk(session: Session, keys: Keyring, size: int, undoable: Errors = (
     return 1
 
 
+def hold_sweep(session: Session, sweep_id: int) -> PlanSweep:
+    """A day of a plan, as it stands, locked: before the members whom it concerns."""
+    return session.get_one(PlanSweep, sweep_id, with_for_update=True, populate_existing=True)
+
+
 def sweep_again(session: Session, sweep_id: int, member_id: int | None, keys: Keyring) -> None:
     """Look for a member who was set aside once more, or go on with the day that was. Raises what that raises."""
-    sweep, now = (
-        session.get_one(PlanSweep, sweep_id, with_for_update=True, populate_existing=True),
-        clock.now(session),
-    )
+    sweep, now = hold_sweep(session, sweep_id), clock.now(session)
     plan = next((one for one in open_plans(session, CALENDAR) if one.plan_id == sweep.plan_id), None)
     if member_id is None:
         if plan is not None:

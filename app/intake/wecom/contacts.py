@@ -64,10 +64,22 @@ def write_contact(
 ) -> list[str]:
     """Write a look down with the tags it shows; returns what changed, one word per binding looked at.
 
+    As `note_contact`; besides, a member whom WeCom gave to somebody else has that owner then.
+    """
+    member_id, changes = note_contact(session, sight, now, transferred=transferred)
+    if member_id is not None:
+        follow_transfers(session, [member_id], now, told_of=transferred)
+    return changes
+
+
+def note_contact(
+    session: Session, sight: Sight, now: datetime, *, transferred: Collection[int] = ()
+) -> tuple[int | None, list[str]]:
+    """Write a look down as `write_contact` does, but for whose the member is; returns the member and what changed.
+
     Of a member's contact, who ended it and which tags it gained go to the follow-ups. Tags that a contact had when it
-    was first seen are none that it gained. A member whom WeCom gave to somebody else has that owner then; of those who
-    are told to have lost them so (`transferred`) nobody has ended anything. Raises `StaleSight` where somebody wrote
-    since the look.
+    was first seen are none that it gained. Of those who are told to have lost them by a transfer (`transferred`) nobody
+    has ended anything. Raises `StaleSight` where somebody wrote since the look.
     """
     member_id = hold_members(session, [sight.external_userid]).get(sight.external_userid)
     written = write_sight(session, sight, now)
@@ -78,8 +90,7 @@ def write_contact(
         gained = {tag_id for binding_id, tag_id in put_on if binding_id in were_there}
         told = {who: its for who, its in sight.told.items() if who not in transferred}
         tell_of_contact(session, member_id, told, gained, now)
-        follow_transfers(session, [member_id], now, told_of=transferred)
-    return [each.change.value for each in written]
+    return member_id, [each.change.value for each in written]
 
 
 def contact_handler(database: Database) -> Handler:

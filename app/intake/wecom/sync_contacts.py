@@ -21,7 +21,8 @@ from sqlalchemy.orm import Session
 
 from app import clock
 from app.db import Database
-from app.intake.wecom.contacts import look_at_contact, write_contact
+from app.handover.transfers import follow_transfers
+from app.intake.wecom.contacts import look_at_contact, note_contact, write_contact
 from app.intake.wecom.member_news import hold_members
 from app.members.contacts import Change, Sight, StaleSight, people_by_userid
 from app.members.models import ContactBinding, ExternalContact
@@ -150,17 +151,26 @@ def _compare_page(
 def _add(
     session: Session, people: Mapping[str, int], fresh: Sequence[Followed]
 ) -> tuple[Counter[str], list[Followed]]:
-    """Write bindings we have no row of; one that got its row meanwhile is left to a look."""
+    """Write bindings we have no row of; one that got its row meanwhile is left to a look.
+
+    Whose the members are is followed last and for all at once: that locks rows of associates.
+    """
+    now = clock.now(session)
     hold_members(session, {one.profile.external_userid for one in fresh})
     known = _known(session, people, fresh)
     added: Counter[str] = Counter()
-    late = []
+    late: list[Followed] = []
+    members: set[int] = set()
     for one in sorted(fresh, key=lambda one: one.profile.external_userid):
         if _pair(people, one) in known:
             late.append(one)
             continue
         sight = Sight(one.profile.external_userid, Contact(one.profile, (one.binding,)))
-        added.update(write_contact(session, sight, clock.now(session)))
+        member_id, changes = note_contact(session, sight, now)
+        added.update(changes)
+        if member_id is not None:
+            members.add(member_id)
+    follow_transfers(session, members, now)
     del added[Change.NONE]
     return added, late
 
