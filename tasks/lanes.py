@@ -14,6 +14,7 @@ from app.follow_ups.channels.following import follow_due
 from app.follow_ups.channels.ordering import order_due
 from app.follow_ups.firing.lane import fire_due
 from app.follow_ups.linking.addresses import LinkMaker
+from app.follow_ups.series.resuming import ask_served_again
 from app.follow_ups.series.sweeping import sweep_due
 from app.follow_ups.texting.sending import Texting, text_due
 from app.follow_ups.wording import reword_moved
@@ -117,10 +118,10 @@ def work_on(hands: Hands, lane: Lane, deadline: Deadline) -> Progress:
         Lane.MINUTES: lambda: fire_due(database, lane, deadline),
         Lane.DAYS: lambda: fire_due(database, lane, deadline),
         Lane.SWEEP: lambda: sweep_due(database, hands.keys, deadline),
-        Lane.BALANCE: lambda: balance_due(database, reword_moved, deadline),
+        Lane.BALANCE: lambda: balance_due(database, reword_moved, ask_served_again, deadline),
         Lane.URGE: lambda: urge_due(database, deadline),
         Lane.HANDOVER: lambda: hand_over_due(database, deadline),
-        Lane.EXPIRY: lambda: expire_due(database, deadline),
+        Lane.EXPIRY: lambda: expire_due(database, ask_served_again, deadline),
         Lane.NIGHTLY: lambda: run_nightly(database, jobs_with(hands.keys), deadline),
         Lane.DIGEST: lambda: gather_due(database, hands.digests, deadline),
         Lane.PUSH: lambda: deliver_due(database, wecom, deadline),

@@ -19,6 +19,7 @@ from app.db import Database
 from app.follow_ups.firing.lane import fire_due
 from app.follow_ups.models import Enrollment, FollowUpTask, StepRecord
 from app.follow_ups.plans.versions import publish
+from app.follow_ups.series.resuming import ask_served_again
 from app.ids import new_id
 from app.inbound.events import Event, Line, LineKind, PurchaseReported, RefundReported
 from app.intake.service import EventResult, apply_events
@@ -159,7 +160,7 @@ class World:
         from_lane: tuple[Callable[[], int], ...] = (
             lambda: fire(self.database, Lane.MINUTES),
             lambda: fire(self.database, Lane.DAYS),
-            lambda: expire_due(self.database, Deadline(60)).done,
+            lambda: expire_due(self.database, ask_served_again, Deadline(60)).done,
         )
         while sum(work() for work in from_lane):
             pass

@@ -20,7 +20,7 @@ from app.follow_ups.models import Enrollment, StepRecord
 from app.follow_ups.plans.documents import TriggerKind
 from app.follow_ups.plans.versions import get_version
 from app.follow_ups.queries import TaskView
-from app.follow_ups.states import Channel
+from app.follow_ups.states import Channel, EnrollmentState
 from app.follow_ups.wording import Saying, Words
 from app.stores.queries import stores_by_id
 
@@ -100,6 +100,7 @@ def _merged_into(session: Session, tasks: Collection[TaskView]) -> list[Any]:
         .where(
             series.c.member_id.in_(sorted({task.member_id for task in tasks})),
             records.c.task_id.in_(sorted(task.id for task in tasks)),
+            series.c.state != EnrollmentState.CANCELLED,
             is_merged(),
         )
         .order_by(records.c.enrollment_id, records.c.step_no)

@@ -28,6 +28,7 @@ from app.worklist.attention import read_budget
 from app.worklist.loads import lock_schedules, schedule_balance
 from app.worklist.models import BalanceSchedule, Overflow, OverflowKind, WorkItem, WorkState
 from app.worklist.service import (
+    AskAgain,
     ask_anew,
     close_items,
     is_put_off,
@@ -50,24 +51,24 @@ NOTICE = 128
 Reword = Callable[[Session, Mapping[int, int], Collection[int]], None]
 
 
-def balance_due(database: Database, reword: Reword, deadline: Deadline) -> Progress:
+def balance_due(database: Database, reword: Reword, ask_again: AskAgain, deadline: Deadline) -> Progress:
     """Balance the worklists that are due, some people at a time; safe in any number of processes."""
     return work_off(
         database,
         deadline,
         SQLITE_BATCH if database.is_sqlite else BATCH,
-        lambda session, size: balance_batch(session, reword, size),
-        lambda session, undoable: balance_or_set_aside(session, reword, undoable),
+        lambda session, size: balance_batch(session, reword, ask_again, size),
+        lambda session, undoable: balance_or_set_aside(session, reword, ask_again, undoable),
     )
 
 
-def balance_or_set_aside(session: Session, reword: Reword, undoable: Errors) -> int:
+def balance_or_set_aside(session: Session, reword: Reword, ask_again: AskAgain, undoable: Errors) -> int:
     """Balance the first worklist that is due; one that cannot be is not looked at before somebody is given more."""
     moment = clock.moment(session)
     due = _due(session, moment.business, 1)
     try:
         with session.begin_nested():
-            _balance(session, reword, due, moment)
+            _balance(session, reword, ask_again, due, moment)
     except undoable as error:
         for key in due:
             _set_aside(session, key, error, moment.business)
@@ -86,15 +87,21 @@ def _set_aside(session: Session, key: TimerKey, error: Exception, now: datetime)
     set_aside(session, Lane.BALANCE, key.subject_id, error, now)
 
 
-def balance_batch(session: Session, reword: Reword, size: int) -> int:
+def balance_batch(session: Session, reword: Reword, ask_again: AskAgain, size: int) -> int:
     """Balance at most `size` people's worklists; returns how many were looked at."""
     moment = clock.moment(session)
     due = _due(session, moment.business, size)
-    _balance(session, reword, due, moment)
+    _balance(session, reword, ask_again, due, moment)
     return len(due)
 
 
-def _balance(session: Session, reword: Reword, due: Sequence[TimerKey], moment: clock.Moment) -> None:
+def _balance(
+    session: Session,
+    reword: Reword,
+    ask_again: AskAgain,
+    due: Sequence[TimerKey],
+    moment: clock.Moment,
+) -> None:
     """Balance these people's worklists, as far as they are still due.
 
     First it is read whose members are concerned; they are locked, as far as nobody else is busy with them, then the
@@ -114,7 +121,7 @@ def _balance(session: Session, reword: Reword, due: Sequence[TimerKey], moment: 
     desks = read_desks(session, sorted(mine), now)
     shares = [share_out(desk, capacity, moment) for desk in desks.values()]
     fates = colleagues.decide(session, desks, shares, members, now)
-    _carry_out(session, fates, reword, now)
+    ask_again(session, _carry_out(session, fates, reword, now), now)
     returned = [item for share in shares for item in share.returned if item.member_id in members]
     ask_anew(session, [dict(item._mapping) for item in returned], read_budget(session), now)
     _count(session, desks, shares, fates)
@@ -159,7 +166,8 @@ def _lock(session: Session, due: Sequence[TimerKey], colleagues: Colleagues) -> 
     return mine
 
 
-def _carry_out(session: Session, fates: Sequence[Fate], reword: Reword, now: datetime) -> None:
+def _carry_out(session: Session, fates: Sequence[Fate], reword: Reword, now: datetime) -> list[int]:
+    """Returns the work items that are dropped."""
     moves = {fate.item.id: fate.to_id for fate in fates if fate.to_id is not None}
     if moves:
         calls = {fate.item.id for fate in fates if fate.kind is OverflowKind.CALLED}
@@ -168,8 +176,8 @@ def _carry_out(session: Session, fates: Sequence[Fate], reword: Reword, now: dat
         reword(session, moves, calls)
     postpone_items(session, {fate.item.id: fate.until for fate in fates if fate.until is not None})
     dropped = [fate.item.id for fate in fates if fate.kind is OverflowKind.DROPPED]
-    close_items(session, dropped, WorkState.CANCELLED, OVER_CAPACITY, now)
     insert_rows(session, Overflow, [_overflow_row(fate, now) for fate in fates])
+    return close_items(session, dropped, WorkState.CANCELLED, OVER_CAPACITY, now)
 
 
 def _overflow_row(fate: Fate, now: datetime) -> dict[str, Any]:

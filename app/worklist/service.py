@@ -6,7 +6,7 @@ Callers hold the member's `member_care` row; without a member, the item's own.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -22,6 +22,9 @@ from app.worklist.attention import Budget, read_budget
 from app.worklist.loads import Given, count_given, schedule_balance
 from app.worklist.models import Elsewhere, WorkItem, WorkItemMove, WorkKind, WorkState
 
+# Told of work items that were closed undone, while their members are held: what they did besides may be asked for by
+# itself. Tasks live above this rank.
+AskAgain = Callable[[Session, Collection[int], datetime], None]
 # The close reason of whatever was done.
 DONE_REASON = "done"
 # People are urged at round times, so that what became late together is told of together.

@@ -22,6 +22,7 @@ from app import clock
 from app.db import Base, Database, table_of
 from app.follow_ups.firing.lane import fire_due
 from app.follow_ups.models import Enrollment, FollowUpTask, StepRecord
+from app.follow_ups.series.resuming import ask_served_again
 from app.inbound.events import Line, PurchaseReported
 from app.intake.service import MAX_BATCH, apply_events
 from app.lanes import Deadline
@@ -144,7 +145,7 @@ def _live_until_second_step(database: Database) -> None:
     _jump(database, FIRST_DUE_AT)
     fire_due(database, Lane.MINUTES, Deadline(PATIENCE_S))
     _jump(database, FIRST_OVER_AT)
-    expire_due(database, Deadline(PATIENCE_S))
+    expire_due(database, ask_served_again, Deadline(PATIENCE_S))
     _jump(database, SECOND_DUE_AT)
 
 

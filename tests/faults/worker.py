@@ -36,6 +36,7 @@ from app.follow_ups.acts.undoing import undo
 from app.follow_ups.firing.lane import fire_due
 from app.follow_ups.measuring import counting
 from app.follow_ups.models import FollowUpTask
+from app.follow_ups.series.resuming import ask_served_again
 from app.follow_ups.service import complete_task
 from app.follow_ups.states import Channel, Evidence
 from app.follow_ups.wording import reword_moved
@@ -87,7 +88,7 @@ class Worker:
     def fire(self) -> int:
         """All that is due in business time."""
         done = sum(fire_due(self.database, lane, Deadline(5)).done for lane in (Lane.MINUTES, Lane.DAYS))
-        done += expire_due(self.database, Deadline(5)).done
+        done += expire_due(self.database, ask_served_again, Deadline(5)).done
         done += urge_due(self.database, Deadline(5)).done
         return done + gather_due(self.database, SENDER, Deadline(5)).done
 
@@ -172,7 +173,7 @@ class Worker:
             schedule_balance(session, dict.fromkeys(people, clock.now(session)))
 
         self.database.in_transaction(look)
-        return balance_due(self.database, reword_moved, Deadline(5)).done
+        return balance_due(self.database, reword_moved, ask_served_again, Deadline(5)).done
 
     def leave(self) -> int:
         """One of the associates leaves, or comes back; whose work it was passes to others meanwhile."""

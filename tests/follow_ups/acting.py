@@ -20,6 +20,7 @@ from app.follow_ups.acts.postponing import postpone_task, recall_task
 from app.follow_ups.acts.skipping import skip_task
 from app.follow_ups.acts.undoing import undo
 from app.follow_ups.models import FollowUpTask
+from app.follow_ups.series.resuming import ask_served_again
 from app.follow_ups.service import complete_task
 from app.follow_ups.states import Channel, Evidence
 from app.follow_ups.wording import reword_moved
@@ -127,7 +128,7 @@ class Acting(Living):
 
     @rule()
     def balance_and_urge(self) -> None:
-        balance_due(self.database, reword_moved, Deadline(60))
+        balance_due(self.database, reword_moved, ask_served_again, Deadline(60))
         urge_due(self.database, Deadline(60))
 
     def tap(self) -> Tap:

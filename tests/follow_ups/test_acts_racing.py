@@ -29,6 +29,7 @@ from app.follow_ups.acts.skipping import skip_task
 from app.follow_ups.acts.undoing import undo
 from app.follow_ups.firing.lane import fire_batch
 from app.follow_ups.models import CareAct, FollowUpTask
+from app.follow_ups.series.resuming import ask_served_again
 from app.follow_ups.service import claim_sending, complete_task
 from app.follow_ups.states import Evidence
 from app.follow_ups.wording import reword_moved
@@ -172,7 +173,7 @@ def test_what_was_sent_is_recorded_whoever_the_task_goes_to_meanwhile(world: Wor
     def balance() -> None:
         while not is_over.is_set():
             attempt(database, lambda session: schedule_balance(session, {owner.associate_id: past(session)}))
-            balance_due(database, reword_moved, Deadline(60))
+            balance_due(database, reword_moved, ask_served_again, Deadline(60))
 
     def hand() -> None:
         chance, manager = random.Random(1), world.actor("manager")

@@ -9,6 +9,7 @@ from flask import Flask
 
 from app import clock
 from app.db import Database
+from app.follow_ups.series.resuming import ask_served_again
 from app.lanes import Deadline
 from app.worklist.expiry import expire_due
 from tests.faces.chain import Chain
@@ -64,7 +65,7 @@ def test_what_is_over_cannot_be_done_any_more(app: Flask, database: Database):
     client = sign_in(app, "lina")
     with database.transaction() as session:
         clock.jump_to(session, clock.now(session) + WORDS.valid_for + timedelta(minutes=1))
-    expire_due(database, Deadline(10))
+    expire_due(database, ask_served_again, Deadline(10))
     answer = post_json(client, f"/h5/api/greetings/{ref(app)}/done", DONE)
     assert (answer.status_code, answer.get_json()["code"]) == (409, "task_closed")
     unknown = app.extensions["public_ids"].encode("greeting", 1)

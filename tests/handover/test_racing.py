@@ -21,6 +21,7 @@ from app.db import Database
 from app.errors import DomainError
 from app.follow_ups.models import FollowUpTask, StepRecord
 from app.follow_ups.plans.versions import publish
+from app.follow_ups.series.resuming import ask_served_again
 from app.follow_ups.service import claim_sending, complete_task
 from app.follow_ups.states import Channel, Evidence
 from app.follow_ups.wording import reword_moved
@@ -89,7 +90,7 @@ def race(house: House) -> None:
         partial(come_and_go, house),
         lambda _chance: house.hand_over(),
         lambda _chance: house.hand_over(),
-        lambda _chance: balance_due(house.database, reword_moved, Deadline(60)),
+        lambda _chance: balance_due(house.database, reword_moved, ask_served_again, Deadline(60)),
         lambda _chance: later(house, timedelta(seconds=10)),
     ]
     begin = threading.Barrier(len(works))
@@ -120,7 +121,7 @@ def settle(house: House) -> None:
     while house.looks():
         later(house, timedelta(minutes=1))
         house.hand_over()
-        balance_due(house.database, reword_moved, Deadline(60))
+        balance_due(house.database, reword_moved, ask_served_again, Deadline(60))
 
 
 def later(house: House, by: timedelta) -> None:

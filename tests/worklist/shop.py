@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from app import clock
 from app.associates.models import Associate, Role, Shift
 from app.db import Database
+from app.follow_ups.series.resuming import ask_served_again
 from app.ids import new_id
 from app.lanes import Deadline
 from app.members.models import MemberPhone
@@ -208,11 +209,16 @@ class Shop:
 
     def run_lanes(self) -> None:
         """All that is due now."""
-        while self.balance() + self.urge() + expire_due(self.database, Deadline(60)).done + self.push():
+        while (
+            self.balance()
+            + self.urge()
+            + expire_due(self.database, ask_served_again, Deadline(60)).done
+            + self.push()
+        ):
             pass
 
     def balance(self) -> int:
-        return balance_due(self.database, self._reword, Deadline(60)).done
+        return balance_due(self.database, self._reword, ask_served_again, Deadline(60)).done
 
     def urge(self) -> int:
         return urge_due(self.database, Deadline(60)).done

@@ -117,7 +117,7 @@ def test_a_worklist_that_cannot_be_shared_out_holds_up_no_other(
     with world.database.transaction() as session:
         session.execute(update(AttentionBudget).values(daily_capacity=1))
         schedule_balance(session, dict.fromkeys((owner, other), clock.now(session)))
-    balancing.balance_due(world.database, lambda *_: None, Deadline(60))
+    balancing.balance_due(world.database, lambda *_: None, lambda *_: None, Deadline(60))
     assert due_in(world, Lane.BALANCE) == set()
     monkeypatch.undo()
     assert take_up_all(world) == [("balance", owner)]

@@ -15,7 +15,7 @@ from sqlalchemy import and_, bindparam, func, or_, select
 from sqlalchemy.orm import Session
 
 from app.db import any_of, insert_rows, is_among, table_of, upsert_rows
-from app.follow_ups.firing.merging import ask_again
+from app.follow_ups.firing.merging import ask_again, stop_served
 from app.follow_ups.models import Enrollment, FollowUpTask, PlanVersion, StepRecord
 from app.follow_ups.plans.documents import OnRefund, Stops
 from app.follow_ups.plans.releases import in_force
@@ -68,10 +68,15 @@ STOPPED_BY: Mapping[StepReason, Callable[[Stops], bool]] = {
 def stop_series(session: Session, rows: Sequence[Any], reason: StepReason, now: datetime) -> None:
     """End these series (rows of `enrollments`), those in quarantine too: the one way to do so.
 
-    Steps not settled yet are recorded as cancelled and timers cleared; tasks that are open are closed, those of series
-    that have run out too. What was done stays done; what ended before stays as it ended. Everything carries the reason.
-    Steps of other series that such a task served as well are asked about again (`merging`).
+    Steps not settled yet are recorded as cancelled and timers cleared, those as well that an open task of another
+    series was to do; tasks that are open are closed, those of series that have run out too. What was done stays done;
+    what ended before stays as it ended: a series that has run out, with nothing left to be done for it by another's
+    task, is finished. Everything carries the reason. Steps of other series that such a task served as well are asked
+    about again (`merging`).
     """
+    unserved = stop_served(
+        session, [row.id for row in rows if row.state != EnrollmentState.CANCELLED], reason, now
+    )
     ending = [row for row in rows if row.state in UNDER_WAY]
     known = versions(session, {row.plan_version_id for row in ending})
     stores = stores_by_id(session, {row.store_id for row in ending})
@@ -92,6 +97,7 @@ def stop_series(session: Session, rows: Sequence[Any], reason: StepReason, now: 
         "ended_reason": reason,
         "waiting_for": "",
     }
+    ending += [row for row in rows if row.state == EnrollmentState.FINISHED and row.id in unserved]
     upsert_rows(session, Enrollment, [{**row._mapping, **ended} for row in ending])
     closed = _close_tasks(
         session, [row.id for row in rows if row.state != EnrollmentState.CANCELLED], reason, now

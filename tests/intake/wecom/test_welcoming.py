@@ -11,6 +11,7 @@ from structlog.testing import capture_logs
 
 from app import clock
 from app.errors import Conflict, Forbidden, NotFound
+from app.follow_ups.series.resuming import ask_served_again
 from app.inbound.models import ReceivedEvent
 from app.intake.wecom import welcoming
 from app.intake.wecom.greetings import (
@@ -250,7 +251,7 @@ def test_it_expires(hall: Hall):
     welcome_id, owner = late(hall), hall.desk.world.actor("owner")
     with hall.database.transaction() as session:
         clock.jump_to(session, clock.now(session) + WORDS.valid_for + timedelta(seconds=1))
-    assert expire_due(hall.database, Deadline(10)).done == 1
+    assert expire_due(hall.database, ask_served_again, Deadline(10)).done == 1
     assert [item.state for item in hall.items()] == [WorkState.EXPIRED]
     with pytest.raises(Conflict), hall.database.transaction() as session:
         complete_greeting(session, owner, welcome_id)
