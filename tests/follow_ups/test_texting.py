@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from datetime import timedelta
+from itertools import count
 from typing import Any
 
 import pytest
@@ -12,11 +13,17 @@ from sqlalchemy import select, text, update
 
 from app import clock
 from app.db import Database
+from app.follow_ups.acts.handing import hand_task
 from app.follow_ups.acts.holding import Tap
+from app.follow_ups.acts.kinds import SkipReason, Until
 from app.follow_ups.acts.members import opt_out
+from app.follow_ups.acts.postponing import postpone_task
+from app.follow_ups.acts.skipping import skip_task
+from app.follow_ups.acts.undoing import undo
 from app.follow_ups.bookkeeping.books import check_books
 from app.follow_ups.linking.addresses import LinkMaker
 from app.follow_ups.plans.versions import publish
+from app.follow_ups.progress import progress_by_associate
 from app.follow_ups.states import Evidence
 from app.follow_ups.texting.models import SmsMessage, SmsState
 from app.follow_ups.texting.rules import RECEIPTS, REFUSAL
@@ -31,6 +38,7 @@ from app.sealing import Keyring
 from app.sms.aliyun import Account, Aliyun
 from app.wecom.sandbox_control import SandboxControl
 from app.worklist.models import WorkItem
+from tests.follow_ups.test_acts import Counter
 from tests.wecom.local_sandbox import Counted, LocalSandbox
 from tests.world import PLAN, World, at, days
 
@@ -229,6 +237,27 @@ def test_nothing_goes_out_in_quiet_hours_or_to_who_opted_out_meanwhile(texts: Te
     texts.live_until("2031-03-05 10:00")
     assert (texts.new(), texts.became()) == ([], ("cancelled", "opted_out", None))
     assert texts.message().state == SmsState.TAKEN_BACK
+
+
+def test_the_system_does_it_whatever_people_try_but_a_skip_and_undoing_that(texts: Texts):
+    member_id = texts.member()
+    texts.world.live_until(DUE)
+    counter = Counter(texts.world, texts.world.tasks("c1")[0].id, member_id, count(1))
+    for act, asked in ((postpone_task, Until.TOMORROW), (hand_task, texts.world.person("manager").id)):
+        assert counter.refused(act, asked).code == "not_yours_to_do"
+    counter.do(skip_task, SkipReason.IN_TOUCH)
+    texts.work()
+    assert texts.message().state == SmsState.TAKEN_BACK
+    counter.do(undo)
+    assert counter.item().next_urge_at is None
+    texts.check()
+    texts.work()
+    texts.live(minutes=1)
+    assert (texts.new(), texts.became()) == ([READ], ("done", "done", Evidence.GATEWAY_CONFIRMED))
+    assert counter.refused(undo).code == "was_sent"
+    with texts.database.reading() as session:
+        day = at("2031-03-01 00:00"), at("2031-03-10 00:00")
+        assert progress_by_associate(session, counter.item().store_id, *day) == []
 
 
 def test_words_without_an_approved_template_are_not_sent(texts: Texts):

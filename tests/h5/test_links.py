@@ -17,6 +17,7 @@ from app.follow_ups.states import Evidence
 from app.ids import new_id
 from app.member_events.models import MemberEvent
 from app.sales_scripts.models import SalesScript
+from app.worklist.models import WorkItem
 from tests.faces.chain import Chain
 from tests.faces.web import PAGE, sign_in
 
@@ -57,6 +58,9 @@ def test_a_link_is_a_reply_once_its_member_opens_it_and_nobody_else_is(
     app: Flask, chain: Chain, database: Database, path: str
 ):
     somebody = app.test_client()
+    with database.transaction() as session:
+        task = session.get_one(FollowUpTask, _task_id(chain))
+        session.get_one(WorkItem, task.work_item_id).claimed_by = "a page that was closed"
     first = somebody.get(path, headers=PHONE)
     assert (first.status_code, first.headers["Location"]) == (302, TARGET)
     assert replies(database) == []  # not sent yet: whoever looks is no member
