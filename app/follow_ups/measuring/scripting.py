@@ -7,6 +7,7 @@ from one night to the next.
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, timedelta
@@ -35,18 +36,30 @@ A_DAY = timedelta(days=1)
 
 
 def count_scripts(session: Session, cursor: str) -> Piece:
-    """One more day, in each plan that learns; the cursor is the last night's date. A piece of a nightly job."""
+    """One more day, in each plan that learns; the cursor has each plan's last one. A piece of a nightly job."""
     today = day_of(clock.now(session))
-    earliest = today - timedelta(days=MOST_DAYS_BEHIND)
-    night = max(date.fromisoformat(cursor) + A_DAY, earliest) if cursor else today
-    if night > today:
+    counted = {int(plan_id): date.fromisoformat(on) for plan_id, on in json.loads(cursor or "{}").items()}
+    days = _next_days(_learning(session), counted, today)
+    if not days:
         return Piece(partial(_snapshot, today=today), cursor, is_last=True)
-    days = {
-        plan_id: night - timedelta(days=credit_days + SETTLED_DAYS + 1)
-        for plan_id, credit_days in _learning(session).items()
-    }
     rows = [row for plan_id, on in days.items() for row in _counted(session, plan_id, on)]
-    return Piece(partial(_write, days=days, rows=rows), night.isoformat(), is_last=False)
+    stands = {str(plan_id): on.isoformat() for plan_id, on in sorted((counted | days).items())}
+    return Piece(partial(_write, days=days, rows=rows), json.dumps(stands), is_last=False)
+
+
+def _next_days(learning: Mapping[int, int], counted: Mapping[int, date], today: date) -> dict[int, date]:
+    """By plan the day after the last one counted, where its purchases are settled; for a new plan the last such day.
+
+    Each day is counted once, whatever becomes of the credit window meanwhile.
+    """
+    earliest = today - timedelta(days=MOST_DAYS_BEHIND)
+    days = {}
+    for plan_id, credit_days in learning.items():
+        settled = today - timedelta(days=credit_days + SETTLED_DAYS + 1)
+        following = max(counted[plan_id] + A_DAY, earliest) if plan_id in counted else settled
+        if following <= settled:
+            days[plan_id] = following
+    return days
 
 
 def _learning(session: Session) -> Mapping[int, int]:

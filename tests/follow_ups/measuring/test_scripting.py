@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
 from typing import Any
 
 from sqlalchemy import update
 
 from app.db import Database
 from app.follow_ups.measuring.models import ScriptDay, ScriptResult
+from app.follow_ups.measuring.scripting import A_DAY, _next_days
 from app.follow_ups.models import FollowUpTask
 from app.follow_ups.plans.versions import publish
 from tests.follow_ups.measuring.nights import begin, rows_of, sleep_until
@@ -87,3 +89,14 @@ def test_plans_that_do_not_learn_cost_nothing(database: Database):
     sleep_until(database, "2026-03-03 04:00")
     sleep_until(database, SETTLED)
     assert rows_of(database, ScriptDay, "sent") == []
+
+
+def test_every_day_is_counted_once_whatever_the_credit_window_becomes():
+    counted: dict[int, date] = {}
+    days = []
+    for night, credit_days in enumerate((14, 14, 10, 17, 14, 14, 14, 14)):
+        while some := _next_days({1: credit_days}, counted, date(2026, 4, 1) + night * A_DAY):
+            counted |= some
+            days.append(some[1])
+    first = date(2026, 4, 1) - timedelta(days=22)
+    assert days == [first + number * A_DAY for number in range(8)]
