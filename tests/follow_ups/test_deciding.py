@@ -19,6 +19,7 @@ from app.follow_ups.firing.deciding import (
     SameDay,
     Wait,
     before_asking,
+    beside_others,
     on_same_day,
     why_opened,
     within_cap,
@@ -28,7 +29,7 @@ from app.follow_ups.plans.reading import read_document
 from app.follow_ups.plans.versions import Version
 from app.follow_ups.records import next_waiting
 from app.follow_ups.rules import Anchor, Relative, Step, Verdict, due_at, valid_until
-from app.follow_ups.states import Arm, StepOutcome, StepReason, WaitingFor
+from app.follow_ups.states import Arm, Channel, StepOutcome, StepReason, WaitingFor
 from app.stores.queries import StoreFacts
 from app.stores.rules import StoreHours
 from app.worklist.attention import Budget, Pauses, Touch
@@ -212,7 +213,7 @@ class TestOneDay:
 
     def test_of_equals_the_first_stays(self) -> None:
         first = self.touch(1, MATCHING, "2026-03-31 10:00")
-        assert on_same_day(case_of(), [first], at("2026-03-31 21:00")).into is first
+        assert on_same_day(case_of(), [first], at("2026-03-31 21:00")) == SameDay(first, ())
 
     def test_what_is_more_important_takes_the_place_of_all_others(self) -> None:
         others = [self.touch(1, SEASON, "2026-03-31 10:00"), self.touch(2, INVITATION, "2026-03-31 10:00")]
@@ -221,7 +222,7 @@ class TestOneDay:
     def test_a_promise_is_above_any_marketing(self) -> None:
         urgent = Touch(1, False, 100, at("2026-03-31 10:00"), True, at("2026-04-03 10:00"))
         low = replace(FIT, priority=1)
-        assert on_same_day(case_of(low), [urgent], at("2026-03-31 21:00")).others == (urgent,)
+        assert on_same_day(case_of(low), [urgent], at("2026-03-31 21:00")) == SameDay(None, (urgent,))
 
     def test_what_was_done_or_is_of_yesterday_stays_as_it_is(self) -> None:
         touches = [
@@ -229,6 +230,37 @@ class TestOneDay:
             self.touch(2, FIT, "2026-03-30 21:59"),
         ]
         assert on_same_day(case_of(), touches, at("2026-03-31 10:00")) == SameDay(None, ())
+
+    @pytest.mark.parametrize("step", [SEASON, MATCHING, FIT])
+    def test_what_goes_out_in_its_own_words_is_left_alone(self, step) -> None:
+        sent = self.touch(1, MATCHING, "2026-03-31 10:00")._replace(is_worded=False)
+        assert on_same_day(case_of(step), [sent], at("2026-03-31 21:00")) == SameDay(None, ())
+
+    def test_what_may_be_refused_takes_nobodys_place_and_no_promise_is_left_to_marketing(self) -> None:
+        touches = [self.touch(1, SEASON, "2026-03-31 10:00"), self.touch(2, MATCHING, "2026-03-31 10:00")]
+        now, best = at("2026-03-31 21:00"), touches[1]
+        send = replace(MATCHING, channel=Channel.GROUP_SEND, priority=100)
+        assert on_same_day(case_of(send), touches, now) == SameDay(best, ())
+        promise = replace(FIT, channel=Channel.SMS, priority=100)
+        assert on_same_day(case_of(promise), touches, now) == SameDay(None, ())
+        fit = self.touch(3, FIT, "2026-03-31 10:00")
+        assert on_same_day(case_of(promise), [*touches, fit], now) == SameDay(fit, ())
+
+    @pytest.mark.parametrize("step", [SEASON, FIT])
+    def test_what_is_being_sent_is_waited_for_unless_it_is_too_late_then(self, step) -> None:
+        now = at("2026-03-31 21:00")
+        case, soon = case_of(step, until=at("2026-04-03 10:00")), now + timedelta(seconds=75)
+        held = self.touch(1, MATCHING, "2026-03-31 10:00")._replace(sending_until=soon)
+        assert on_same_day(case, [held], now) == Wait(soon, WaitingFor.SAME_DAY)
+        assert on_same_day(case, [held], soon) != Wait(soon, WaitingFor.SAME_DAY)
+        assert on_same_day(replace(case, until=soon), [held], now) == SameDay(None, ())
+
+    def test_what_becomes_one_with_another_is_no_touch_and_the_cap_is_not_asked(self) -> None:
+        once = replace(BUDGET, cap_touches=1)
+        first, now = self.touch(1, MATCHING, "2026-03-31 10:00"), at("2026-03-31 21:00")
+        assert beside_others(case_of(), [first], once, now) == SameDay(first, ())
+        more = case_of(replace(MATCHING, priority=100))
+        assert not isinstance(beside_others(more, [first], once, now), SameDay)
 
 
 class TestLateness:

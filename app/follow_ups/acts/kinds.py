@@ -29,6 +29,10 @@ class SkipReason(StrEnum):
     OTHER = "skipped_other"  # said in a note
 
 
+# Said of the member and not of the matter: they are to be left in peace with whatever else the task was for, too.
+OF_THE_MEMBER = frozenset({SkipReason.IN_TOUCH, SkipReason.NOT_INTERESTED})
+
+
 class CallOutcome(StrEnum):
     """What came of a call."""
 

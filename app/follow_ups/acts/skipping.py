@@ -7,7 +7,9 @@ from sqlalchemy.orm import Session
 from app.associates.queries import Actor
 from app.errors import Invalid
 from app.follow_ups.acts.holding import May, Standing, Tap, find_done_before, hold, standing_after
-from app.follow_ups.acts.kinds import Act, SkipReason
+from app.follow_ups.acts.kinds import OF_THE_MEMBER, Act, SkipReason
+from app.follow_ups.acts.undoing import UNDO_LIFE
+from app.follow_ups.series.resuming import ask_served_again
 from app.worklist.models import WorkState
 from app.worklist.service import close_items
 
@@ -17,8 +19,9 @@ def skip_task(
 ) -> Standing:
     """Close an open task undone, with the reason; by its assignee or the manager of its store.
 
-    What the system was to send and has not handed over is not sent. Raises `NotFound`, `Forbidden`, `Conflict` for a
-    closed task, `Invalid` `note_missing` for another reason unsaid.
+    A reason that is the member's settles what the task served besides; else that is asked for by itself, once this can
+    be undone no more. What the system was to send and has not handed over is not sent. Raises `NotFound`, `Forbidden`,
+    `Conflict` for a closed task, `Invalid` `note_missing` for another reason unsaid.
     """
     if before := find_done_before(session, actor, tap):
         return standing_after(session, before)
@@ -26,7 +29,9 @@ def skip_task(
     held.must_be_open()
     if reason is SkipReason.OTHER and not note.strip():
         raise Invalid("note_missing", place="note")
-    close_items(session, [held.item.id], WorkState.CANCELLED, reason, held.acted_at)
+    closed = close_items(session, [held.item.id], WorkState.CANCELLED, reason, held.acted_at)
+    if reason not in OF_THE_MEMBER:
+        ask_served_again(session, closed, held.now, held.now + UNDO_LIFE)
     held.task.note = note.strip() or held.task.note
     held.keep(Act.SKIPPED, reason=reason, note=note.strip())
     return held.standing()
