@@ -215,8 +215,10 @@ class _Office:
     def _escalated_at(self, row: Any) -> datetime:
         """When the manager is to be told: a later instant than now where that is not yet right."""
         told_at = self._told_at(row)
-        if told_at is None:
-            return self.now + URGE_GRID
+        if (
+            told_at is None
+        ):  # delivered from now on, it leaves them as long as that before the manager is told
+            return self.now + max(self.budget.escalate_after, URGE_GRID)
         if self.now - row.next_urge_at > OUTAGE_AFTER:
             told_at = self.now
         since = max(told_at, self.outage_over or told_at)

@@ -13,7 +13,7 @@ from app.associates.models import Associate, Role
 from app.members.models import Heartbeat
 from app.messaging.models import NoticeKind
 from app.wecom.errors import WeComRetryable
-from app.worklist.models import WorkState
+from app.worklist.models import WorkItem, WorkState
 from app.worklist.service import close_items
 from tests.worklist.shop import Shop, at
 
@@ -126,11 +126,15 @@ def test_an_outage_between_the_two_counts_too_though_it_is_over(shop: Shop):
 
 
 def test_while_wecom_does_not_deliver_the_reminder_the_manager_is_told_nothing(shop: Shop):
-    shop.give("ann", 10, valid_for=LONG)
+    (item_id,) = shop.give("ann", 10, valid_for=LONG)
     shop.wecom.answers.extend([WeComRetryable("message/send", "away")] * 200)
     shop.live_until("2026-03-05 22:00")
     assert urges(shop) == [("ann", "03-02 14:10")]
     assert escalations(shop) == []
+    with shop.database.reading() as session:
+        looks_again_at = session.get_one(WorkItem, item_id).next_urge_at
+    assert looks_again_at is not None
+    assert looks_again_at > at("2026-03-06 12:00"), "once a day: sooner there can be nothing to tell"
 
 
 def test_of_somebody_who_left_the_manager_hears_in_time(shop: Shop):

@@ -38,10 +38,11 @@ def release(
 
     Members already in the plan keep the version they began with. `version_id` None: nobody enters the plan any more.
     """
-    # Ids tell which release is the newer one: they are given out one after the other.
+    # Ids tell which release of a plan is the newer one: they are given out one after the other, by whichever clock.
     session.execute(select(FollowUpPlan.id).where(FollowUpPlan.id == plan_id).with_for_update())
+    newest = session.scalar(select(func.max(PlanRelease.id)).where(PlanRelease.plan_id == plan_id)) or 0
     row = PlanRelease(
-        id=new_id(session),
+        id=max(new_id(session), newest + 1),
         plan_id=plan_id,
         plan_version_id=version_id,
         is_everywhere=store_ids is None,
@@ -88,7 +89,7 @@ class InForce:
 
 
 def in_force(session: Session) -> InForce:
-    """What is in force now. Ids grow with time, also within one instant.
+    """What is in force now. Ids of a plan's releases grow with each.
 
     Releases never change, so what they come to is remembered until there is another one, which is asked once per
     transaction.

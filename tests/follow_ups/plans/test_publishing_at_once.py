@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from app.db import Database
 from app.follow_ups.models import PlanRelease, PlanVersion
+from app.follow_ups.plans.releases import in_force
 from app.follow_ups.plans.versions import publish
 from tests.world import PLAN, World
 
@@ -40,3 +41,13 @@ def test_each_gets_a_version_and_the_last_one_is_in_force(database: Database, co
     assert sorted(version.number for version in newest) == list(range(first, first + 4))
     by_id = {version.id: version.number for version in newest}
     assert [by_id[one.plan_version_id or 0] for one in released] == list(range(first, first + 4))
+
+
+def test_who_publishes_last_is_in_force_though_their_hosts_clock_is_behind(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+):
+    World(database)
+    monkeypatch.setattr("app.follow_ups.plans.releases.new_id", lambda _session: 5)
+    with database.transaction() as session:
+        version, _ = publish(session, {**deepcopy(PLAN), "name": "the last one"})
+        assert in_force(session).version_ids(version.plan_id) == {version.id}
