@@ -11,12 +11,12 @@ from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.orm import Session
 
 from app.associates.models import Associate, Role
-from app.follow_ups.measuring.arms import HELD_OUT, TREATED, Against, Measure, StoreArm
+from app.follow_ups.measuring.arms import HELD_OUT, TREATED, Against, StoreArm
 from app.follow_ups.measuring.following import ANY_PLAN
 from app.follow_ups.measuring.headline import Reach, headline
 from app.follow_ups.measuring.models import ArmResult, ArmSpan
 from app.follow_ups.measuring.results import Count, Funnel, Measured, Months, Reached, Sums
-from app.follow_ups.measuring.uplift import Uplift, compare
+from app.follow_ups.measuring.uplift import Uplift, measure_uplift
 from app.follow_ups.states import Arm
 from app.stores.models import Store
 
@@ -89,11 +89,7 @@ def _sums(rows: Iterable[StoreArm]) -> Sums:
 
 def _uplift(rows: Sequence[StoreArm], stores: frozenset[int] | None, whom: Against) -> Uplift:
     of_money = [row for row in rows if stores is None or row.store_id in stores]
-    return Uplift(
-        purchase_rate=compare(rows, Measure.PURCHASE_RATE, whom),
-        pieces=compare(rows, Measure.PIECES, whom),
-        fen=compare(of_money, Measure.FEN, whom),
-    )
+    return measure_uplift(rows, whom, of_money=of_money)
 
 
 def _funnel(session: Session, months: Months) -> Funnel:

@@ -148,28 +148,28 @@ class Uplift:
 
 
 def measure_uplift(
-    rows: Iterable[StoreArm], against: Against = Against.PLAN, *, rate_to_tell: float = EFFECT_TO_TELL
+    rows: Sequence[StoreArm], against: Against = Against.PLAN, *, of_money: Sequence[StoreArm] | None = None
 ) -> Uplift:
-    """All three measures of one comparison; pieces and fen are asked for what so many more buyers would bring."""
-    known = list(rows)
-    return Uplift(*(compare(known, measure, against, rate_to_tell=rate_to_tell) for measure in Measure))
+    """All three measures of one comparison; `of_money` are the rows whose money is of one currency, None: all."""
+    return Uplift(
+        purchase_rate=compare(rows, Measure.PURCHASE_RATE, against),
+        pieces=compare(rows, Measure.PIECES, against),
+        fen=compare(rows if of_money is None else of_money, Measure.FEN, against),
+    )
 
 
 def compare(
-    rows: Iterable[StoreArm],
-    measure: Measure,
-    against: Against = Against.PLAN,
-    *,
-    rate_to_tell: float = EFFECT_TO_TELL,
+    rows: Iterable[StoreArm], measure: Measure, against: Against = Against.PLAN
 ) -> Estimate | NotEnough:
     """The effect on one measure, or plainly why it is too early to tell.
 
-    Stores in which an arm has nobody have no difference and are left out.
+    Stores in which an arm has nobody have no difference and are left out. Pieces and fen are asked for what
+    `EFFECT_TO_TELL` more buyers would bring.
     """
     pairs = paired(rows, measure, against)
     buyers = sum(side.buyers for pair in pairs for side in (pair.treated, pair.held_out))
     total = sum(side.total for pair in pairs for side in (pair.treated, pair.held_out))
-    effect = rate_to_tell * total / buyers if buyers else 0.0
+    effect = EFFECT_TO_TELL * total / buyers if buyers else 0.0
     return _shortfall(pairs, effect) or _estimate(pairs, effect)
 
 
