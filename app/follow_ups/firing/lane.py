@@ -36,9 +36,9 @@ from app.worklist.attention import Budget, Pauses, read_budget, read_pauses
 from app.worklist.models import WorkState
 from app.worklist.service import close_items
 
-# As many as may keep their members locked for about a fifth of a second. [M] A step of 500 costs a tenth more: some
-# thirty statements are shared by fewer. MariaDB makes a table of a list of a thousand.
-BATCH = 800
+# Their members are locked until all of them are done, so that is what a tap on one of them waits at the longest. [M] On
+# two cores with twice as much to do: 160 to 210 ms, of 800 up to 360 ms for the same time per step, of 300 120 to 170.
+BATCH = 500
 # SQLite's other writers wait for the whole transaction: keep it near 20 ms.
 SQLITE_BATCH = 40
 
