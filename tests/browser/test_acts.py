@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 
 from playwright.sync_api import BrowserContext, Frame, expect
 from sqlalchemy import select
 
+from app import clock
 from app.db import Database
 from app.follow_ups.models import CareAct, FollowUpTask
+from app.follow_ups.states import Channel
 from app.members.models import MemberCare
 from app.worklist.models import WorkItem, WorkState
+from app.worklist.service import close_items
 from tests.browser.phone import FakePhone
 from tests.browser.test_sending import until
 from tests.faces.chain import Chain
@@ -68,6 +72,29 @@ def test_what_is_skipped_without_a_network_is_handed_in_later(
     frame.get_by_role("button", name="撤销").tap()
     wait(phone, lambda: item(database, chain).state == WorkState.OPEN)
     assert acts(database) == ["skipped", "undone"]
+
+
+def test_what_was_said_on_the_phone_stays_in_sight_when_it_is_refused_until_it_is_let_go(
+    phone: FakePhone, chain: Chain, database: Database
+):
+    with database.transaction() as session:
+        session.get_one(FollowUpTask, chain.tasks["thanks"]).channel = Channel.PHONE
+    phone.open("/h5/worklist", entry="normal")
+    frame = phone.ready()
+    with database.transaction() as session:
+        before = clock.now(session) - timedelta(minutes=5)
+        close_items(session, [item(database, chain).id], WorkState.EXPIRED, "expired", before)
+    frame.locator("[data-channel=phone] [data-more=call]").tap()
+    frame.get_by_label("聊了什么").fill("下周来试")
+    frame.locator("[data-call=reached]").tap()
+    bar = frame.locator("#unrecorded")
+    expect(bar).to_contain_text("下周来试")
+    phone.open("/h5/worklist", entry="normal")
+    bar = phone.ready().locator("#unrecorded")
+    expect(bar).to_contain_text("下周来试")
+    bar.get_by_role("button", name="不再保留").tap()
+    expect(bar).to_be_hidden()
+    assert acts(database) == []
 
 
 def test_leaving_a_customer_alone_can_be_withdrawn_and_then_counts(

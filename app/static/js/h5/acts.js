@@ -23,7 +23,9 @@ function open(card, button, panel) {
   opener = button;
   noting = null;
   const [evening, tomorrow, first] = about.waits.split('|');
-  const can = { task: about.task, waits: about.task && (evening || tomorrow || first), call: /phone|invite/.test(about.channel) };
+  const isOurs = about.task && about.channel !== 'sms'; // that one the system does
+  const isHandable = isOurs && !/group_send|moment/.test(about.channel); // of those WeCom says whose they are
+  const can = { task: about.task, hand: isHandable, waits: isOurs && (evening || tomorrow || first), call: /phone|invite/.test(about.channel) };
   for (const item of all('[data-needs]', sheet)) item.hidden = !can[item.dataset.needs];
   sheet.hidden = false;
   show(panel || 'menu');

@@ -25,7 +25,8 @@ async function showRefused() {
 
 function refusedLine(entry) {
   const line = document.createElement('p');
-  const parts = [entry.title || entry.text, entry.act && (entry.body.note || entry.body.comment), say('not_recorded', { reason: entry.refused })];
+  const told = entry.act && (entry.body.note || entry.body.comment);
+  const parts = [entry.title || entry.text, told, say(entry.act ? 'not_done' : 'not_recorded', { reason: entry.refused })];
   line.textContent = parts.filter(Boolean).join(' · ');
   line.append(' ', lineButton('try_again', () => tryAgain(entry.key)));
   if (entry.act) line.append(' ', lineButton('discard', () => withdraw(entry.key).then(showRefused)));
