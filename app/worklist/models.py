@@ -50,8 +50,9 @@ class WorkItem(Base):
 
     `done_at` is when what it asks for was done: the member was written to, called or spoken to. Of a DONE item that is
     `closed_at`; an item that was closed otherwise while the message was on its way stays so, and was done all the same.
-    `done_told_at` is when that was known here. Who is about to send holds it as `claimed_by`, a page's own key, until
-    `claimed_until` in real time: until then it stays theirs.
+    An OPEN one has it where what went out may still turn out not to have arrived. `done_told_at` is when that was known
+    here. Who is about to send holds it as `claimed_by`, a page's own key, until `claimed_until` in real time: until
+    then it stays theirs.
     """
 
     __tablename__ = "work_items"

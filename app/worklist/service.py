@@ -243,8 +243,19 @@ def finish_item(session: Session, item_id: int, done_at: datetime) -> None:
     done all the same. Where that is known already nothing changes.
     """
     close_items(session, [item_id], WorkState.DONE, DONE_REASON, done_at)
+    count_as_done(session, item_id, done_at)
+
+
+def count_as_done(session: Session, item_id: int, done_at: datetime) -> None:
+    """What the item asks for went out then, and counts as a touch of the member; it stays open until that is proven."""
     late = {"item": item_id, "at": done_at, "told_at": clock.now(session)}
     session.connection().execute(DONE_LATE, late)
+
+
+def count_as_undone(session: Session, item_id: int) -> None:
+    """It did not arrive, and was no touch."""
+    undone = update(ITEMS).where(ITEMS.c.id == item_id, ITEMS.c.state != WorkState.DONE)
+    session.connection().execute(undone.values(done_at=None, done_told_at=None))
 
 
 def _stop_urging(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:

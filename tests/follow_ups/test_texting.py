@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from copy import deepcopy
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import count
 from typing import Any
 
@@ -121,6 +121,11 @@ class Texts:
         with self.database.reading() as session:
             return session.scalars(select(SmsMessage)).one()
 
+    def done_at(self) -> datetime | None:
+        """When the one there is was done, as far as is known."""
+        with self.database.reading() as session:
+            return session.scalars(select(WorkItem.done_at)).one()
+
     def became(self, code: str = "c1") -> tuple[str, str, str | None]:
         """The task's state, close reason and proof."""
         (task,), ((_, state, reason),) = self.world.tasks(code), self.world.items(code)
@@ -155,15 +160,16 @@ def test_the_system_sends_it_once_and_it_is_done_when_the_network_says_that_it_a
     texts.live_until(DUE)
     assert texts.new() == [READ]
     assert texts.became() == ("open", "", None)
+    touched_at = texts.done_at()
     texts.live(minutes=1)
     assert texts.became() == ("done", "done", Evidence.GATEWAY_CONFIRMED)
     assert texts.message().state == SmsState.DELIVERED
     assert texts.world.tasks("c1")[0].sent_text == READ.removeprefix("【店伴】")
     with texts.database.reading() as session:
         assert session.scalars(select(Notice)).all() == []
-        done_at = session.scalars(select(WorkItem.done_at)).one()
-    assert done_at is not None
-    assert done_at - at(DUE) < timedelta(minutes=1)
+    assert touched_at is not None, "it counts as a touch from when the gateway took it"
+    assert touched_at == texts.done_at()
+    assert touched_at - at(DUE) < timedelta(minutes=1)
 
 
 def test_promises_carry_no_refusal_and_a_number_nobody_hears_of_is_done_without_proof(
@@ -187,6 +193,7 @@ def test_who_has_no_number_or_one_that_does_not_ring_is_not_done(texts: Texts):
     texts.live(minutes=1)
     assert texts.world.steps("c1") == {(DAY, 1): "skipped no_phone"}
     assert texts.became("c2") == ("cancelled", "sms_failed", None)
+    assert texts.done_at() is None
 
 
 @pytest.mark.parametrize("kind", ["http500_after", "drop_answer"])

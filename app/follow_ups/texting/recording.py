@@ -20,7 +20,7 @@ from app.messaging.rules import wait_after
 from app.sms.port import Arrival, Receipt
 from app.timers import Lane, TimerKey, clear_timers, set_timers
 from app.worklist.models import WorkItem, WorkState
-from app.worklist.service import close_items
+from app.worklist.service import close_items, count_as_done, count_as_undone
 
 MEAN = 0.5  # of the spread of waits: messages are few at a time
 REASON = 255
@@ -60,12 +60,14 @@ def _keep_receipt(session: Session, row: SmsMessage, receipt: Receipt, now: date
     if not row.gateway_id:
         row.gateway_id, row.sent_at, row.looks = receipt.gateway_id or "?", row.claimed_at or now, 0
         row.state = SmsState.ACCEPTED
+        count_as_done(session, row.work_item_id, _handed_over_at(session, row, now))
     match receipt.arrival:
         case Arrival.DELIVERED:
             row.state = SmsState.DELIVERED
             _done(session, row, Evidence.GATEWAY_CONFIRMED, now)
         case Arrival.FAILED:
             row.state, row.reason = SmsState.FAILED, receipt.reason[:REASON]
+            count_as_undone(session, row.work_item_id)
             _give_up(session, row, SmsReason.FAILED, now)
         case Arrival.WAITING:
             _ask_again(session, row, now)
@@ -116,5 +118,10 @@ def _done(session: Session, row: SmsMessage, evidence: Evidence, now: datetime) 
     """The task was done when the message was handed over, by nobody of ours; it counts for whose member it is."""
     task = session.get_one(FollowUpTask, row.task_id, populate_existing=True)
     item = session.get_one(WorkItem, row.work_item_id, populate_existing=True)
-    at = min(max(row.sent_at or now, item.opened_at), now)
+    at = _handed_over_at(session, row, now)
     keep_done(session, task, item, evidence, item.assignee_id, at, row.text)
+
+
+def _handed_over_at(session: Session, row: SmsMessage, now: datetime) -> datetime:
+    opened_at = session.scalars(select(WorkItem.opened_at).where(WorkItem.id == row.work_item_id)).one()
+    return min(max(row.sent_at or now, opened_at), now)
