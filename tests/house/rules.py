@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections.abc import Callable, Iterator
 
@@ -41,6 +42,8 @@ SOLE_IMPORTERS = {
 }
 # Only describes values; touches neither files nor network.
 VALUE_LIBRARIES = {"msgspec"}
+
+CALLED = re.compile(r"\b\w+\(")
 
 Violations = Iterator[str]
 Rule = Callable[[Source], Violations]
@@ -188,6 +191,61 @@ def each_outside_library_has_one_importer(source: Source) -> Violations:
             yield f"1: imports {name}, which belongs in {home}"
 
 
+def changes_name_their_rows(source: Source) -> Violations:
+    """No UPDATE or DELETE holds a SELECT: MariaDB before 11.1 runs it anew for each row of the whole table."""
+    if not source.path.startswith("app/") or not {"update(", "delete("} & set(CALLED.findall(source.text)):
+        return
+    constants = _selects_named_in(source.tree, set())
+    for scope in ast.walk(source.tree):
+        if not isinstance(scope, ast.FunctionDef | ast.Module):
+            continue
+        named = _selects_named_in(scope, constants)
+        changes = {"update", "delete"} | _changes_named_in(scope)
+        for call in (node for node in ast.walk(scope) if isinstance(node, ast.Call)):
+            is_condition = getattr(call.func, "attr", "") == "where" and _root(call) in changes
+            if is_condition and any(_selects(one, named) for one in call.args):
+                yield f"{call.lineno}: a SELECT within an UPDATE or DELETE"
+
+
+def _root(node: ast.AST) -> str:
+    """The name a chain of calls begins with."""
+    while isinstance(node, ast.Call | ast.Attribute):
+        node = node.func if isinstance(node, ast.Call) else node.value
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+def _assigned(scope: ast.AST) -> Iterator[tuple[str, ast.expr]]:
+    """What gets a name in a function; of a module what stands outside functions."""
+    nodes = ast.iter_child_nodes(scope) if isinstance(scope, ast.Module) else ast.walk(scope)
+    for node in nodes:
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            yield node.targets[0].id, node.value
+
+
+def _changes_named_in(scope: ast.AST) -> set[str]:
+    return {name for name, value in _assigned(scope) if _root(value) in {"update", "delete"}}
+
+
+def _selects_named_in(scope: ast.AST, known: set[str]) -> set[str]:
+    named = set(known)
+    for name, value in _assigned(scope):
+        if _root(value) not in {"update", "delete"} and _selects(value, named):
+            named.add(name)
+    return named
+
+
+def _selects(node: ast.AST, named: set[str]) -> bool:
+    """True where a SELECT is part of the expression, and not what it brought when it was run."""
+    if isinstance(node, ast.Call):
+        if getattr(node.func, "attr", "") in {"scalar", "scalars", "execute"}:
+            return False
+        if isinstance(node.func, ast.Name) and node.func.id in {"select", "exists"}:
+            return True
+    if isinstance(node, ast.Name) and node.id in named:
+        return True
+    return any(_selects(child, named) for child in ast.iter_child_nodes(node))
+
+
 RULES: tuple[Rule, ...] = (
     functions_fit_a_screen,
     files_hold_one_subject,
@@ -204,4 +262,5 @@ RULES: tuple[Rule, ...] = (
     domains_know_no_web,
     sandbox_imports_nothing_of_ours,
     each_outside_library_has_one_importer,
+    changes_name_their_rows,
 )

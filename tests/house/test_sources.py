@@ -9,6 +9,12 @@ from tests.house.rules import RULES, Rule
 from tests.house.source import Source, product_sources
 
 LONG_FUNCTION = '"""."""\ndef long():\n' + "    pass\n" * 60
+SUBSELECT = """
+def leave():
+    gone = select(T.id).where(T.gone)
+    changed = update(U)
+    return changed.where(U.id == 1, U.t_id.in_(gone)).values(x=1)
+"""
 
 # For each rule a file that breaks it.
 PLANTED: dict[Rule, tuple[str, str]] = {
@@ -27,6 +33,7 @@ PLANTED: dict[Rule, tuple[str, str]] = {
     rules.domains_know_no_web: ("app/members/service.py", "from flask import request\n"),
     rules.sandbox_imports_nothing_of_ours: ("app/sandbox/api.py", "from app.db import Database\n"),
     rules.each_outside_library_has_one_importer: ("app/messaging/service.py", "import wechatpy.work\n"),
+    rules.changes_name_their_rows: ("app/members/service.py", SUBSELECT),
 }
 
 
