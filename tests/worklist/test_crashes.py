@@ -25,7 +25,7 @@ from app.worklist.urging import urge_due
 database_url, place = sys.argv[1:]
 arm([place], is_sandbox=True)
 database = Database(database_url)
-balance_due(database, lambda session, moves: None, lambda *_: None, Deadline(10))
+balance_due(database, lambda *_: None, lambda *_: None, Deadline(10))
 urge_due(database, Deadline(10))
 """
 
