@@ -14,6 +14,7 @@ from app.intake.wecom.sync_contacts import compare_people
 from app.member_events.models import MemberEvent
 from tests.handover.conftest import Has, House
 from tests.intake.wecom.fake_corp import contact_event
+from tests.locks import locks_in_order
 from tests.world import at
 
 T0 = 1_790_000_000
@@ -90,6 +91,24 @@ def test_who_was_given_the_customer_has_the_member_and_their_work(house: House, 
     with house.database.reading() as session:
         assert session.scalars(select(MemberEvent)).all() == []
     house.world.assert_timers_are_their_owners()
+
+
+def test_customers_listed_together_go_together(house: House):
+    """Their heirs' rows are locked once all of the members are: two such comparisons at once do not meet."""
+    heirs = {"c1": "manager", "c2": "colleague", "c3": "manager"}
+    for code in ("c2", "c3"):
+        house.world.member(code)
+        house.world.buy(code, "2026-03-01 14:00")
+        house.corp.add("owner", f"wm-{code}", T0)
+        house.hear(contact_event("edit_external_contact", T0, who=f"wm-{code}"))
+    house.world.live_until("2026-03-01 14:31")
+    house.leave("owner")
+    for code, heir in heirs.items():
+        house.corp.part("owner", f"wm-{code}")
+        house.corp.add(heir, f"wm-{code}", T0 + 60, add_way=ASSIGNED)
+    with locks_in_order(house.database):
+        sync(house, "colleague", "manager")
+    assert {code: house.owner(code) for code in heirs} == heirs
 
 
 def test_to_who_had_the_customer_before(house: House):
