@@ -153,6 +153,7 @@ class FollowUpTask(Base):
 
     `script_code` is the script its text was made of, `chosen_because` (JSON) why that one; `note` what a call brought.
     With `evidence` it was done by `completed_by` at its work item's `done_at`, whatever that was closed as.
+    Where a purchase is the evidence nobody is said to have done it.
     """
 
     __tablename__ = "follow_up_tasks"

@@ -133,3 +133,6 @@ class Evidence(StrEnum):
     CLIENT_REPORTED = "client_reported"  # the page saw `sendChatMessage:ok`
     GATEWAY_UNKNOWN = "gateway_unknown"  # the gateway took it, and nobody said whether it arrived
     SELF_DECLARED = "self_declared"
+    # Of a task in the store: the member bought there while it was open. Nobody said that it was done, so nobody is
+    # credited for it. Of what is written or called a purchase proves nothing: no message was sent by it.
+    PURCHASE = "purchase"

@@ -23,6 +23,7 @@ from app.associates.queries import ids_by_userid
 from app.db import Database, insert_rows, table_of
 from app.errors import DomainError
 from app.failpoints import failpoint
+from app.follow_ups.finishing import Visit, finish_in_store
 from app.follow_ups.measuring.attributing import Bought, attribute, attribute_new, touched_by
 from app.follow_ups.rules import Anchor
 from app.follow_ups.series.enrolling import AnchorPurchase, enroll
@@ -257,6 +258,8 @@ def _follow_up(session: Session, sales: Sequence[Sale], came_back: CameBack, now
     anchors = [_anchor_purchase(sale) for sale in sales if sale.enrolls and sale.event.goods_fen > 0]
     bought = [anchor for anchor in anchors if anchor is not None]
     enroll(session, bought, now)
+    timed = [one for one in bought if one.anchor.time_known]
+    finish_in_store(session, [Visit(one.member_id, one.store.id, one.anchor.at) for one in timed])
     days = {(one.member_id, one.purchased_on) for one in came_back.purchases}
     wholly = {(one.member_id, one.purchased_on) for one in came_back.purchases if one.wholly}
     stop_refunded(

@@ -69,6 +69,7 @@ EVIDENCE = {
     Evidence.CLIENT_REPORTED: _("sent from this page"),
     Evidence.GATEWAY_UNKNOWN: _("text message sent, arrival unknown"),
     Evidence.SELF_DECLARED: _("said by the associate"),
+    Evidence.PURCHASE: _("bought in the store"),
 }
 CLOSE_REASON = {
     **{str(reason): text for reason, text in REASON.items()},

@@ -21,6 +21,7 @@ class Reached(StrEnum):
 
     NOTHING = "nothing"  # no task was opened
     OPENED = "opened"  # none was done
+    PURCHASE = Evidence.PURCHASE.value
     SELF_DECLARED = Evidence.SELF_DECLARED.value
     GATEWAY_UNKNOWN = Evidence.GATEWAY_UNKNOWN.value
     CLIENT_REPORTED = Evidence.CLIENT_REPORTED.value

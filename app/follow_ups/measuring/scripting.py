@@ -24,6 +24,7 @@ from app.follow_ups.measuring.models import Attribution, ScriptDay, ScriptResult
 from app.follow_ups.models import Enrollment, FollowUpTask
 from app.follow_ups.plans.releases import in_force
 from app.follow_ups.plans.versions import Version, versions
+from app.follow_ups.states import Evidence
 from app.nightly import Piece
 from app.worklist.models import WorkItem
 
@@ -98,7 +99,7 @@ def _counted(session: Session, plan_id: int, on: date) -> list[dict[str, Any]]:
             WorkItem.done_at < midnight(on + (SETTLED_DAYS + 1) * A_DAY),
             Enrollment.plan_id == plan_id,
             FollowUpTask.script_code != "",
-            FollowUpTask.evidence.is_not(None),
+            FollowUpTask.evidence != Evidence.PURCHASE,  # nor where there is none
         )
         .group_by(Enrollment.plan_version_id, FollowUpTask.step_no, FollowUpTask.script_code)
     )

@@ -44,6 +44,7 @@ def test_a_grade_of_evidence_counts_with_all_better_ones():
         {
             (Arm.TREATED, Reached.NOTHING): Count(10, 0, 1),
             (Arm.TREATED, Reached.OPENED): Count(20, 0, 2),
+            (Arm.TREATED, Reached.PURCHASE): Count(3, 0, 1),
             (Arm.TREATED, Reached.SELF_DECLARED): Count(20, 1, 3),
             (Arm.TREATED, Reached.GATEWAY_UNKNOWN): Count(4, 0, 1),
             (Arm.TREATED, Reached.CLIENT_REPORTED): Count(30, 4, 6),
@@ -52,10 +53,10 @@ def test_a_grade_of_evidence_counts_with_all_better_ones():
             (Arm.PLAN_HOLD_OUT, Reached.NOTHING): Count(10, 0, 1),
         }
     )
-    assert funnel.of(Arm.TREATED) == Count(91, 8, 16)
-    assert funnel.of(Arm.TREATED, Reached.OPENED) == Count(81, 8, 15)
+    assert funnel.of(Arm.TREATED) == Count(94, 8, 17)
+    assert funnel.of(Arm.TREATED, Reached.OPENED) == Count(84, 8, 16)
     members = [funnel.of(Arm.TREATED, Reached(grade.value)).members for grade in Evidence]
-    assert members == [5, 7, 37, 41, 61]
+    assert members == [5, 7, 37, 41, 61, 64]
     assert funnel.of(Arm.GLOBAL_HOLD_OUT) == Count(0, 0, 0)
 
 
