@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, or_, select
@@ -18,13 +18,10 @@ from app.follow_ups.plans.versions import get_version
 from app.follow_ups.states import BY_THE_SYSTEM, CONFIRMED_BY_WECOM, Channel, Who
 from app.follow_ups.wording import reword_moved
 from app.members.models import Member
-from app.messaging.service import NewNotice, write_notices
+from app.messaging.service import UNHURRIED, NewNotice, write_notices
 from app.worklist.loads import lock_schedules
 from app.worklist.models import Elsewhere, WorkItem, WorkState
 from app.worklist.service import is_put_off, move_items
-
-TOLD_WITHIN = timedelta(hours=1)
-NOTICE = 128
 
 
 def read_open(session: Session, *whose: ColumnElement[bool], limit: int | None = None) -> Sequence[Any]:
@@ -120,4 +117,4 @@ def _make_chats(session: Session, task_ids: Collection[int], item_ids: Collectio
 
 def _notice(item: Any, to: int, now: datetime) -> NewNotice:
     text = f"{item.title} · {item.name}" if item.name else item.title
-    return NewNotice(to, item.id, text[:NOTICE], now + TOLD_WITHIN)
+    return NewNotice(to, item.id, text, now + UNHURRIED)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from sqlalchemy import select
@@ -15,13 +15,16 @@ from app.messaging.models import DigestSchedule, Notice, NoticeKind, NoticeState
 from app.messaging.rules import gather_at
 from app.timers import Lane, TimerKey, clear_timers, set_timers
 
+LONGEST_TEXT = 128
+# How long what is in no hurry may wait for a digest.
+UNHURRIED = timedelta(hours=1)
 SCHEDULES = select(table_of(DigestSchedule)).where(
     any_of(table_of(DigestSchedule).c.associate_id, "associates")
 )
 
 
 class NewNotice(NamedTuple):
-    """Tell an associate of a work item; one line of text, without anything secret in it.
+    """Tell an associate of a work item; one line of text (cut at 128), without anything secret in it.
 
     `deliver_by` is a business instant: the digest is gathered early enough for it where that is within the hour.
     The text of an escalation is the name of whoever is late.
@@ -69,7 +72,7 @@ def _insert_notices(session: Session, rows: Sequence[NewNotice], now: datetime) 
                 "associate_id": row.associate_id,
                 "work_item_id": row.work_item_id,
                 "kind": row.kind,
-                "text": row.text,
+                "text": row.text[:LONGEST_TEXT],
                 "state": NoticeState.WAITING,
                 "written_at": now,
             }

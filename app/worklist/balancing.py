@@ -22,7 +22,7 @@ from app.db import Database, insert_rows, table_of, upsert_rows
 from app.failpoints import failpoint
 from app.lanes import Deadline, Progress
 from app.members.models import Member, MemberCare
-from app.messaging.service import NewNotice, write_notices
+from app.messaging.service import UNHURRIED, NewNotice, write_notices
 from app.timers import Lane, Timer, TimerKey, clear_timers
 from app.worklist.attention import read_budget
 from app.worklist.loads import lock_schedules, schedule_balance
@@ -43,8 +43,6 @@ SQLITE_BATCH = 5
 OVER_CAPACITY = "over_capacity"
 # Members somebody else was busy with are looked at again so soon.
 AGAIN_AFTER = timedelta(seconds=5)
-UNHURRIED = timedelta(hours=1)
-NOTICE = 128
 
 # Makes the words of tasks those of their new assignees: work item id → associate id. Tasks live above this rank.
 # The third: which of them become calls.
@@ -238,7 +236,7 @@ def _tell(session: Session, returned: Sequence[Any], fates: Sequence[Fate], now:
     names = select(Member.id, Member.name).where(Member.id.in_(sorted({item.member_id for _, item in told})))
     known: dict[int, str] = dict(session.execute(names).all()) if told else {}
     notices = [
-        NewNotice(person, item.id, f"{item.title} · {known[item.member_id]}"[:NOTICE], now + UNHURRIED)
+        NewNotice(person, item.id, f"{item.title} · {known[item.member_id]}", now + UNHURRIED)
         for person, item in told
     ]
     write_notices(session, notices, now)

@@ -24,7 +24,7 @@ from app.failpoints import failpoint
 from app.lanes import Deadline, Progress
 from app.members.models import Heartbeat, Member
 from app.messaging.models import MessageState, NoticeKind, OutboundMessage
-from app.messaging.service import NewNotice, write_notices
+from app.messaging.service import UNHURRIED, NewNotice, write_notices
 from app.stores.queries import hours_of
 from app.stores.rules import StoreHours
 from app.timers import Lane, TimerKey, clear_timers, set_timers
@@ -40,7 +40,6 @@ URGED, ESCALATED = 1, 2
 OUTAGE_AFTER = timedelta(minutes=15)
 # So long a reminder usually takes to be delivered.
 DELIVERY = timedelta(minutes=10)
-UNHURRIED = timedelta(hours=1)
 ITEMS, MEMBERS, ASSOCIATES = table_of(WorkItem), table_of(Member), table_of(Associate)
 MESSAGES = table_of(OutboundMessage)
 OPEN = select(ITEMS).where(any_of(ITEMS.c.id, "ids"), ITEMS.c.state == WorkState.OPEN)

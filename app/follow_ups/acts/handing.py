@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 
 from sqlalchemy import ColumnElement, exists, or_, select
 from sqlalchemy.orm import Session
@@ -19,12 +18,9 @@ from app.follow_ups.states import BY_THE_SYSTEM, CONFIRMED_BY_WECOM
 from app.follow_ups.wording import reword_moved
 from app.members.models import ContactBinding, ExternalContact, Member
 from app.members.queries import live_bindings
-from app.messaging.service import NewNotice, write_notices
+from app.messaging.service import UNHURRIED, NewNotice, write_notices
 from app.worklist.models import WorkState
 from app.worklist.service import is_being_sent, move_items
-
-TOLD_WITHIN = timedelta(hours=1)
-NOTICE = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +65,8 @@ def hand_task(session: Session, actor: Actor, task_id: int, tap: Tap, to: int) -
     reword_moved(session, {held.item.id: to})
     if held.item.postponed_until is not None and held.item.postponed_until > held.now:
         return held.standing()  # they are told once it is back
-    text = f"{held.item.title} · {member.name}"[:NOTICE]
-    write_notices(session, [NewNotice(to, held.item.id, text, held.now + TOLD_WITHIN)], held.now)
+    text = f"{held.item.title} · {member.name}"
+    write_notices(session, [NewNotice(to, held.item.id, text, held.now + UNHURRIED)], held.now)
     return held.standing()
 
 

@@ -23,7 +23,15 @@ from app.associates.models import Associate
 from app.db import Database, insert_rows, table_of
 from app.failpoints import failpoint
 from app.follow_ups.channels.carriers import CARRIERS, Glances, Seen
-from app.follow_ups.channels.models import FINAL, OrderState, SendOrder, SendReason, SendTarget, TargetState
+from app.follow_ups.channels.models import (
+    ASKED_ABOUT,
+    FINAL,
+    OrderState,
+    SendOrder,
+    SendReason,
+    SendTarget,
+    TargetState,
+)
 from app.follow_ups.channels.rules import PATIENCE, REMIND_AFTER, next_look
 from app.follow_ups.channels.settling import count_touches, give_up, lock_targets, settle
 from app.follow_ups.channels.starting import start
@@ -43,7 +51,6 @@ from app.worklist.models import WorkItem, WorkState
 
 BATCH = 16
 REASON = 255
-ASKED_ABOUT = (OrderState.PENDING, OrderState.ORDERED)
 NOT_YET = (DISPATCHING, moments.DISPATCHING)
 
 log = structlog.get_logger(__name__)

@@ -14,7 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.db import insert_rows
-from app.follow_ups.channels.models import FINAL, OrderState, SendOrder, SendTarget, TargetState
+from app.follow_ups.channels.models import ASKED_ABOUT, FINAL, OrderState, SendOrder, SendTarget, TargetState
 from app.follow_ups.channels.rules import GATHER, MOST_MEMBERS, key_of, month_of
 from app.follow_ups.states import Channel, StepReason
 from app.ids import new_ids
@@ -23,8 +23,6 @@ from app.members.queries import live_bindings
 from app.timers import Lane, TimerKey, set_timers
 from app.worklist.models import WorkState
 from app.worklist.service import close_items
-
-ASKED_ABOUT = (OrderState.PENDING, OrderState.ORDERED)
 
 
 @dataclass(frozen=True, slots=True)

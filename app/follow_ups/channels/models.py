@@ -29,6 +29,8 @@ class OrderState(StrEnum):
 FINAL = frozenset({OrderState.OVER, OrderState.TAKEN_BACK, OrderState.REFUSED, OrderState.UNKNOWN})
 # States whose timer is in the lane of orders, in real time; every other one's is in the lane of confirmations.
 BEING_MADE = frozenset({OrderState.READY, OrderState.CLAIMED, OrderState.DOUBTFUL})
+UNTOLD = (OrderState.CLAIMED, OrderState.DOUBTFUL)  # whether it was made is not known yet
+ASKED_ABOUT = (OrderState.PENDING, OrderState.ORDERED)  # WeCom is asked what becomes of it
 
 
 class SendReason(StrEnum):

@@ -24,7 +24,7 @@ from app.db import Database, table_of
 from app.failpoints import failpoint
 from app.follow_ups.channels.calling import Claim, call
 from app.follow_ups.channels.carriers import Wish
-from app.follow_ups.channels.models import OrderState, SendOrder, SendTarget, TargetState
+from app.follow_ups.channels.models import UNTOLD, OrderState, SendOrder, SendTarget, TargetState
 from app.follow_ups.channels.outcomes import record
 from app.follow_ups.channels.rules import LEASE
 from app.follow_ups.channels.starting import rings_from, wait_for
@@ -37,7 +37,6 @@ from app.wecom.port import WeComPort
 from app.worklist.models import WorkItem, WorkState
 
 BATCH = 8
-UNTOLD = (OrderState.CLAIMED, OrderState.DOUBTFUL)
 
 
 def order_due(database: Database, port: WeComPort, deadline: Deadline) -> Progress:

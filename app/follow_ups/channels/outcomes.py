@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from app import clock
 from app.follow_ups.channels.calling import Came, Outcome
 from app.follow_ups.channels.carriers import Made
-from app.follow_ups.channels.models import OrderState, SendOrder, SendReason, SendTarget, TargetState
+from app.follow_ups.channels.models import UNTOLD, OrderState, SendOrder, SendReason, SendTarget, TargetState
 from app.follow_ups.channels.rules import LOOKS, next_look
 from app.follow_ups.channels.settling import give_up, give_up_unreached, lock_targets
 from app.messaging.rules import wait_after
@@ -20,7 +20,6 @@ from app.timers import Lane, TimerKey, clear_timers, set_timers
 
 REASON = 255
 MEAN = 0.5  # of the spread of waits: orders are few
-UNTOLD = (OrderState.CLAIMED, OrderState.DOUBTFUL)
 
 log = structlog.get_logger(__name__)
 

@@ -21,12 +21,10 @@ from app.members.contacts import people_by_userid
 from app.members.models import ExternalContact, Member
 from app.members.queries import live_bindings
 from app.members.service import lock_members
-from app.messaging.service import NewNotice, write_notices
+from app.messaging.service import UNHURRIED, NewNotice, write_notices
 from app.worklist.models import SeenTouch, WorkItem, WorkState
 from app.worklist.service import close_items, move_items
 
-TOLD_WITHIN = timedelta(hours=1)
-NOTICE = 128
 CHUNK = 500
 LONGEST_CAP = timedelta(days=90)  # a cap looks back no further
 
@@ -134,4 +132,4 @@ def _titles(session: Session, item_ids: Sequence[int]) -> Sequence[Any]:
 
 
 def _notice(row: Any, moves: Mapping[int, int], now: datetime) -> NewNotice:
-    return NewNotice(moves[row.id], row.id, f"{row.title} · {row.name}"[:NOTICE], now + TOLD_WITHIN)
+    return NewNotice(moves[row.id], row.id, f"{row.title} · {row.name}", now + UNHURRIED)

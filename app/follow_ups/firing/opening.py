@@ -18,13 +18,12 @@ from app.follow_ups.states import BY_THE_SYSTEM, CONFIRMED_BY_WECOM, Channel
 from app.follow_ups.texting.writing import NewText, write_texts
 from app.follow_ups.wording import Words
 from app.messaging.models import NoticeKind
-from app.messaging.service import NewNotice, write_notices
+from app.messaging.service import UNHURRIED, NewNotice, write_notices
 from app.worklist.models import Elsewhere
 from app.worklist.service import open_items
 
 # A notice of a step counted in minutes reaches the associate at most so long after it fell due (store open).
 PROMPT = timedelta(minutes=5)
-UNHURRIED = timedelta(hours=1)
 # Who else may do it where its assignee has too much to do.
 ELSEWHERE = {
     Channel.CHAT: Elsewhere.CONTACT,
