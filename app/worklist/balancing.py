@@ -25,6 +25,7 @@ from app.members.models import Member, MemberCare
 from app.messaging.service import UNHURRIED, NewNotice, write_notices
 from app.timers import Lane, Timer, TimerKey, clear_timers
 from app.worklist.attention import read_budget
+from app.worklist.desks import Desk, read_desks
 from app.worklist.loads import lock_schedules, schedule_balance
 from app.worklist.models import BalanceSchedule, Overflow, OverflowKind, WorkItem, WorkState
 from app.worklist.service import (
@@ -36,7 +37,7 @@ from app.worklist.service import (
     move_items,
     postpone_items,
 )
-from app.worklist.sharing import Colleagues, Desk, Fate, Share, read_colleagues, read_desks, share_out
+from app.worklist.sharing import Colleagues, Fate, Share, read_colleagues, share_out
 
 BATCH = 25
 SQLITE_BATCH = 5

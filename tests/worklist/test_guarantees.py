@@ -25,10 +25,11 @@ from app.clock import Moment
 from app.db import Database
 from app.members.service import lock_members
 from app.messaging.models import MessageState, Notice, NoticeKind, OutboundMessage
+from app.worklist.desks import Desk
 from app.worklist.loads import LocalDay
 from app.worklist.models import Overflow, OverflowKind, WorkItem, WorkState
 from app.worklist.service import close_items, move_items, postpone_items
-from app.worklist.sharing import Desk, share_out
+from app.worklist.sharing import share_out
 from tests.worklist.shop import PEOPLE, SHANGHAI, Shop, at
 
 CAPACITY = 3
