@@ -10,6 +10,7 @@ from string import Formatter
 
 import pytest
 
+from app.follow_ups.facts import criterion_of
 from app.follow_ups.plans.reading import read_document
 
 DEMO = Path(__file__).parents[2] / "config" / "demo"
@@ -67,6 +68,8 @@ def test_a_default_plan_reads_and_has_its_words(path, scripts):
     written = {script["code"] for script in scripts}
     assert {code for step in plan.steps for code in (*step.script_codes, step.invite_script_code)} <= written
     assert plan.code == path.stem
+    rules = [plan.trigger.condition, *(rule for step in plan.steps for rule in step.conditions)]
+    assert all(criterion_of(rule) for rule in rules if rule)  # or it is refused
     assert not [word for word in SUPERLATIVES if word in plan.product_fallback]
 
 
