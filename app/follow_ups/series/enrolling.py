@@ -162,7 +162,9 @@ def _first_purchases(session: Session, days: Collection[Day]) -> dict[Day, Ancho
 def _count_from_earlier(
     session: Session, live: Mapping[Day, Any], days: Mapping[Day, AnchorPurchase], now: datetime
 ) -> None:
-    its = {row.id: days[key] for key, row in live.items() if days[key].anchor.at < row.anchor_at}
+    its = {
+        row.id: days[key] for key, row in live.items() if key in days and days[key].anchor.at < row.anchor_at
+    }
     changed, old_timers, new_timers = [], [], []
     for row in _in_minutes(session, its):
         day = its[row.id]
