@@ -157,9 +157,9 @@ def plans() -> list[dict[str, Any]]:
     ]
 
 
-@pytest.mark.parametrize("seed", [1, 3])
-def test_a_dry_run_of_what_is_in_force_tells_what_was_lived(world: LivedWorld, seed: int):
-    documents = plans()
+def test_a_dry_run_of_what_is_in_force_tells_what_was_lived(world: LivedWorld):
+    """Another half year on either database."""
+    seed, documents = 1 if world.database.is_sqlite else 3, plans()
     for document in documents:
         world.publish(document)
     live_a_year(world, seed)
