@@ -23,7 +23,7 @@ from app.follow_ups.plans.moments import plans_with_moments
 from app.http import NO_FIELDS, allow, load_form, load_query
 from app.http.parts import current_database, current_public_ids
 from app.http.refs import read_ref
-from app.pages.parts import PageSchema, part_of
+from app.pages.parts import FilterSchema, PageSchema, part_of
 from app.sessions import current_actor
 from app.worklist.attention import pause, resume
 from app.worklist.editing import (
@@ -78,7 +78,7 @@ class HoldOutSchema(ShareSchema):
     confirmed = fields.Boolean(load_default=False)
 
 
-class DaySchema(Schema):
+class DaySchema(FilterSchema):
     """`day`: a local date, today where none is given."""
 
     day = fields.Date(load_default=None, validate=validate.Range(min=FIRST_DAY))

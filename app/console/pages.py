@@ -28,13 +28,14 @@ from app.http.parts import current_database, current_public_ids
 from app.http.refs import read_ref
 from app.members.queries import find_member
 from app.orders.queries import purchases_of
-from app.pages.parts import PageSchema, part_of
+from app.pages.parts import FilterSchema, PageSchema, part_of
 from app.sessions import current_actor
+from app.worklist.models import WorkState
 
 pages = Blueprint("console", __name__, url_prefix="/console", template_folder="templates")
 
 
-class DaySchema(Schema):
+class DaySchema(FilterSchema):
     """`day`: a local date, today where none is given."""
 
     day = fields.Date(load_default=None, validate=validate.Range(min=FIRST_DAY))
@@ -130,8 +131,9 @@ def store(ref: str) -> ResponseReturnValue:
 
 
 class PersonSchema(DaySchema, PageSchema):
-    """One person's tasks of a day; `evidence`: only those proven like this."""
+    """One person's tasks of a day; `state`, `evidence`: only those in this state, proven like this."""
 
+    state = fields.Enum(WorkState, by_value=True, load_default=None)
     evidence = fields.Enum(Evidence, by_value=True, load_default=None)
 
 
@@ -152,12 +154,11 @@ def person(ref: str, person_ref: str) -> ResponseReturnValue:
         shop = queries.get_store_by_id(session, store_id)
         associate = queries.get_person(session, associate_id)
         day = read_day(session, asked["day"])
-        of = PersonDay(store_id, associate_id, *day.bounds, evidence=asked["evidence"])
+        of = PersonDay(store_id, associate_id, *day.bounds, asked["state"], asked["evidence"])
         rows = tasks_of_person(session, actor, of, page)
         part = part_of(page, PAGE_TASKS, len(rows), count_tasks_of_person(session, actor, of))
-    return _render(
-        "person", day=day, store=shop, person=associate, rows=rows, part=part, proven=asked["evidence"]
-    )
+    kept = {name: asked[name].value for name in ("state", "evidence") if asked[name]}
+    return _render("person", day=day, store=shop, person=associate, rows=rows, part=part, kept=kept)
 
 
 class BeforeSchema(Schema):

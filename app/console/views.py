@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from app import clock
 from app.follow_ups.progress import AssociateProgress, StoreProgress
 from app.pages.formats import CHAIN_ZONE, day_bounds
+from app.worklist.attention import is_paused
 
 # Nothing can have fallen due before; days near the calendar's ends have no bounds in UTC.
 FIRST_DAY = date(1970, 1, 1)
@@ -25,6 +26,7 @@ class Day:
     today: date
     now: datetime
     zone: ZoneInfo
+    is_paused: bool  # headquarters has paused everything
 
     @property
     def bounds(self) -> tuple[datetime, datetime]:
@@ -62,7 +64,7 @@ def read_day(session: Session, asked: date | None) -> Day:
     """The day asked for, from `FIRST_DAY` on, today where none is; a day to come is today."""
     now = clock.now(session)
     today = now.astimezone(CHAIN_ZONE).date()
-    return Day(min(asked or today, today), today, now, CHAIN_ZONE)
+    return Day(min(asked or today, today), today, now, CHAIN_ZONE, is_paused(session))
 
 
 def total(rows: Sequence[StoreProgress | AssociateProgress]) -> Totals:

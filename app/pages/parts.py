@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
-from marshmallow import Schema, fields, validate
+from marshmallow import Schema, fields, pre_load, validate
 
 LAST_PAGE = 10_000
 
@@ -40,7 +41,16 @@ def part_of(page: int, size: int, shown: int, total: int) -> Part:
     return Part(ahead + 1, ahead + shown, total, page)
 
 
-class PageSchema(Schema):
+class FilterSchema(Schema):
+    """What a page is filtered by: a field that a form sends empty is not filtered by."""
+
+    @pre_load
+    def leave_out_empty(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        """A browser sends every field of a form."""
+        return {name: value for name, value in data.items() if value != ""}
+
+
+class PageSchema(FilterSchema):
     """`page`: which page of a list, from 1."""
 
     page = fields.Integer(load_default=1, validate=validate.Range(1, LAST_PAGE))
