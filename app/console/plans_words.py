@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import time
+from datetime import date, time
 from typing import Any
 
 from flask_babel import get_locale, gettext, lazy_gettext, ngettext
@@ -153,6 +153,11 @@ def language() -> Language:
     return Language.EN if str(get_locale()) == "en" else Language.ZH
 
 
+def date_of(text: str) -> date:
+    """A day as a dry run keeps it."""
+    return date.fromisoformat(text)
+
+
 def rule(text: str) -> str:
     """A rule as the reader writes it."""
     return criterion_of(text).text(language())
@@ -169,7 +174,7 @@ def mistake(one: Mistake) -> str:
 def trigger(its: Trigger) -> str:
     """What starts a plan; a rule stands apart."""
     festival = festivals().get(its.festival, {}).get("zh" if language() is Language.ZH else "", its.festival)
-    dates = ", ".join(day.isoformat() for day in its.dates)
+    dates = str(_(", ")).join(day.isoformat() for day in its.dates)
     told = {"days": its.days, "tag": its.tag, "dates": dates, "festival": festival}
     return str(TRIGGER[its.kind]) % told
 
@@ -210,7 +215,7 @@ def clock_time(value: time) -> str:
 def scripts(rules: tuple[ScriptRule, ...]) -> Iterator[str]:
     """Which scripts a step uses, a line for each rule."""
     for one in rules:
-        codes = ", ".join(one.codes)
+        codes = str(_(", ")).join(one.codes)
         yield (
             gettext("%(codes)s where %(rule)s", codes=codes, rule=rule(one.condition))
             if one.condition
@@ -229,9 +234,9 @@ def value_of(one: Difference, value: Any) -> str:
     if isinstance(value, bool):
         return str(gettext("yes") if value else gettext("no"))
     if one.field == "scripts":
-        return "; ".join(scripts(value))
+        return str(_("; ")).join(scripts(value))
     if isinstance(value, tuple):
-        return ", ".join(map(str, value))
+        return str(_(", ")).join(map(str, value))
     if isinstance(value, TriggerKind):
         return trigger(Trigger(value))
     for known in (CHANNEL, WHO, REFUND, AGAIN, TOUCH):
