@@ -15,6 +15,7 @@ from app.console import plans_words
 from app.console.plans_views import (
     DRAFT,
     get_plan,
+    may_compare,
     numbers_of,
     plan_rows,
     release_rows,
@@ -102,9 +103,17 @@ def plan(ref: str) -> ResponseReturnValue:
         day, its = read_day(session, None), get_plan(session, plan_id)
         version = shown_version(session, plan_id, asked["version"])
         numbers, draft = numbers_of(session, plan_id), find_draft(session, its.code)
-        releases = [row for row in release_rows(session, plan_id) if row.is_in_force]
+        releases, readable = release_rows(session, plan_id), may_compare(session, draft)
     return render(
-        "plan", day=day, plan=its, ref=ref, version=version, numbers=numbers, draft=draft, releases=releases
+        "plan",
+        day=day,
+        plan=its,
+        ref=ref,
+        version=version,
+        numbers=numbers,
+        draft=draft,
+        readable=readable,
+        releases=[row for row in releases if row.is_in_force],
     )
 
 
@@ -147,6 +156,7 @@ def compare(ref: str) -> ResponseReturnValue:
         day, its = read_day(session, None), get_plan(session, plan_id)
         before, after = (side_of(session, its, asked[name]) for name in ("before", "after"))
         numbers, draft = numbers_of(session, plan_id), find_draft(session, its.code)
+        readable = may_compare(session, draft)
     return render(
         "plan_compare",
         day=day,
@@ -154,7 +164,7 @@ def compare(ref: str) -> ResponseReturnValue:
         ref=ref,
         asked=asked,
         numbers=numbers,
-        draft=draft,
+        readable=readable,
         before=before,
         after=after,
         found=differences(before, after),

@@ -65,6 +65,12 @@ class SeenSchema(Schema):
     began_with = fields.String(required=True, validate=validate.Length(max=40))
 
 
+class DiscardSchema(SeenSchema):
+    """And that this is meant: nothing brings the text back."""
+
+    confirmed = fields.Boolean(load_default=False)
+
+
 class TrySchema(Schema):
     """Where it is to be tried as a canary; nothing: everywhere."""
 
@@ -85,10 +91,10 @@ class ResultSchema(Schema):
     store = fields.String(load_default="", validate=validate.Length(max=32))
 
 
-EDIT, SAVE, SEEN, TRY, PUBLISH, RESULT = (
+EDIT, SAVE, DISCARD, TRY, PUBLISH, RESULT = (
     EditSchema(),
     SaveSchema(),
-    SeenSchema(),
+    DiscardSchema(),
     TrySchema(),
     PublishSchema(),
     ResultSchema(),
@@ -130,7 +136,10 @@ def save(code: str) -> ResponseReturnValue:
 def discard(code: str) -> AnyResponse:
     """Throw the draft away; what was published stays."""
     load_query()
-    began_with = _instant(load_form(SEEN)["began_with"])
+    asked = load_form(DISCARD)
+    if not asked["confirmed"]:
+        raise Invalid("not_confirmed", place="confirmed")
+    began_with = _instant(asked["began_with"])
     with current_database().transaction() as session:
         discard_draft(session, code, began_with)
     log.info("plan_draft_discarded", code=code, by=current_actor().associate_id)

@@ -17,7 +17,7 @@ from app.follow_ups.forecasting.counting import Counts, Side, Span
 from app.follow_ups.forecasting.models import PlanDryRun
 from app.follow_ups.forecasting.staging import Cast
 from app.follow_ups.forecasting.summary import Load, Summary
-from app.follow_ups.models import FollowUpPlan, PlanVersion
+from app.follow_ups.models import FollowUpPlan, PlanDraft, PlanVersion
 from app.follow_ups.plans.documents import Document
 from app.follow_ups.plans.drafts import Checked, check_text, codes_of_drafts, find_draft
 from app.follow_ups.plans.reading import read_document
@@ -181,6 +181,11 @@ def side_of(session: Session, plan: FollowUpPlan, number: int) -> Document:
     if document is None:
         raise NotFound("unknown_id", place="draft")
     return document
+
+
+def may_compare(session: Session, draft: PlanDraft | None) -> bool:
+    """Whether there is a draft that can be one side: a text that cannot be read says nothing to compare."""
+    return draft is not None and check_text(session, draft.document).document is not None
 
 
 def changed_lines(before: str, after: str) -> list[tuple[str, str]]:
