@@ -7,11 +7,16 @@ import { cardWith, tellResult } from './send.js';
 
 const UNDO_MS = 6000; // what can be put right for longer keeps its button
 const SLIP_MS = 240000; // a little less than the server allows
+const DOUBLE_MS = 400;
+const DOUBLE_PX = 24;
 const sheet = one('#acts');
 let about = {}; // data of the card the sheet is about
 let opener = null;
 let refresh = () => {};
 let noting = null; // the note of a call that is to be made again, while its time is chosen
+let asking = 0; // of the lists of colleagues that were asked for, the last
+let lastTap = { x: 0, y: 0 };
+let closedBy = null; // the tap that closed the sheet, and when
 
 export const isActing = () => !sheet.hidden;
 
@@ -19,6 +24,7 @@ const placeOf = button => button.closest('[data-member-ref]');
 const panelOf = name => one(`[data-panel=${name}]`, sheet);
 
 function open(card, button, panel) {
+  if (card.dataset.memberRef !== about.memberRef || card.dataset.task !== about.task) forget();
   about = { ...card.dataset };
   opener = button;
   noting = null;
@@ -31,9 +37,16 @@ function open(card, button, panel) {
   show(panel || 'menu');
 }
 
+// What was typed about one customer is not told of another.
+function forget() {
+  all('form', sheet).forEach(form => form.reset());
+  one('#acts-call').value = '';
+}
+
 function close() {
   if (sheet.hidden) return;
   sheet.hidden = true;
+  closedBy = { ...lastTap, at: Date.now() };
   if (opener && opener.isConnected) opener.focus();
 }
 
@@ -57,17 +70,27 @@ function fillWaits() {
   Object.assign(one('[name=day]', sheet), { min: first, max: last, value: first });
 }
 
+// The second tap of a double one would press what stood under the sheet, which may send something.
+function swallowSecondTap(event) {
+  if (!event.detail) return; // a key
+  const isSecond = closedBy && Date.now() - closedBy.at < DOUBLE_MS
+    && Math.hypot(event.clientX - closedBy.x, event.clientY - closedBy.y) < DOUBLE_PX;
+  if (isSecond) { event.preventDefault(); event.stopPropagation(); }
+  lastTap = { x: event.clientX, y: event.clientY };
+}
+
 async function fillColleagues() {
+  const mine = ++asking;
   const panel = panelOf('hand');
   panel.textContent = '';
   panel.setAttribute('aria-busy', 'true');
-  let text = '';
+  let found = [];
+  let text = say('no_colleague');
   try {
-    const { colleagues } = await getJson(`/h5/api/tasks/${about.task}/colleagues`);
-    panel.append(...colleagues.map(colleagueButton));
-    if (!colleagues.length) text = say('no_colleague');
+    found = (await getJson(`/h5/api/tasks/${about.task}/colleagues`)).colleagues;
   } catch (_) { text = say('needs_network'); }
-  if (text) panel.append(element('p', 'quiet', text));
+  if (mine !== asking) return; // the sheet is about another task by now
+  panel.append(...(found.length ? found.map(colleagueButton) : [element('p', 'quiet', text)]));
   panel.removeAttribute('aria-busy');
 }
 
@@ -158,9 +181,14 @@ const DIRECT = {
   undo: () => takeItBack(about, taskPath(about, 'undo')),
 };
 
+const dayOf = text => new Intl.DateTimeFormat(document.documentElement.lang, { month: 'short', day: 'numeric', timeZone: 'UTC' }).format(new Date(text));
+
 const SUBMITS = {
-  wait: form => postpone(form.day.value, form.day.value.slice(5)),
-  skip: form => skip('skipped_other', form.note.value.trim(), form.note.value.trim()),
+  wait: form => postpone(form.day.value, dayOf(form.day.value)),
+  skip: form => {
+    form.note.value = form.note.value.trim();
+    if (form.reportValidity()) skip('skipped_other', form.note.value, form.note.value);
+  },
   visit: form => {
     const tried = form.tried.value.split(/[,，、;；]/).map(item => item.trim().slice(0, 64)).filter(Boolean).slice(0, 20);
     act({ path: memberPath('visit'), body: { reason: form.reason.value, tried, size: form.size.value.trim() }, text: say('visited'), stays: true, holdMs: UNDO_MS });
@@ -181,6 +209,7 @@ export function offerUndo(card) {
 // `renew()` loads what is true once an act has changed more than its own card.
 export function startActs(renew) {
   refresh = renew;
+  document.addEventListener('click', swallowSecondTap, true);
   onClick('[data-more]', button => open(placeOf(button), button, button.dataset.more));
   onClick('[data-act]', button => { if (!sheet.contains(button)) about = { ...placeOf(button).dataset }; DIRECT[button.dataset.act](); });
   onClick('[data-go]', button => show(button.dataset.go));

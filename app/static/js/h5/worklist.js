@@ -26,7 +26,8 @@ onClick('[data-chat]', async button => {
 // No chat can be opened here: the words are on the clipboard at least.
 async function tellHow(card, line, error) {
   const reason = say(error.kind || 'fail', { reason: error.message });
-  const copied = await copy(one('[data-say]', card).textContent.trim());
+  const words = one('[data-say]', card);
+  const copied = words && await copy(words.textContent.trim());
   line.textContent = `${say('chat_failed', { reason })} ${copied ? say('copied') : ''}`;
 }
 
