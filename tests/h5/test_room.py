@@ -17,7 +17,7 @@ def test_the_worklist_says_what_went_elsewhere_and_why_and_when_they_are_off(
     text = sign_in(app, "lina").get("/h5/worklist", headers=PAGE).text
     for said in (
         "今天排不下的",
-        "每天最多请您做",
+        "每天最多请你做",
         "由何佳来做",
         "改由何佳打电话",
         "没有再排：价值最低",
