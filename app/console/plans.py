@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlencode
 
 import structlog
 from flask import Blueprint, redirect, render_template
@@ -28,6 +29,7 @@ from app.console.views import read_day
 from app.errors import Invalid
 from app.follow_ups.forecasting.counting import Side, Span
 from app.follow_ups.plans.comparing import differences
+from app.follow_ups.plans.documents import LONGEST_CODE
 from app.follow_ups.plans.drafts import CODE, find_draft
 from app.follow_ups.plans.moments import has_moments
 from app.follow_ups.plans.releases import release
@@ -68,9 +70,10 @@ class ReleaseSchema(Schema):
 
 
 class NewSchema(Schema):
-    """The code of a new plan."""
+    """The code of a new plan, and of the one whose text it begins with."""
 
     code = fields.String(required=True, validate=validate.Regexp(CODE))
+    like = fields.String(load_default="", validate=validate.Length(max=LONGEST_CODE))
 
 
 PLAN, COMPARE, RELEASE, NEW = PlanSchema(), CompareSchema(), ReleaseSchema(), NewSchema()
@@ -91,7 +94,9 @@ def plans() -> ResponseReturnValue:
 def new() -> AnyResponse:
     """Begin a draft of a new plan."""
     load_query()
-    return redirect(f"{HOME}/drafts/{load_form(NEW)['code']}", 303)
+    asked = load_form(NEW)
+    like = f"?{urlencode({'like': asked['like']})}" if asked["like"] else ""
+    return redirect(f"{HOME}/drafts/{asked['code']}{like}", 303)
 
 
 @plan_pages.get("/<ref>")

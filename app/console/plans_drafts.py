@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from datetime import datetime
 from typing import Any
 
@@ -14,12 +15,14 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from app.associates.models import Role
 from app.console.plans import HOME, MOST_VERSIONS, render
+from app.console.plans_handbook import handbook
 from app.console.plans_views import changed_lines, is_of, names_of_people, numbers_of, store_ids_of, tried
 from app.console.views import read_day
 from app.errors import Conflict, Invalid, NotFound
 from app.follow_ups.forecasting.counting import Span
 from app.follow_ups.forecasting.runs import DAYS, ask_for_dry_run, newest_dry_run
 from app.follow_ups.models import PlanDraft
+from app.follow_ups.plans.documents import LONGEST_CODE
 from app.follow_ups.plans.drafts import (
     CODE,
     LONGEST_TEXT,
@@ -33,9 +36,11 @@ from app.follow_ups.plans.drafts import (
     save_draft,
     text_of_version,
 )
+from app.follow_ups.plans.writing import as_toml
 from app.http import allow, load_form, load_query
 from app.http.parts import current_database, current_public_ids
 from app.http.refs import read_ref
+from app.pages.parts import FilterSchema
 from app.sessions import current_actor
 from app.stores.queries import stores_by_id
 
@@ -46,9 +51,10 @@ draft_pages = Blueprint(
 log = structlog.get_logger()
 
 
-class EditSchema(Schema):
-    """`version`: the text a new draft begins with, by number."""
+class EditSchema(FilterSchema):
+    """What a new draft begins with: a `version` of its plan, or, of a new plan, the text of another (`like`)."""
 
+    like = fields.String(load_default="", validate=validate.Length(max=LONGEST_CODE))
     version = fields.Integer(load_default=None, validate=validate.Range(1, MOST_VERSIONS))
 
 
@@ -110,7 +116,7 @@ def edit(code: str) -> ResponseReturnValue:
         raise NotFound("unknown_id", place="draft")
     with current_database().reading() as session:
         draft = find_draft(session, code)
-        text = draft.document if draft else _first_text(session, code, asked["version"])
+        text = draft.document if draft else _first_text(session, code, asked["version"], asked["like"])
         return _editor(session, code, text, draft)
 
 
@@ -250,17 +256,21 @@ def _editor(
         "numbers": numbers_of(session, plan.id) if plan else [],
         "theirs": changed_lines(text, draft.document) if draft and overtaken else [],
         "overtaken": overtaken,
+        "handbook": handbook(session),
     }
     return render("plan_draft", day=read_day(session, None), **values)
 
 
-def _first_text(session: Session, code: str, number: int | None) -> str:
-    """What a new draft begins with: a version of its plan, or little more than its code."""
+def _first_text(session: Session, code: str, number: int | None, like: str) -> str:
+    """What a new draft begins with: a version of its plan, another plan's text, or little more than its code."""
     plan = plan_of_code(session, code)
-    if plan is None:
+    if plan is not None:
+        return text_of_version(session, plan.id, number or numbers_of(session, plan.id)[0])
+    another = plan_of_code(session, like) if like else None
+    if another is None:
         return f'code = "{code}"\n'
-    newest = numbers_of(session, plan.id)
-    return text_of_version(session, plan.id, number or newest[0])
+    newest = text_of_version(session, another.id, numbers_of(session, another.id)[0])
+    return as_toml(tomllib.loads(newest) | {"code": code})
 
 
 def _right(session: Session, code: str) -> Checked:

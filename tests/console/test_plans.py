@@ -174,15 +174,25 @@ def test_a_new_draft_begins_with_the_version_asked_for(client: FlaskClient):
     assert "thanks_30m" in page
     assert send(client, HOME, code="for_regulars").location == f"{HOME}/drafts/for_regulars"
     assert "code = &#34;for_regulars&#34;" in see(client, f"{HOME}/drafts/for_regulars")
+    like = send(client, HOME, code="for_regulars", like=CODE).location
+    page = see(client, like)
+    assert "code = &#34;for_regulars&#34;" in page
+    assert "thanks_30m" in page
+    assert "没有错误" in page
     assert send(client, HOME, code="../x").status_code == 422
     see(client, f"{HOME}/drafts/Big", 404)
 
 
 def test_a_discarded_draft_is_gone(client: FlaskClient, database: Database):
     save(client, TEXT, "")
-    assert send(client, f"{DRAFT}/discard", began_with="2026-01-01T00:00:00+00:00").status_code == 409
-    assert send(client, f"{DRAFT}/discard", began_with="soon").status_code == 422
-    assert send(client, f"{DRAFT}/discard", began_with=began_with(client)).status_code == 303
+    assert (
+        send(client, f"{DRAFT}/discard", began_with="2026-01-01T00:00:00+00:00", confirmed="true").status_code
+        == 409
+    )
+    assert send(client, f"{DRAFT}/discard", began_with="soon", confirmed="true").status_code == 422
+    assert send(client, f"{DRAFT}/discard", began_with=began_with(client)).status_code == 422, "not confirmed"
+    sure = {"began_with": began_with(client), "confirmed": "true"}
+    assert send(client, f"{DRAFT}/discard", **sure).status_code == 303
     with database.reading() as session:
         assert session.scalars(select(PlanDraft)).all() == []
 
