@@ -23,6 +23,7 @@ from app.console.plans_views import (
     shown_version,
     side_of,
     store_ids_of,
+    stores_to_name,
     version_of,
 )
 from app.console.views import read_day
@@ -131,7 +132,8 @@ def releases(ref: str) -> ResponseReturnValue:
     with current_database().reading() as session:
         day, its = read_day(session, None), get_plan(session, plan_id)
         rows, numbers = release_rows(session, plan_id), numbers_of(session, plan_id)
-    return render("plan_releases", day=day, plan=its, ref=ref, rows=rows, numbers=numbers)
+        stores = stores_to_name(session)
+    return render("plan_releases", day=day, plan=its, ref=ref, rows=rows, numbers=numbers, stores=stores)
 
 
 @plan_pages.post("/<ref>/releases")

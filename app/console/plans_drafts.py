@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from datetime import datetime
 from typing import Any
 
@@ -16,7 +15,16 @@ from werkzeug.wrappers import Response as AnyResponse
 from app.associates.models import Role
 from app.console.plans import HOME, MOST_VERSIONS, render
 from app.console.plans_handbook import handbook
-from app.console.plans_views import changed_lines, is_of, names_of_people, numbers_of, store_ids_of, tried
+from app.console.plans_views import (
+    changed_lines,
+    first_text,
+    is_of,
+    names_of_people,
+    numbers_of,
+    store_ids_of,
+    stores_to_name,
+    tried,
+)
 from app.console.views import read_day
 from app.errors import Conflict, Invalid, NotFound
 from app.follow_ups.forecasting.counting import Span
@@ -34,9 +42,7 @@ from app.follow_ups.plans.drafts import (
     plan_of_code,
     publish_draft,
     save_draft,
-    text_of_version,
 )
-from app.follow_ups.plans.writing import as_toml
 from app.http import allow, load_form, load_query
 from app.http.parts import current_database, current_public_ids
 from app.http.refs import read_ref
@@ -116,7 +122,7 @@ def edit(code: str) -> ResponseReturnValue:
         raise NotFound("unknown_id", place="draft")
     with current_database().reading() as session:
         draft = find_draft(session, code)
-        text = draft.document if draft else _first_text(session, code, asked["version"], asked["like"])
+        text = draft.document if draft else first_text(session, code, asked["version"], asked["like"])
         return _editor(session, code, text, draft)
 
 
@@ -173,6 +179,7 @@ def dry_run(code: str) -> ResponseReturnValue:
             is_current=is_of(run, checked),
             span=asked["span"],
             store_id=store_id,
+            stores=stores_to_name(session),
             days=DAYS,
         )
 
@@ -214,6 +221,7 @@ def publishing(code: str) -> ResponseReturnValue:
             checked=checked,
             run=run if its else None,
             tried=found,
+            stores=stores_to_name(session),
             days=DAYS,
         )
 
@@ -259,18 +267,6 @@ def _editor(
         "handbook": handbook(session),
     }
     return render("plan_draft", day=read_day(session, None), **values)
-
-
-def _first_text(session: Session, code: str, number: int | None, like: str) -> str:
-    """What a new draft begins with: a version of its plan, another plan's text, or little more than its code."""
-    plan = plan_of_code(session, code)
-    if plan is not None:
-        return text_of_version(session, plan.id, number or numbers_of(session, plan.id)[0])
-    another = plan_of_code(session, like) if like else None
-    if another is None:
-        return f'code = "{code}"\n'
-    newest = text_of_version(session, another.id, numbers_of(session, another.id)[0])
-    return as_toml(tomllib.loads(newest) | {"code": code})
 
 
 def _right(session: Session, code: str) -> Checked:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import tomllib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,10 +20,18 @@ from app.follow_ups.forecasting.staging import Cast
 from app.follow_ups.forecasting.summary import Load, Summary
 from app.follow_ups.models import FollowUpPlan, PlanDraft, PlanVersion
 from app.follow_ups.plans.documents import Document
-from app.follow_ups.plans.drafts import Checked, check_text, codes_of_drafts, find_draft
+from app.follow_ups.plans.drafts import (
+    Checked,
+    check_text,
+    codes_of_drafts,
+    find_draft,
+    plan_of_code,
+    text_of_version,
+)
 from app.follow_ups.plans.reading import read_document
 from app.follow_ups.plans.releases import Released, history
 from app.follow_ups.plans.versions import Version, get_version
+from app.follow_ups.plans.writing import as_toml
 from app.members.models import Member
 from app.stores.queries import StoreFacts, stores_by_code, stores_by_id
 from app.worklist.attention import read_budget
@@ -161,15 +170,27 @@ def names_of_people(session: Session, ids: Iterable[int | None]) -> dict[int, st
 
 
 def store_ids_of(session: Session, said: str) -> list[int] | None:
-    """The stores whose codes somebody typed, None for none. Raises `Invalid` naming one that there is not."""
-    codes = sorted(set(said.replace(",", " ").replace("\uff0c", " ").replace("\u3001", " ").split()))
-    if not codes:
+    """The stores that somebody typed by code or by name, None for none.
+
+    Raises `Invalid` naming the first that there is not, or whose name is not one store's alone.
+    """
+    typed = sorted(set(said.replace(",", " ").replace("\uff0c", " ").replace("\u3001", " ").split()))
+    if not typed:
         return None
-    known = stores_by_code(session, codes)
-    for code in codes:
-        if code not in known:
-            raise Invalid("unknown_store", place=code)
-    return [known[code].id for code in codes]
+    known = stores_by_code(session)
+    named: dict[str, list[int]] = {code: [store.id] for code, store in known.items()}
+    for store in known.values():
+        if store.name not in known:
+            named.setdefault(store.name, []).append(store.id)
+    for text in typed:
+        if len(named.get(text, ())) != 1:
+            raise Invalid("unknown_store", place=text)
+    return sorted({named[text][0] for text in typed})
+
+
+def stores_to_name(session: Session) -> list[StoreFacts]:
+    """The stores that may be typed, by code."""
+    return [store for _, store in sorted(stores_by_code(session).items())]
 
 
 def side_of(session: Session, plan: FollowUpPlan, number: int) -> Document:
@@ -186,6 +207,18 @@ def side_of(session: Session, plan: FollowUpPlan, number: int) -> Document:
 def may_compare(session: Session, draft: PlanDraft | None) -> bool:
     """Whether there is a draft that can be one side: a text that cannot be read says nothing to compare."""
     return draft is not None and check_text(session, draft.document).document is not None
+
+
+def first_text(session: Session, code: str, number: int | None, like: str) -> str:
+    """What a new draft begins with: a version of its plan, another plan's text, or little more than its code."""
+    plan = plan_of_code(session, code)
+    if plan is not None:
+        return text_of_version(session, plan.id, number or numbers_of(session, plan.id)[0])
+    another = plan_of_code(session, like) if like else None
+    if another is None:
+        return f'code = "{code}"\n'
+    newest = text_of_version(session, another.id, numbers_of(session, another.id)[0])
+    return as_toml(tomllib.loads(newest) | {"code": code})
 
 
 def changed_lines(before: str, after: str) -> list[tuple[str, str]]:
