@@ -83,13 +83,13 @@ class IdSource:
         with self._guard:
             if time.monotonic() >= self._good_until:
                 raise NoNodeFree
+            now_ms = time.time_ns() // 1_000_000 - EPOCH_MS
+            if now_ms > self._last_ms:
+                self._last_ms, self._sequence = now_ms, -1
             return [self._next() for _ in range(count)]
 
     def _next(self) -> int:
-        now_ms = time.time_ns() // 1_000_000 - EPOCH_MS
-        if now_ms > self._last_ms:
-            self._last_ms, self._sequence = now_ms, 0
-        elif self._sequence + 1 < SEQUENCES:
+        if self._sequence + 1 < SEQUENCES:
             self._sequence += 1
         else:  # sequence used up, or the wall clock stepped back: borrow the next millisecond
             self._last_ms, self._sequence = self._last_ms + 1, 0

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session, aliased
 
 from app.associates.models import Associate, Role
 from app.associates.queries import Actor
-from app.db import is_among, read_rows, table_of
+from app.db import any_of, read_rows, table_of
 from app.members.models import ContactBinding, ExternalContact, Member
 from app.stores.models import Store
 
@@ -65,13 +65,16 @@ def live_bindings(*columns: Any) -> Select[*tuple[Any, ...]]:
     return select(*columns).select_from(ExternalContact).join(ContactBinding, joined).where(is_live())
 
 
+MAY_CHAT = live_bindings(ExternalContact.member_id, ContactBinding.associate_id).where(
+    any_of(table_of(ExternalContact).c.member_id, "members")
+)
+
+
 def contacts_of(session: Session, member_ids: Collection[int]) -> dict[int, set[int]]:
     """By member, the associates who can chat with them, those who left too; one query for any number of members."""
     bound: dict[int, set[int]] = defaultdict(set)
     if member_ids:
-        query = live_bindings(ExternalContact.member_id, ContactBinding.associate_id)
-        its = is_among(table_of(ExternalContact).c.member_id, set(member_ids))
-        for member_id, associate_id in read_rows(session, query.where(its)):
+        for member_id, associate_id in read_rows(session, MAY_CHAT, {"members": set(member_ids)}):
             bound[member_id].add(associate_id)
     return bound
 

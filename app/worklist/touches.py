@@ -10,11 +10,11 @@ from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import bindparam, func, or_, select
 from sqlalchemy.orm import Session
 
 from app import clock
-from app.db import is_among, read_rows, table_of
+from app.db import any_of, read_rows, table_of
 from app.worklist.attention import Budget, Touch
 from app.worklist.models import Elsewhere, SeenTouch, WorkItem, WorkKind, WorkState
 
@@ -22,6 +22,27 @@ from app.worklist.models import Elsewhere, SeenTouch, WorkItem, WorkKind, WorkSt
 TOUCHING = (WorkKind.FOLLOW_UP,)
 # At least the whole local day, however long a clock change makes it.
 A_LOCAL_DAY = timedelta(hours=26)
+ITEMS, SEEN = table_of(WorkItem), table_of(SeenTouch)
+TOUCHES = select(
+    ITEMS.c.member_id,
+    ITEMS.c.id,
+    ITEMS.c.is_service,
+    ITEMS.c.priority,
+    ITEMS.c.opened_at,
+    ITEMS.c.state,
+    ITEMS.c.valid_until,
+    ITEMS.c.done_at,
+    func.coalesce(ITEMS.c.postponed_until, ITEMS.c.asked_at),
+    ITEMS.c.elsewhere,
+    ITEMS.c.claimed_until,
+).where(
+    any_of(ITEMS.c.member_id, "members"),
+    ITEMS.c.kind.in_(TOUCHING),
+    or_(ITEMS.c.state == WorkState.OPEN, ITEMS.c.done_at > bindparam("since")),
+)
+SEEN_BY = select(SEEN.c.member_id, SEEN.c.source_id, SEEN.c.seen_at).where(
+    any_of(SEEN.c.member_id, "members"), SEEN.c.seen_at > bindparam("since")
+)
 
 
 def recent_touches(
@@ -31,26 +52,11 @@ def recent_touches(
     touches: dict[int, list[Touch]] = defaultdict(list)
     if not member_ids:
         return touches
-    table = table_of(WorkItem)
-    query = select(
-        table.c.member_id,
-        table.c.id,
-        table.c.is_service,
-        table.c.priority,
-        table.c.opened_at,
-        table.c.state,
-        table.c.valid_until,
-        table.c.done_at,
-        func.coalesce(table.c.postponed_until, table.c.asked_at),
-        table.c.elsewhere,
-        table.c.claimed_until,
-    ).where(
-        is_among(table.c.member_id, member_ids),
-        table.c.kind.in_(TOUCHING),
-        or_(table.c.state == WorkState.OPEN, table.c.done_at > min(budget.window(now), now - A_LOCAL_DAY)),
-    )
+    asked = {"members": member_ids, "since": min(budget.window(now), now - A_LOCAL_DAY)}
     offset = clock.moment(session).offset
-    for member_id, item_id, is_service, priority, opened_at, state, *rest in read_rows(session, query):
+    for member_id, item_id, is_service, priority, opened_at, state, *rest in read_rows(
+        session, TOUCHES, asked
+    ):
         valid_until, done_at, asked_at, elsewhere, claimed_until = rest
         touch = Touch(
             item_id,
@@ -73,8 +79,5 @@ def recent_touches(
 
 def _seen(session: Session, member_ids: Collection[int], since: datetime) -> Sequence[Any]:
     """What reached members though no task of theirs asked for it."""
-    table = table_of(SeenTouch)
-    query = select(table.c.member_id, table.c.source_id, table.c.seen_at)
-    return session.execute(
-        query.where(is_among(table.c.member_id, member_ids), table.c.seen_at > since)
-    ).all()
+    asked = {"members": member_ids, "since": since}
+    return session.connection().execute(SEEN_BY, asked).all()

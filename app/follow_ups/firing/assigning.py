@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from app.associates.models import Associate, Role
 from app.associates.roster import Roster
-from app.db import is_among, read_rows, table_of
+from app.db import any_of, read_rows, table_of
 from app.follow_ups.firing.deciding import Case, Wait
 from app.follow_ups.rules import Verdict
 from app.follow_ups.states import BY_THE_SYSTEM, CONFIRMED_BY_WECOM, StepOutcome, StepReason, WaitingFor, Who
@@ -24,6 +24,25 @@ from app.stores.queries import stores_by_id
 from app.stores.rules import StoreHours
 
 A_DAY = timedelta(days=1)
+MEMBERS, TOTALS, PEOPLE = table_of(Member), table_of(MemberPurchases), table_of(Associate)
+FACTS = (
+    select(
+        MEMBERS.c.id,
+        MEMBERS.c.name,
+        MEMBERS.c.store_id,
+        MEMBERS.c.owner_id,
+        TOTALS.c.amount_fen,
+        TOTALS.c.refunded_fen,
+    )
+    .outerjoin_from(MEMBERS, TOTALS, TOTALS.c.member_id == MEMBERS.c.id)
+    .where(any_of(MEMBERS.c.id, "members"))
+)
+AT_WORK = select(PEOPLE.c.id, PEOPLE.c.name, PEOPLE.c.store_id, PEOPLE.c.role).where(
+    PEOPLE.c.ended_at.is_(None)
+)
+STAFF = AT_WORK.where(any_of(PEOPLE.c.store_id, "stores")).order_by(PEOPLE.c.id)
+MANAGERS = STAFF.where(PEOPLE.c.role == Role.STORE_MANAGER)
+GIVEN = AT_WORK.where(any_of(PEOPLE.c.id, "people"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,42 +257,20 @@ def people_of(
 
 
 def _members(session: Session, ids: Iterable[int]) -> dict[int, MemberFacts]:
-    members, totals = table_of(Member), table_of(MemberPurchases)
-    query = (
-        select(
-            members.c.id,
-            members.c.name,
-            members.c.store_id,
-            members.c.owner_id,
-            totals.c.amount_fen,
-            totals.c.refunded_fen,
-        )
-        .outerjoin_from(members, totals, totals.c.member_id == members.c.id)
-        .where(is_among(members.c.id, set(ids)))
-    )
     return {
         row[0]: MemberFacts(row[0], row[1], row[2], row[3], (row[4] or 0) - (row[5] or 0))
-        for row in read_rows(session, query)
+        for row in read_rows(session, FACTS, {"members": set(ids)})
     }
 
 
 def _in_stores(session: Session, store_ids: Iterable[int], whole_staff: bool) -> Sequence[Any]:
     """The active managers of the stores, or all who work there."""
-    table = table_of(Associate)
-    query = select(table.c.id, table.c.name, table.c.store_id, table.c.role).where(
-        table.c.store_id.in_(sorted(store_ids)), table.c.ended_at.is_(None)
-    )
-    if not whole_staff:
-        query = query.where(table.c.role == Role.STORE_MANAGER)
-    return session.connection().execute(query.order_by(table.c.id)).all()
+    query = STAFF if whole_staff else MANAGERS
+    return session.connection().execute(query, {"stores": set(store_ids)}).all()
 
 
 def _active(session: Session, ids: Iterable[int]) -> dict[int, Person]:
-    table = table_of(Associate)
-    query = select(table.c.id, table.c.name, table.c.store_id).where(
-        is_among(table.c.id, set(ids)), table.c.ended_at.is_(None)
-    )
-    return {row.id: Person(*row) for row in read_rows(session, query)}
+    return {row.id: Person(*row[:3]) for row in read_rows(session, GIVEN, {"people": set(ids)})}
 
 
 def _from(people: Sequence[int], member_id: int) -> Sequence[int]:

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
-from app.db import is_among, read_rows, table_of
+from app.db import any_of, read_rows, table_of
 from app.follow_ups.firing.conditions import Conditions, Subject
 from app.follow_ups.firing.deciding import Case
 from app.follow_ups.models import Enrollment, StepRecord
@@ -22,6 +22,25 @@ from app.follow_ups.states import Arm, EnrollmentState, StepOutcome, StepReason,
 from app.members.models import MemberCare
 from app.stores.queries import StoreFacts, stores_by_id
 from app.timers import Lane, Timer, TimerKey
+
+TIMERS, CARE, SERIES, RECORDS = map(table_of, (Timer, MemberCare, Enrollment, StepRecord))
+DUE = (
+    select(
+        TIMERS.c.due_at,
+        TIMERS.c.subject_id,
+        CARE.c.member_id,
+        CARE.c.opted_out_at.is_not(None).label("has_opted_out"),
+    )
+    .join(CARE, CARE.c.member_id == TIMERS.c.member_id)
+    .where(TIMERS.c.lane == bindparam("lane"), TIMERS.c.due_at <= bindparam("now"))
+    .order_by(TIMERS.c.due_at, TIMERS.c.subject_id)
+    .limit(bindparam("size"))
+    .with_for_update(skip_locked=True)
+)
+LIVE = select(SERIES).where(
+    any_of(SERIES.c.member_id, "members"), SERIES.c.state != EnrollmentState.CANCELLED
+)
+ITS_RECORDS = select(RECORDS).where(any_of(RECORDS.c.enrollment_id, "series"))
 
 
 class DueTimer(NamedTuple):
@@ -53,16 +72,8 @@ class Fallen(NamedTuple):
 
 def take_due(session: Session, lane: Lane, size: int, now: datetime) -> list[DueTimer]:
     """The first due timers of a lane whose members nobody else is busy with; these stay locked."""
-    has_opted_out = MemberCare.opted_out_at.is_not(None).label("has_opted_out")
-    query = (
-        select(Timer.due_at, Timer.subject_id, MemberCare.member_id, has_opted_out)
-        .join(MemberCare, MemberCare.member_id == Timer.member_id)
-        .where(Timer.lane == str(lane), Timer.due_at <= now)
-        .order_by(Timer.due_at, Timer.subject_id)
-        .limit(size)
-        .with_for_update(skip_locked=True)
-    )
-    return [DueTimer(str(lane), *row) for row in sorted(map(tuple, read_rows(session, query)))]
+    asked = {"lane": str(lane), "now": now, "size": size}
+    return [DueTimer(str(lane), *row) for row in sorted(read_rows(session, DUE, asked))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +87,7 @@ class Batch:
 
 def read_batch(session: Session, due: Sequence[DueTimer], now: datetime) -> Batch:
     """The enrollments that still wait for exactly this timer, and all about them that is asked before people are."""
-    table = table_of(Enrollment)
-    members = {timer.member_id for timer in due}
-    live = select(table).where(
-        is_among(table.c.member_id, members), table.c.state != EnrollmentState.CANCELLED
-    )
-    series = read_rows(session, live)
+    series = read_rows(session, LIVE, {"members": {timer.member_id for timer in due}})
     stores = stores_by_id(session, {row.store_id for row in series})
     wanted = {timer.subject_id: timer for timer in due}
     rows = [row for row in series if row.id in wanted and _waits_for(row, wanted[row.id])]
@@ -174,9 +180,7 @@ class Family:
 def _verdicts(session: Session, enrollment_ids: Sequence[int]) -> dict[tuple[int, int], Verdict]:
     if not enrollment_ids:
         return {}
-    table = table_of(StepRecord)
-    query = select(table).where(table.c.enrollment_id.in_(sorted(enrollment_ids)))
     return {
         (row.enrollment_id, row.step_no): Verdict(StepOutcome(row.outcome), StepReason(row.reason))
-        for row in session.connection().execute(query)
+        for row in session.connection().execute(ITS_RECORDS, {"series": enrollment_ids})
     }
