@@ -17,11 +17,11 @@ from enum import StrEnum
 from typing import Any
 from unittest.mock import patch
 
-from sqlalchemy import MetaData, String, select
+from sqlalchemy import MetaData, String, bindparam, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from app import clock
-from app.db import Base, Database, insert_rows, is_among, read_rows, table_of
+from app.db import Base, Database, any_of, insert_rows, read_rows, table_of
 from app.follow_ups.firing.falling_due import DueTimer, take_due
 from app.members.models import MemberCare
 from app.timers import Lane, Timer, clear_taken
@@ -137,16 +137,24 @@ def designed(design: Design) -> Iterator[None]:
         yield
 
 
-def _take_by_status(session: Session, lane: Lane, size: int, now: datetime) -> list[DueTimer]:
-    table = table_of(WaitingStep)
-    query = (
-        select(table.c.id, table.c.lane, table.c.due_at, table.c.subject_id, table.c.member_id)
-        .where(table.c.status == PENDING, table.c.lane == str(lane), table.c.due_at <= now)
-        .order_by(table.c.due_at)
-        .limit(size)
-        .with_for_update(skip_locked=True)
+WAITING = table_of(WaitingStep)
+DUE = (
+    select(WAITING.c.id, WAITING.c.lane, WAITING.c.due_at, WAITING.c.subject_id, WAITING.c.member_id)
+    .where(
+        WAITING.c.status == PENDING, WAITING.c.lane == bindparam("lane"), WAITING.c.due_at <= bindparam("now")
     )
-    rows = read_rows(session, query)
+    .order_by(WAITING.c.due_at)
+    .limit(bindparam("size"))
+    .with_for_update(skip_locked=True)
+)
+CARE = table_of(MemberCare)
+OPTED_OUT = select(CARE.c.member_id).where(
+    any_of(CARE.c.member_id, "members"), CARE.c.opted_out_at.is_not(None)
+)
+
+
+def _take_by_status(session: Session, lane: Lane, size: int, now: datetime) -> list[DueTimer]:
+    rows = read_rows(session, DUE, {"lane": str(lane), "now": now, "size": size})
     session.info[CLAIMED] = [row.id for row in rows]
     return [
         DueTimer(row.lane, row.due_at, row.subject_id, row.member_id, has_opted_out=False) for row in rows
@@ -156,12 +164,8 @@ def _take_by_status(session: Session, lane: Lane, size: int, now: datetime) -> l
 def _take_for_firing(session: Session, lane: Lane, size: int, now: datetime) -> list[DueTimer]:
     """Whether their members want none is looked up as well: claiming ours tells it."""
     due = _take_by_status(session, lane, size, now)
-    table = table_of(MemberCare)
-    members = {timer.member_id for timer in due}
-    query = select(table.c.member_id).where(
-        is_among(table.c.member_id, members), table.c.opted_out_at.is_not(None)
-    )
-    opted_out = {row.member_id for row in read_rows(session, query)}
+    found = read_rows(session, OPTED_OUT, {"members": {timer.member_id for timer in due}})
+    opted_out = {row.member_id for row in found}
     return [timer._replace(has_opted_out=timer.member_id in opted_out) for timer in due]
 
 
