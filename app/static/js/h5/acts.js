@@ -127,6 +127,14 @@ function settle(card, text, takeBack, ms, stays) {
   card.append(line);
 }
 
+// Below what was done: a settled card shows nothing else.
+function remark(card, text) {
+  const line = one('.settled', card);
+  if (!line) return;
+  const said = one('small', line) || line.appendChild(element('small', 'quiet', ''));
+  said.textContent = text;
+}
+
 function unsettle(card) {
   card.classList.remove('is-settled');
   all('.settled', card).forEach(line => line.remove());
@@ -236,15 +244,19 @@ const isOf = entry => entry.act && entry.task;
 
 // An act that still waits has been done as far as this person is concerned: after a reload it must not look undone.
 export async function showWaitingActs() {
-  (await waiting()).filter(isOf).forEach(entry => settle(cardWith(entry.task), `${entry.text} ${say('waiting')}`, null, 0, entry.stays));
+  for (const entry of (await waiting()).filter(isOf)) {
+    const card = cardWith(entry.task);
+    settle(card, entry.text, null, 0, entry.stays);
+    if (card) remark(card, say('waiting'));
+  }
 }
 
 onOutbox((entry, state, reason) => {
   if (!entry.act) return;
   const card = entry.task ? cardWith(entry.task) : one('[data-task=""]');
-  if (state === 'waiting' && card && one('.settled', card)) tellResult(card, say('waiting'));
+  if (state === 'waiting' && card) remark(card, say('waiting'));
   if (state === 'refused' && card && entry.undoes) settle(card, say('not_done', { reason }), null, 0, false);
   else if (state === 'refused' && card) { unsettle(card); tellResult(card, say('not_done', { reason })); }
-  if (state === 'recorded' && card) tellResult(card, '');
+  if (state === 'recorded' && card) { remark(card, ''); tellResult(card, ''); }
   if (state === 'recorded' && entry.act === 'renews' && !isActing()) refresh();
 });
