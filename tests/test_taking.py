@@ -10,7 +10,7 @@ from threading import Barrier
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, event, func, select
+from sqlalchemy import Connection, event, func, select, text
 from sqlalchemy.orm import Session
 
 from app.db import Database, Overtaken, insert_rows, read_rows, table_of
@@ -50,11 +50,12 @@ def left(database: Database) -> list[int]:
 
 def test_who_comes_second_takes_what_is_left_and_waits_for_nobody(waiting: Database) -> None:
     with waiting.transaction() as first, waiting.transaction() as second:
-        assert subjects(take(first, 10)) == list(range(10))
-        mine = take(second, 10)
-        assert subjects(mine) == list(range(10, 20))
-        clear_taken(second, mine)
-    assert left(waiting) == [*range(10), *range(20, NUMBER)]
+        first.execute(text("SET innodb_lock_wait_timeout = 1"))
+        earlier, later = take(first, 10), take(second, 10)
+        assert (subjects(earlier), subjects(later)) == (list(range(10)), list(range(10, 20)))
+        clear_taken(first, earlier)  # what lies behind its span is locked
+        clear_taken(second, later)
+    assert left(waiting) == list(range(20, NUMBER))
 
 
 def test_what_hangs_on_a_member_somebody_is_busy_with_stays(waiting: Database) -> None:
