@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from itertools import count
 from threading import Barrier
@@ -14,7 +15,9 @@ from sqlalchemy import Connection, event, func, select, text
 from sqlalchemy.orm import Session
 
 from app.db import Database, Overtaken, insert_rows, read_rows, table_of
+from app.follow_ups.firing import lane
 from app.follow_ups.firing.falling_due import DueTimer, take_due
+from app.lanes import Deadline, Progress
 from app.members.models import MemberCare
 from app.timers import Lane, Timer, TimerKey, clear_taken, set_timers
 from tests.conftest import FAST
@@ -67,6 +70,26 @@ def test_what_hangs_on_a_member_somebody_is_busy_with_stays(waiting: Database) -
         assert subjects(mine) == [n for n in range(21) if n != 7]
         clear_taken(session, mine)
     assert left(waiting) == [7, *range(21, NUMBER)]
+
+
+def test_who_takes_batch_after_batch_comes_back_for_what_was_busy(
+    waiting: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each batch begins behind the one before; the member is free again before the lane is left."""
+    monkeypatch.setattr(lane, "BATCH", 8)
+    asked = count(1)
+    with ExitStack() as busy:
+        session = busy.enter_context(waiting.transaction())
+        session.get_one(MemberCare, 7, with_for_update=True)
+
+        def is_over() -> bool:
+            if next(asked) == 3:
+                assert left(waiting) == [7, *range(17, NUMBER)]
+                busy.close()
+            return False
+
+        assert lane.fire_due(waiting, Lane.DAYS, Deadline(600, is_over)) == Progress(NUMBER, more=False)
+    assert left(waiting) == []
 
 
 def test_a_timer_set_between_what_is_being_deleted_is_kept(waiting: Database) -> None:

@@ -87,7 +87,7 @@ RESTORE = {
         """,
 }
 
-Take = Callable[[Session, Lane, int, datetime], list[DueTimer]]
+Take = Callable[[Session, Lane, int, datetime, DueTimer | None], list[DueTimer]]
 Finish = Callable[[Session, Sequence[DueTimer]], None]
 
 
@@ -116,11 +116,13 @@ def restore_waiting(databases: Mapping[Design, Database]) -> None:
             connection.exec_driver_sql(RESTORE[design])
 
 
-def claim_batch(session: Session, claiming: Claiming, size: int) -> int:
-    """Claim at most `size` due steps and do nothing more; returns how many."""
-    due = claiming.take(session, Lane.DAYS, size, clock.now(session))
+def claim_batch(
+    session: Session, claiming: Claiming, size: int, after: DueTimer | None = None
+) -> list[DueTimer]:
+    """Claim at most `size` due steps after this one, and do nothing more."""
+    due = claiming.take(session, Lane.DAYS, size, clock.now(session), after)
     claiming.finish(session, due)
-    return len(due)
+    return due
 
 
 @contextmanager
@@ -153,7 +155,9 @@ OPTED_OUT = select(CARE.c.member_id).where(
 )
 
 
-def _take_by_status(session: Session, lane: Lane, size: int, now: datetime) -> list[DueTimer]:
+def _take_by_status(
+    session: Session, lane: Lane, size: int, now: datetime, _after: DueTimer | None = None
+) -> list[DueTimer]:
     rows = read_rows(session, DUE, {"lane": str(lane), "now": now, "size": size})
     session.info[CLAIMED] = [row.id for row in rows]
     return [
@@ -161,7 +165,9 @@ def _take_by_status(session: Session, lane: Lane, size: int, now: datetime) -> l
     ]
 
 
-def _take_for_firing(session: Session, lane: Lane, size: int, now: datetime) -> list[DueTimer]:
+def _take_for_firing(
+    session: Session, lane: Lane, size: int, now: datetime, _after: DueTimer | None = None
+) -> list[DueTimer]:
     """Whether their members want none is looked up as well: claiming ours tells it."""
     due = _take_by_status(session, lane, size, now)
     found = read_rows(session, OPTED_OUT, {"members": {timer.member_id for timer in due}})

@@ -21,6 +21,7 @@ from sqlalchemy import Connection, func, select
 
 from app.db import Database
 from app.follow_ups.firing import lane as firing
+from app.follow_ups.firing.falling_due import DueTimer
 from app.follow_ups.firing.lane import fire_due
 from app.lanes import Deadline
 from app.messaging.models import Notice
@@ -126,8 +127,10 @@ def _work(pipe: Pipe, urls: dict[Design, str], number: int) -> None:
 
 def _claim(database: Database, turn: Turn) -> Worked:
     claiming, steps, laps = CLAIMINGS[turn.design], 0, _Laps()
+    last: DueTimer | None = None
     for _ in range(turn.batches):
-        steps += database.in_transaction(lambda session: claim_batch(session, claiming, turn.size))
+        taken = database.in_transaction(lambda session: claim_batch(session, claiming, turn.size, last))  # noqa: B023
+        steps, last = steps + len(taken), taken[-1]
         laps.lap()
     return Worked(steps, laps.seconds, resident_kib())
 

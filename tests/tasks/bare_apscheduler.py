@@ -81,5 +81,5 @@ class BareScheduler:
 def run_step(url: str, _number: int) -> None:
     """The job: one step of the minutes that is due. Raises `LookupError` where none is."""
     fired = _databases[url].in_transaction(lambda session: fire_batch(session, Lane.MINUTES, 1, Tiers()))
-    if fired != 1:
+    if len(fired) != 1:
         raise LookupError("no step is due")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import and_, bindparam, or_, select
 from sqlalchemy.orm import Session
 
 from app.db import any_of, read_rows, table_of
@@ -24,7 +24,7 @@ from app.stores.queries import StoreFacts, stores_by_id
 from app.timers import Lane, Timer, TimerKey
 
 TIMERS, CARE, SERIES, RECORDS = map(table_of, (Timer, MemberCare, Enrollment, StepRecord))
-DUE = (
+FIRST = (
     select(
         TIMERS.c.due_at,
         TIMERS.c.subject_id,
@@ -32,10 +32,18 @@ DUE = (
         CARE.c.opted_out_at.is_not(None).label("has_opted_out"),
     )
     .join(CARE, CARE.c.member_id == TIMERS.c.member_id)
-    .where(TIMERS.c.lane == bindparam("lane"), TIMERS.c.due_at <= bindparam("now"))
+    .where(TIMERS.c.lane == bindparam("lane"))
     .order_by(TIMERS.c.due_at, TIMERS.c.subject_id)
     .limit(bindparam("size"))
     .with_for_update(skip_locked=True)
+)
+DUE = FIRST.where(TIMERS.c.due_at <= bindparam("now"))
+# Of two spans, which a server looks up one after the other: it reads nothing before them.
+DUE_AFTER = FIRST.where(
+    or_(
+        and_(TIMERS.c.due_at == bindparam("at"), TIMERS.c.subject_id > bindparam("subject")),
+        and_(TIMERS.c.due_at > bindparam("at"), TIMERS.c.due_at <= bindparam("now")),
+    )
 )
 LIVE = select(SERIES).where(
     any_of(SERIES.c.member_id, "members"), SERIES.c.state != EnrollmentState.CANCELLED
@@ -70,10 +78,19 @@ class Fallen(NamedTuple):
     case: Case
 
 
-def take_due(session: Session, lane: Lane, size: int, now: datetime) -> list[DueTimer]:
-    """The first due timers of a lane whose members nobody else is busy with; these stay locked."""
+def take_due(
+    session: Session, lane: Lane, size: int, now: datetime, after: DueTimer | None = None
+) -> list[DueTimer]:
+    """The first due timers of a lane whose members nobody else is busy with, in order; these stay locked.
+
+    `after`: only those behind this one. Who takes batch after batch has taken the others, yet the server would read on
+    through all that was deleted. [M] 500 after 20,000: 8.8 ms instead of 11.
+    """
     asked = {"lane": str(lane), "now": now, "size": size}
-    return [DueTimer(str(lane), *row) for row in sorted(read_rows(session, DUE, asked))]
+    query = DUE
+    if after is not None:
+        query, asked = DUE_AFTER, asked | {"at": after.due_at, "subject": after.subject_id}
+    return [DueTimer(str(lane), *row) for row in sorted(read_rows(session, query, asked))]
 
 
 @dataclass(frozen=True, slots=True)

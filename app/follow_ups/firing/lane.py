@@ -54,41 +54,51 @@ def fire_due(database: Database, lane: Lane, deadline: Deadline) -> Progress:
     # Counting takes seconds where members are millions: steps due in minutes do not wait for it.
     tiers = tiers_of_today(database, may_count=lane is Lane.DAYS)
     full = size = SQLITE_BATCH if database.is_sqlite else BATCH
-    done = 0
+    done, last = 0, None
     while not deadline.has_passed():
         try:
             if size > 1:
-                fired = database.in_transaction(partial(fire_batch, lane=lane, size=size, tiers=tiers))
+                fired = database.in_transaction(
+                    partial(fire_batch, lane=lane, size=size, tiers=tiers, after=last)
+                )
             else:
-                fired = alone(database, partial(fire_or_quarantine, lane=lane, tiers=tiers))
+                fired = alone(database, partial(fire_or_quarantine, lane=lane, tiers=tiers, after=last))
         except UNDOABLE:
             if size == 1:  # not what a row says: nothing smaller could be set aside
                 raise
             size //= 2
             continue
-        done += fired
-        if fired < size:
+        done += len(fired)
+        if len(fired) == size:
+            last = fired[-1]
+        elif last is None:
             return Progress(done, more=False)
+        else:
+            last = None  # whose members were busy before: they may be free by now
         size = min(full, size * 2)
     return Progress(done, more=True)
 
 
-def fire_batch(session: Session, lane: Lane, size: int, tiers: Tiers) -> int:
-    """Fire at most `size` due timers; returns how many were taken: none while headquarters has paused everything."""
+def fire_batch(
+    session: Session, lane: Lane, size: int, tiers: Tiers, after: DueTimer | None = None
+) -> list[DueTimer]:
+    """Fire at most `size` due timers after this one; returns them, none while headquarters has paused everything."""
     now, budget = clock.now(session), read_budget(session)
-    due = [] if budget.paused_at else take_due(session, lane, size, now)
+    due = [] if budget.paused_at else take_due(session, lane, size, now, after)
     if due:
         clear_taken(session, due)
         _fire(session, due, budget, tiers, now)
-    return len(due)
+    return due
 
 
-def fire_or_quarantine(session: Session, undoable: Errors, lane: Lane, tiers: Tiers) -> int:
+def fire_or_quarantine(
+    session: Session, undoable: Errors, lane: Lane, tiers: Tiers, after: DueTimer | None = None
+) -> list[DueTimer]:
     """Fire the first due timer, or, for an `undoable` error, set its enrollment aside: state and reason say so."""
     now, budget = clock.now(session), read_budget(session)
-    due = [] if budget.paused_at else take_due(session, lane, 1, now)
+    due = [] if budget.paused_at else take_due(session, lane, 1, now, after)
     if not due:
-        return 0
+        return []
     clear_taken(session, due)
     try:
         with session.begin_nested():
@@ -101,7 +111,7 @@ def fire_or_quarantine(session: Session, undoable: Errors, lane: Lane, tiers: Ti
         table = table_of(Enrollment)
         session.connection().execute(update(table).where(table.c.id == due[0].subject_id).values(**aside))
         log.error("enrollment_quarantined", enrollment_id=due[0].subject_id, error=type(error).__name__)
-    return 1
+    return due
 
 
 def _fire(session: Session, due: Sequence[DueTimer], budget: Budget, tiers: Tiers, now: datetime) -> None:
