@@ -22,7 +22,8 @@ from app.follow_ups.plans.versions import publish
 from app.follow_ups.series.resuming import ask_served_again
 from app.ids import new_id
 from app.inbound.events import Event, Line, LineKind, PurchaseReported, RefundReported
-from app.intake.service import EventResult, apply_events
+from app.intake.service import apply_events
+from app.intake.sifting import EventResult
 from app.lanes import Deadline
 from app.members.service import NewContact, NewMember, bind_contacts, members_by_code, register_members
 from app.sales_scripts.models import SalesScript

@@ -28,7 +28,8 @@ from app.intake.reading import (
 )
 from app.intake.refusals import UnreadableFile
 from app.intake.report import RefusalReport
-from app.intake.service import CLOCK_SKEW, MAX_BATCH, EventResult, EventStatus, apply_events
+from app.intake.service import MAX_BATCH, apply_events
+from app.intake.sifting import CLOCK_SKEW, EventResult, EventStatus
 from app.sealing import Keyring
 from app.stores.queries import stores_by_code
 

@@ -20,7 +20,8 @@ from app.db import Database
 from app.inbound.events import Event
 from app.inbound.models import BY_LANE, Inbound, InboundState
 from app.inbound.service import put_back
-from app.intake.service import MAX_BATCH, EventResult, EventStatus, apply_events
+from app.intake.service import MAX_BATCH, apply_events
+from app.intake.sifting import EventResult, EventStatus
 
 UNREADABLE = EventResult(EventStatus.QUARANTINED, "unreadable_event")
 _decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)

@@ -11,7 +11,7 @@ import msgspec
 from app.db import Database
 from app.inbound.events import DateReported, Event, HappeningReported, OwnerNamed, PhoneReported
 from app.intake.refusals import Refused
-from app.intake.service import EventResult, EventStatus
+from app.intake.sifting import EventResult, EventStatus
 from app.member_events.models import MemberEventKind
 from app.member_events.rules import checked
 from app.members.dates import YearlyDay, seal_day

@@ -14,7 +14,8 @@ from app.db import Database
 from app.inbound.events import Event, Line, LineKind, Phone, PurchaseReported, RefundReported
 from app.intake.cells import MAX_AMOUNT_FEN, NOON
 from app.intake.refusals import Refused, reason_of
-from app.intake.service import EventResult, EventStatus, apply_events
+from app.intake.service import apply_events
+from app.intake.sifting import EventResult, EventStatus
 from app.members.phones import read_phone, seal_phone
 from app.partner_api.dates import refunds_before_purchase
 from app.sealing import Keyring

@@ -9,7 +9,8 @@ from marshmallow import INCLUDE, Schema, ValidationError, fields, validate, vali
 
 from app.inbound.events import LineKind
 from app.intake.cells import MAX_AMOUNT_FEN, MAX_QUANTITY
-from app.intake.service import MAX_BATCH, EventStatus
+from app.intake.service import MAX_BATCH
+from app.intake.sifting import EventStatus
 from app.partner_api.examples import DESCRIPTION
 from app.partner_api.fields import Code, InstantOrDay, Words
 

@@ -19,6 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.db import Database
 from app.errors import NotFound
+from app.inbound.models import BY_LANE
 from app.intake.importing import ImportOptions, ImportProgress, ImportSummary, import_file
 from app.intake.refusals import UnreadableFile, reason_of
 from app.intake.service import MAX_BATCH
@@ -164,9 +165,9 @@ def _parser() -> argparse.ArgumentParser:
 
 def source_name(text: str) -> str:
     """The short name of a reporting system, as an argument. Raises `ArgumentTypeError`."""
-    if not re.fullmatch(r"[a-z][a-z0-9_-]{0,31}", text) or text in {"internal", "wecom"}:
+    if not re.fullmatch(r"[a-z][a-z0-9_-]{0,31}", text) or text in BY_LANE:
         raise argparse.ArgumentTypeError(
-            "1 to 32 lower-case letters, digits, - or _; neither internal nor wecom"
+            f"1 to 32 lower-case letters, digits, - or _; none of {', '.join(BY_LANE)}"
         )
     return text
 

@@ -24,7 +24,7 @@ from app.follow_ups.models import Enrollment, FollowUpTask, StepRecord
 from app.follow_ups.reconciliation import Report, reconcile
 from app.follow_ups.states import EnrollmentState, StepOutcome
 from app.inbound.models import Inbound, InboundState
-from app.intake.service import EventStatus
+from app.intake.sifting import EventStatus
 from app.messaging.models import MessageState, Notice, NoticeState, OutboundMessage
 from app.orders.models import Order, Refund
 from app.stores.models import Store

@@ -23,7 +23,7 @@ from app.follow_ups.series.quarantine import SetAside, put_back, set_aside
 from app.follow_ups.taking_up import ask_to_take_up
 from app.intake.quarantine import QuarantinedEvent, quarantined_events, retry_events
 from app.intake.refusals import reason_of
-from app.intake.service import EventResult, EventStatus
+from app.intake.sifting import EventResult, EventStatus
 from config.settings import Settings, SettingsError
 
 

@@ -25,7 +25,8 @@ from app.intake.importing import local_span
 from app.intake.reading import LocalSpan
 from app.intake.refusals import UnreadableFile, reason_of
 from app.intake.report import RefusalReport
-from app.intake.service import EventStatus, apply_events
+from app.intake.service import apply_events
+from app.intake.sifting import EventStatus
 from app.wecom.sandbox_control import SandboxControl
 from config.settings import ROOT, Mode, Settings
 from scripts.commands.import_purchases import default_report

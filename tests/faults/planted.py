@@ -18,7 +18,7 @@ import app.db
 import app.intake.service
 from app.db import Base, Database
 from app.inbound.events import Event
-from app.intake.service import EventResult, EventStatus
+from app.intake.sifting import EventResult, EventStatus
 from app.wecom.app import WeComApp
 from app.wecom.port import SentMessage
 

@@ -21,7 +21,7 @@ from app.follow_ups.models import Enrollment, StepRecord
 from app.follow_ups.plans.versions import publish
 from app.follow_ups.states import Arm
 from app.inbound.events import Event, PurchaseReported
-from app.intake.service import EventStatus
+from app.intake.sifting import EventStatus
 from app.members.service import NewContact, bind_contacts, lock_members
 from app.stores.rules import StoreHours
 from app.worklist.attention import pause, resume

@@ -22,7 +22,7 @@ from app.follow_ups.series.happenings import join
 from app.follow_ups.states import Arm
 from app.ids import new_id
 from app.inbound.events import Event
-from app.intake.service import EventStatus
+from app.intake.sifting import EventStatus
 from app.members.models import Member
 from app.members.service import lock_members
 from app.stores.models import Store

@@ -15,7 +15,8 @@ from app.follow_ups.plans.versions import Version, publish
 from app.follow_ups.series.happenings import happen
 from app.follow_ups.series.sweeping import sweep_due
 from app.inbound.events import Event, HappeningReported
-from app.intake.service import EventResult, apply_events
+from app.intake.service import apply_events
+from app.intake.sifting import EventResult
 from app.lanes import Deadline
 from app.member_events.models import MemberEventKind
 from app.member_events.service import NewEvent

@@ -14,7 +14,8 @@ from app.db import Database
 from app.follow_ups.reconciliation import reconcile
 from app.inbound.events import Event
 from app.inbound.models import Inbound, InboundState
-from app.intake.service import MAX_BATCH, EventResult, apply_events
+from app.intake.service import MAX_BATCH, apply_events
+from app.intake.sifting import EventResult
 from tests.checker import violations
 from tests.world import SOURCE, World, at, purchase, refund
 
