@@ -198,7 +198,7 @@ def test_a_quote_that_is_never_closed_swallows_nothing():
         (b'"never closed', "not_csv"),
         (b"just some text\n", "not_csv"),
         (b"{}\n", "not_csv"),
-        (f"{LINES},Phone\n".encode(), "unknown_column"),
+        (f"{LINES},Telephone\n".encode(), "unknown_column"),
         (f"{INVOICES},Size\n".encode(), "unknown_column"),
         (f"{LINES},Country\n".encode(), "repeated_column"),
         (LINES.replace(",UnitPrice", "").encode(), "missing_column"),
@@ -212,8 +212,8 @@ def test_a_file_that_is_none_is_refused_as_a_whole(data: bytes, code: str):
 
 
 def test_an_unknown_column_is_named():
-    with pytest.raises(UnreadableFile, match="Phone"):
-        read(f"{LINES},Phone\n")
+    with pytest.raises(UnreadableFile, match="Telephone"):
+        read(f"{LINES},Telephone\n")
 
 
 def test_a_file_without_stores_needs_one_given():
