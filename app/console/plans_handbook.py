@@ -49,7 +49,6 @@ def _facts() -> Choices:
 
 def _scripts(session: Session) -> Choices:
     query = select(SalesScript.code, SalesScript.title).where(SalesScript.ended_at.is_(None))
-    rows: Iterable[tuple[str, str]] = session.execute(
-        query.order_by(SalesScript.code).limit(MOST_SCRIPTS)
-    ).tuples()
-    return list(rows)
+    return [
+        (code, title) for code, title in session.execute(query.order_by(SalesScript.code).limit(MOST_SCRIPTS))
+    ]
