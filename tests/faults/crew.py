@@ -39,9 +39,12 @@ class Crew:
         process.wait_until(lambda: "clock_started" in process.log.read_text() or not process.running())
         return process
 
-    def worker(self, role: str, *arguments: str, failpoint: str = "") -> ServerProcess:
+    def worker(
+        self, roles: str, *arguments: str, failpoint: str = "", outside: Path | str = ""
+    ) -> ServerProcess:
         """See tests/faults/worker.py."""
-        return self._start("-m", "tests.faults.worker", role, *arguments, FAILPOINTS=failpoint)
+        told = {"FAILPOINTS": failpoint, "OUTSIDE": str(outside)}
+        return self._start("-m", "tests.faults.worker", roles, *arguments, **told)
 
     def importer(self, *arguments: str) -> ServerProcess:
         """The import command."""

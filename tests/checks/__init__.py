@@ -1,0 +1,1 @@
+"""What must hold of the tables, guarantee by guarantee: `tests.checker` asks all of it."""
