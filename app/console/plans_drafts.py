@@ -43,6 +43,7 @@ from app.follow_ups.plans.drafts import (
     publish_draft,
     save_draft,
 )
+from app.follow_ups.plans.versions import Version
 from app.http import allow, load_form, load_query
 from app.http.parts import current_database, current_public_ids
 from app.http.refs import read_ref
@@ -234,15 +235,13 @@ def publish(code: str) -> AnyResponse:
     asked, by = load_form(PUBLISH), current_actor().associate_id
     if not asked["confirmed"]:
         raise Invalid("not_confirmed", place="confirmed")
-    with current_database().transaction() as session:
-        version = publish_draft(
-            session,
-            code,
-            _instant(asked["began_with"]),
-            store_ids=store_ids_of(session, asked["stores"]),
-            by=by,
-            note=asked["note"],
-        )
+
+    def put_in_force(session: Session) -> Version:
+        store_ids = store_ids_of(session, asked["stores"])
+        began_with, note = _instant(asked["began_with"]), asked["note"]
+        return publish_draft(session, code, began_with, store_ids=store_ids, by=by, note=note)
+
+    version = current_database().in_transaction(put_in_force)
     ref = current_public_ids().encode("plan", version.plan_id)
     log.warning("plan_published", code=code, version=version.number, by=by)
     return redirect(f"{HOME}/{ref}/releases", 303)

@@ -74,7 +74,8 @@ def standing(session: Session, plan_id: int) -> str:
 
 def publish_file(database: Database, text: str, codes: Sequence[str] | None) -> tuple[int, str]:
     """Put what a file says in force; returns the plan and what was done. Raises `Invalid` and `NotFound`."""
-    with database.transaction() as session:
+
+    def put_in_force(session: Session) -> tuple[int, str]:
         store_ids = store_ids_of(session, codes)
         document = check_text(session, text).document
         plan = plan_of_code(session, document.code) if document else None
@@ -83,6 +84,8 @@ def publish_file(database: Database, text: str, codes: Sequence[str] | None) -> 
         is_same = len(history(session, version.plan_id)) == before
         what = "unchanged" if is_same else f"version {version.number} published"
         return version.plan_id, f"{version.document.code}: {what}, {len(version.steps)} steps"
+
+    return database.in_transaction(put_in_force)
 
 
 def withdraw_file(database: Database, text: str, codes: Sequence[str] | None) -> tuple[int, str]:

@@ -24,7 +24,7 @@ def campaign(corp: LocalSandbox) -> Campaign:
 
 @pytest.fixture
 def noon(campaign: Campaign) -> int:
-    """The sandbox's clock stands at tomorrow's noon in China: a test does not live over midnight."""
+    """The sandbox's clock goes on from tomorrow's noon in China: a test does not live over midnight."""
     now = int(time.time())
     noon = (now + CHINA_S) // DAY_S * DAY_S - CHINA_S + DAY_S + DAY_S // 2
     campaign.corp.travel(timedelta(seconds=noon - now))
@@ -59,7 +59,7 @@ def test_answers_are_counted_where_the_customer_began(wecom: WeComApp, campaign:
     for customer in (answered, ignored):
         campaign.say(seller, customer, "在吗", sender="customer")
     ahead = timedelta(seconds=noon - int(time.time()))
-    campaign.corp.travel(ahead + timedelta(minutes=10))
+    campaign.corp.travel(ahead + timedelta(minutes=10, seconds=50))
     campaign.say(seller, answered)
     day = today(wecom, noon, seller)
     assert (day.reply_percentage, day.reply_after_s) == (50.0, 600)

@@ -152,6 +152,7 @@ class TestEnrollments:
             if ends == "opted_out":
                 opt_out(session, world.actor("owner"), member_id, Tap("key-0001"))
             if ends == "plan_ended":
+                release(session, plan_id, None)
                 assert members_under_way(session, plan_id, after=0, limit=9) == [member_id]
                 assert stop_plan(session, plan_id, [member_id], clock.now(session)) == 1
         if ends == "refunded":

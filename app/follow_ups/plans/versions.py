@@ -9,9 +9,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import structlog
 from sqlalchemy import select
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app import clock
@@ -22,8 +20,6 @@ from app.follow_ups.plans.reading import read_document
 from app.follow_ups.plans.releases import InForce, in_force, release
 from app.follow_ups.rules import Step
 from app.ids import new_id
-
-log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,16 +164,15 @@ def get_version(session: Session, version_id: int) -> Version:
 
 
 def _plan(session: Session, code: str, name: str) -> FollowUpPlan:
-    """The plan, locked: of two who publish at once the second goes by what the first has published."""
+    """The plan, locked: of two who publish at once the second goes by what the first has published.
+
+    Of two who both make it one loses a race, which whoever publishes does again (`Database.in_transaction`).
+    """
     query = select(FollowUpPlan).where(FollowUpPlan.code == code).with_for_update()
     plan = session.scalar(query)
     if plan is None:
-        try:
-            with session.begin_nested():
-                session.add(FollowUpPlan(id=new_id(session), code=code, name=name))
-        except IntegrityError:  # somebody else has just made it
-            log.info("plan_made_meanwhile", code=code)
-        plan = session.scalars(query).one()
+        plan = FollowUpPlan(id=new_id(session), code=code)
+        session.add(plan)
     plan.name = name
     session.flush()
     return plan

@@ -23,8 +23,9 @@ def test_each_gets_a_version_and_the_last_one_is_in_force(database: Database, co
     def run(name: str) -> None:
         try:
             begin.wait(60)
-            with database.transaction() as session:
-                publish(session, {**deepcopy(PLAN), "code": code, "name": name})
+            database.in_transaction(
+                lambda session: publish(session, {**deepcopy(PLAN), "code": code, "name": name})
+            )
         except BaseException as error:  # noqa: BLE001 - handed to the test
             errors.append(error)
 
