@@ -21,15 +21,14 @@ from app import clock
 from app.associates.models import Associate, Role
 from app.catalogue.models import Product
 from app.db import Base, Database
-from app.follow_ups.linking.addresses import is_target
 from app.follow_ups.plans.versions import publish
 from app.ids import new_id
 from app.members.phones import PURPOSE, NewPhone, read_phone, seal_phone, write_phones
 from app.members.service import NewContact, NewMember, bind_contacts, lock_members, register_members
-from app.sales_scripts.models import SalesScript
 from app.sealing import Keyring
 from app.stores.models import Branch, Store
 from config.settings import ROOT, Settings
+from scripts.commands.load_scripts import read_scripts, write_scripts
 from scripts.commands.publish_plan import read_plan
 
 PLAN = ROOT / "config" / "plans" / "after_purchase.toml"
@@ -42,27 +41,19 @@ Row = dict[str, Any]
 def load_chain(database: Database, folder: Path, phones: Keyring | None = None) -> None:
     """Load the chain in `folder` and publish the default plan. `phones` seals members' numbers, else they are left out.
 
-    Raises `ValueError` for a script that leads members to no proper address, and for a number that is none.
+    Raises `BadScripts` for scripts that cannot be used, and `ValueError` for a number that is none.
     """
     chain = json.loads((folder / "chain.json").read_text(encoding="utf-8"))
     scripts = folder / "scripts.json"
     with database.transaction() as session:
         _load_organisation(session, chain)
         _upsert(session, Product, "sku", chain["products"])
-        _upsert(session, SalesScript, "code", _scripts(scripts if scripts.exists() else SCRIPTS))
+        write_scripts(session, read_scripts((scripts if scripts.exists() else SCRIPTS).read_text("utf-8")))
         publish(session, read_plan(PLAN))
     members = folder / "members.csv"
     if members.exists():
         with members.open(encoding="utf-8", newline="") as file:
             load_members(database, csv.DictReader(file), phones)
-
-
-def _scripts(path: Path) -> list[Row]:
-    scripts: list[Row] = json.loads(path.read_text("utf-8"))
-    for script in scripts:
-        if script.get("link") and not is_target(script["link"]):
-            raise ValueError(f"{script['code']}: link is no https address")
-    return scripts
 
 
 def load_members(database: Database, rows: Iterable[Row], phones: Keyring | None = None) -> None:
