@@ -69,6 +69,8 @@ def report(session: Session, document: Document, chosen: Cast, summary: Summary,
             f" everybody in {len(chosen.store_ids)} of {chosen.of_stores} stores"
         )
     capacity = read_budget(session).daily_capacity
+    if summary.found_at_first():
+        lines.append(f"published now it finds {summary.found_at_first():,} members on its first day")
     for span, name in SPAN.items():
         lines += ["", f"--- the {name} {days} days", *_steps(document, summary, span)]
         lines += ["", *_loads(summary, span, capacity), "", *_touched(summary, span)]

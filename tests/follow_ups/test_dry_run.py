@@ -211,6 +211,45 @@ def test_the_days_to_come_are_told_from_what_has_happened(world: LivedWorld):
     assert {event for _, event, _ in coming} == {"purchase:2026-08-01", "festival:mid_autumn:2026"}
 
 
+def test_whoever_has_been_silent_for_long_is_found_at_once_when_a_plan_is_published(world: LivedWorld):
+    """First a plan there is not yet, then another version of it, which asks nobody again."""
+    bought = {"c1": "2026-03-01 08:00", "c2": "2026-03-03 12:00", "c3": "2026-03-07 12:00"}
+    ids = {code: world.member(code) for code in (*bought, "c4")}
+    for code, when in bought.items():
+        world.live_days(when)
+        world.buy(code, when)
+    world.live_days("2026-03-10 12:00")
+    first = _publish(world, 6)
+    world.live_days("2026-03-14 12:00")
+    world.buy("c4", "2026-03-14 12:00")
+    world.live_days("2026-03-18 12:00")
+    _came_as_foretold(world, *first, {ids["c1"], ids["c2"]})
+    second = _publish(world, 4)
+    world.live_days("2026-03-27 12:00")
+    _came_as_foretold(world, *second, {ids["c4"]})
+    same = world.dry_run(plan_of("silence", "silence", days=4))
+    assert Summary(fold(world.counts(same))).found_at_first() == 0
+
+
+def _publish(world: LivedWorld, days: int) -> tuple[datetime, int, Told]:
+    """A plan for those silent for so many days; when, how many it was to find at first, and what was to come of it."""
+    draft = plan_of("silence", "silence", days=days)
+    run = world.dry_run(draft, days=15)
+    at_first = Summary(fold(world.counts(run))).found_at_first()
+    coming = world.told(run, Side.DRAFT, Span.NEXT)
+    world.publish(draft)
+    return run.now, at_first, coming
+
+
+def _came_as_foretold(
+    world: LivedWorld, since: datetime, at_first: int, coming: Told, members: set[int]
+) -> None:
+    lived = {key: what for key, what in world.recorded(since).items() if key[0] in members}
+    assert at_first == len(members)
+    assert lived == {key: what for key, what in coming.items() if key[0] in members}
+    assert {(key[0], key[2]) for key in lived} == {(one, step) for one in members for step in (1, 2)}
+
+
 def test_a_draft_is_counted_beside_what_is_in_force(world: LivedWorld):
     world.put_in_force()
     for code in ("c1", "c2"):

@@ -55,7 +55,8 @@ class Counts:
 
     Keys: `step` side span step_no outcome reason; `all` side span (tasks of all plans); `load` side span associate day
     (tasks of all plans); `store` side span store day (tasks of this plan); `touched` side span days times (members);
-    `quota` side month (group sends of this plan) and `full` side month (those that WeCom's quota stops).
+    `quota` side month (group sends of this plan) and `full` side month (those that WeCom's quota stops); `first` side
+    (members silent for long whom this plan finds on its first day).
     """
 
     numbers: Counter[Key] = field(default_factory=Counter)
@@ -64,6 +65,8 @@ class Counts:
 
     def add(self, side: Side, plan_id: int, course: Course, spans: Spans) -> None:
         """Count one life."""
+        if course.is_found_at_first:
+            self.numbers["first", side] += 1
         channels = {step.step_no: step.channel for step in _steps_of(course, plan_id)}
         for one in course.became:
             span = spans.of(one.at)

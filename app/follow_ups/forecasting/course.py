@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from itertools import count
@@ -70,6 +70,19 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
+class FirstLook:
+    """When a draft that looks for silence, published now, first looks: at all who have been silent for long.
+
+    `asked_on`: by member when this plan asked about a silence the last time; those it does not ask again.
+    """
+
+    plan_id: int
+    on: date
+    at: datetime
+    asked_on: Mapping[int, date]
+
+
+@dataclass(frozen=True, slots=True)
 class Stage:
     """What a life is lived on: the plans, the people and limits of today, and from when until when things happen."""
 
@@ -80,6 +93,7 @@ class Stage:
     calendar: Calendar
     begin: datetime
     end: datetime
+    first_look: FirstLook | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -110,6 +124,7 @@ class Course:
         self.series: list[Series] = []
         self.became: list[Became] = []
         self.asked: list[Asked] = []
+        self.is_found_at_first = False
         self._touches: list[Touch] = []
         self._group_sends: Counter[str] = Counter()
         self._numbers = count(1)
@@ -131,6 +146,14 @@ class Course:
         series.waits = Waiting(None, None, None)
         for step_no in series.tasks:
             self.close(series, step_no, now)
+
+    def forget(self, series: Series) -> None:
+        """As if it had not begun: what came of it so far is told of the past, and counts for nothing to come."""
+        series.event, series.is_cancelled = "", True
+        series.waits = Waiting(None, None, None)
+        for touch, _ in series.tasks.values():
+            if touch in self._touches:
+                self._touches.remove(touch)
 
     def close(self, series: Series, step_no: int, now: datetime) -> None:
         """Close a task that is still open: that of today, since every task is done on its day."""

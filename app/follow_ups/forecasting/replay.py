@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from itertools import count
 
 from app.follow_ups.fact_sources import DAY_TERMS, facts_of_event
@@ -54,8 +54,7 @@ class Replay:
         for at, is_out in self._life.opted:
             if is_out:
                 self._at(at, TOLD, self._opt_out)
-        for plan in self._stage.plans:
-            self._look(plan)
+        self._look_for_it()
         while self._queue:
             now, _, _, what = heapq.heappop(self._queue)
             if isinstance(what, Series):
@@ -73,6 +72,13 @@ class Replay:
 
     # --- what starts series
 
+    def _look_for_it(self) -> None:
+        """Plans of the calendar do."""
+        if self._stage.first_look is not None:
+            self._at(self._stage.first_look.at, SWEPT, self._look_at_first)
+        for plan in self._stage.plans:
+            self._look(plan)
+
     def _look(self, plan: OpenPlan) -> None:
         version = plan.version_for(self._life.store.id)
         if version is None or version.trigger.kind not in CALENDAR:
@@ -88,6 +94,30 @@ class Replay:
                     self._enter(plan.plan_id, version, store, anchor, event, {}, now)
 
             self._at(calendar.begins(on), SWEPT, find)
+
+    def _look_at_first(self, now: datetime) -> None:
+        """Who has been silent for long, and was not asked about it, is found on a plan's first day, all at once.
+
+        Lived as if it always had been in force, it would have found each on a day of their own: that is forgotten.
+        """
+        look, store = self._stage.first_look, self._life.store
+        assert look is not None
+        plan = next(one for one in self._stage.plans if one.plan_id == look.plan_id)
+        version = plan.version_for(store.id)
+        bought = [store.hours.local_date(one.anchor.at) for one in self._life.bought if one.known_at <= now]
+        if version is None or version.trigger.kind is not TriggerKind.SILENCE or not bought:
+            return
+        silent_since = max(bought)
+        was_asked = look.asked_on.get(self._life.id, date.min) > silent_since
+        if silent_since > look.on - timedelta(days=version.trigger.days) or was_asked:
+            return
+        event = event_name("silence", silent_since.isoformat())
+        for series in self._course.series:
+            if (series.plan_id, series.event) == (plan.plan_id, event):
+                self._course.forget(series)
+        anchor = Anchor(store.hours.at(look.on, datetime.min.time()), look.on, time_known=False)
+        self._enter(plan.plan_id, version, store, anchor, event, {}, now)
+        self._course.is_found_at_first = not self._not_entered(plan.plan_id, event)
 
     def _buy(self, one: Bought, now: datetime) -> None:
         if not one.is_anchor:

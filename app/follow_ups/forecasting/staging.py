@@ -15,16 +15,17 @@ from app.follow_ups.facts import criterion_of
 from app.follow_ups.firing.assigning import People, people_of
 from app.follow_ups.forecasting.calendar import A_DAY, Calendar
 from app.follow_ups.forecasting.counting import Counts, Side, Spans
-from app.follow_ups.forecasting.course import Course, Stage
+from app.follow_ups.forecasting.course import Course, FirstLook, Stage
 from app.follow_ups.forecasting.facts import Recollection
 from app.follow_ups.forecasting.lives import read_lives
 from app.follow_ups.forecasting.replay import Replay
 from app.follow_ups.models import FollowUpPlan
 from app.follow_ups.plans.documents import Document, TriggerKind
-from app.follow_ups.plans.sweeps import zones
+from app.follow_ups.plans.sweeps import begins_at, next_look, zones
 from app.follow_ups.plans.versions import OpenPlan, Version, open_plans
 from app.follow_ups.rules import Step
 from app.follow_ups.states import BY_THE_SYSTEM, Who
+from app.follow_ups.triggers.candidates import asked_on
 from app.members.models import Member
 from app.members.phones import members_with_phone
 from app.sealing import Keyring
@@ -113,10 +114,13 @@ class DryRun:
         """The lives of these members, under the plans with the draft and under those in force."""
         sides = _sides(session, self)
         stage = _stage(session, self, keys, member_ids, [plan for plans in sides.values() for plan in plans])
+        stages = {side: replace(stage, plans=plans) for side, plans in sides.items()}
+        look = _first_look(session, self, sides[Side.NOW], member_ids)
+        stages[Side.DRAFT] = replace(stages[Side.DRAFT], first_look=look)
         stores = stores_by_id(session)
         for life in read_lives(session, member_ids, stores, with_lines=_asks_for_lines(stage)):
-            for side, plans in sides.items():
-                yield side, Replay(life, replace(stage, plans=plans)).live()
+            for side, its in stages.items():
+                yield side, Replay(life, its).live()
 
 
 def member_chunks(session: Session, store_ids: Sequence[int], after: int = 0) -> Iterator[list[int]]:
@@ -147,6 +151,22 @@ def _sides(session: Session, run: DryRun) -> dict[Side, list[OpenPlan]]:
     others = [plan for plan in present if plan.plan_id != plan_id]
     with_draft = sorted([*others, tried], key=lambda plan: plan.plan_id or 2**63)
     return {Side.DRAFT: with_draft, Side.NOW: present}
+
+
+def _first_look(
+    session: Session, run: DryRun, present: Sequence[OpenPlan], member_ids: Collection[int]
+) -> FirstLook | None:
+    """Of a draft that looks for silence and is not yet in force wherever it is tried."""
+    if run.document.trigger.kind is not TriggerKind.SILENCE:
+        return None
+    plan_id = _plan_id(session, run.document.code)
+    its = next((plan for plan in present if plan.plan_id == plan_id), OpenPlan(plan_id, None, {}))
+    versions = [its.version_for(store_id) for store_id in run.stores or stores_by_id(session)]
+    if versions and all(version and version.document == run.document for version in versions):
+        return None
+    on = next_look(session, plan_id, run.now)
+    at = max(begins_at(session, on), run.now)
+    return FirstLook(plan_id, on, at, asked_on(session, plan_id, member_ids))
 
 
 def _stage(

@@ -77,6 +77,10 @@ class Summary:
         """Of all plans."""
         return self._numbers["all", side, span]
 
+    def found_at_first(self) -> int:
+        """Members who have been silent for long: this plan would find all of them on its first day."""
+        return self._numbers["first", Side.DRAFT]
+
     def steps(self, span: Span) -> list[StepRow]:
         """By step, what would become of it."""
         numbers = {key[0] for side in Side for key, _ in self._under("step", side, span)}

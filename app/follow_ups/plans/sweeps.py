@@ -71,6 +71,20 @@ def zones(session: Session) -> list[ZoneInfo]:
     return [ZoneInfo(name) for name in sorted(names)] or [ZoneInfo(USUAL_ZONE)]
 
 
+def next_look(session: Session, plan_id: int, now: datetime) -> date:
+    """On which day a plan would look next that is released now: today, or the day after the last it is done with."""
+    its = PlanSweep.plan_id == plan_id
+    waiting = session.scalar(
+        select(PlanSweep.sweep_on).where(its, PlanSweep.next_due_at.is_not(None)).limit(1)
+    )
+    if waiting is not None:
+        return waiting
+    on = today(session, now)
+    done = select(PlanSweep.sweep_on).where(its, PlanSweep.sweep_on >= on, PlanSweep.finished_at.is_not(None))
+    last = session.scalar(done.order_by(PlanSweep.sweep_on.desc()).limit(1))
+    return on if last is None else last + A_DAY
+
+
 def begins_at(session: Session, on: date) -> datetime:
     """When a day begins in the first of the chain's time zones."""
     return min(datetime.combine(on, time(), zone).astimezone(UTC) for zone in zones(session))

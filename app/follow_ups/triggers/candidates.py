@@ -93,7 +93,7 @@ def _silent(session: Session, trigger: Trigger, search: Search) -> Chunk:
         if row.last_purchased_at is not None
     }
     silent_since = {member_id: day for member_id, day in silent_since.items() if day <= last_on}
-    asked = _asked_on(session, search.news.plan_id, silent_since)
+    asked = asked_on(session, search.news.plan_id, silent_since)
     events = {
         member_id: event_name("silence", day.isoformat())
         for member_id, day in silent_since.items()
@@ -122,7 +122,7 @@ def _perhaps_silent(session: Session, last_on: date, search: Search) -> tuple[li
     return looked_at, is_full or len(found) > search.limit
 
 
-def _asked_on(session: Session, plan_id: int, members: Collection[int]) -> dict[int, date]:
+def asked_on(session: Session, plan_id: int, members: Collection[int]) -> dict[int, date]:
     """The last day on which each of these members entered the plan by a silence."""
     query = select(Enrollment.member_id, func.max(Enrollment.anchor_on)).where(
         Enrollment.member_id.in_(sorted(members)),
