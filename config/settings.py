@@ -49,6 +49,7 @@ class Settings:
     wecom_jssdk_url: str
     wecom_mini_program: str
     wecom_mini_program_page: str
+    wecom_shifts: str
     wecom_callback_token: str = field(repr=False)
     wecom_callback_aes_key: str = field(repr=False)
     sms_api_url: str
@@ -103,6 +104,7 @@ def _sandbox_defaults() -> dict[str, str | None]:
         "WECOM_JSSDK_URL": "",
         "WECOM_MINI_PROGRAM": "",
         "WECOM_MINI_PROGRAM_PAGE": MINI_PROGRAM_PAGE,
+        "WECOM_SHIFTS": "",
         "WECOM_CALLBACK_TOKEN": "sandboxCallback",
         "WECOM_CALLBACK_AES_KEY": "sandbox0callback0key0for0the0demo0only00000",
         "SMS_API_URL": f"{sandbox}/sms/",
@@ -132,6 +134,7 @@ def _production_defaults() -> dict[str, str | None]:
         "WECOM_JSSDK_URL": None,
         "WECOM_MINI_PROGRAM": "",
         "WECOM_MINI_PROGRAM_PAGE": MINI_PROGRAM_PAGE,
+        "WECOM_SHIFTS": "",
         "WECOM_CALLBACK_TOKEN": None,
         "WECOM_CALLBACK_AES_KEY": None,
         "SMS_API_URL": "https://dysmsapi.aliyuncs.com/",
@@ -157,6 +160,8 @@ def _weaknesses(mode: Mode, values: Mapping[str, str | None]) -> list[str]:
         value = values[name]
         if value is not None and not form.fullmatch(value):
             problems.append(f"{name} is not {form.pattern}")
+    if values["WECOM_SHIFTS"] not in ("", "yes"):
+        problems.append("WECOM_SHIFTS is neither empty nor yes")
     sms = [name for name in ("SMS_KEY_ID", "SMS_KEY_SECRET", "SMS_SIGN_NAME") if not values[name]]
     if 0 < len(sms) < 3:
         problems.append(f"{', '.join(sms)} not set: a gateway of text messages takes all three, or none")

@@ -61,6 +61,7 @@ class Hands:
     words: WelcomeWords
     keys: Keyring
     texting: Texting
+    shifts: bool = False  # come from WeCom
 
 
 def hands_of(settings: Settings) -> Hands:
@@ -81,6 +82,7 @@ def hands_of(settings: Settings) -> Hands:
         WelcomeWords.of(read_welcome()),
         Keyring(settings.secret_keys, PURPOSE),
         _texting_of(settings),
+        bool(settings.wecom_shifts),
     )
 
 
@@ -131,7 +133,7 @@ def work_on(hands: Hands, lane: Lane, deadline: Deadline) -> Progress:
         Lane.INBOX: lambda: apply_received(database, wecom, hands.handlers, deadline),
         Lane.WELCOME: lambda: welcome_due(database, wecom, hands.words, deadline),
         Lane.ORGANISATION: lambda: run_syncs(database, wecom, deadline),
-        Lane.SYNC: lambda: sync_due(database, wecom, deadline),
+        Lane.SYNC: lambda: sync_due(database, wecom, deadline, shifts=hands.shifts),
     }
     return work[lane]()
 

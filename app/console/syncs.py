@@ -36,6 +36,7 @@ KIND = {
     "contacts": _("Customers"),
     "tags": _("Tags"),
     "chats": _("Group chats"),
+    "shifts": _("Shifts"),
 }
 CHANGE = {
     "seen": _("compared"),

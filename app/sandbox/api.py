@@ -13,6 +13,7 @@ from flask import Blueprint, Response, current_app, request
 
 from app.sandbox import (
     addresses,
+    checkins,
     codes,
     contact_ways,
     contacts,
@@ -51,6 +52,7 @@ api = Blueprint("api", __name__, url_prefix="/cgi-bin")
 
 SUBJECTS = (
     addresses,
+    checkins,
     codes,
     contact_ways,
     contacts,

@@ -70,9 +70,9 @@ class Call:
 class Endpoint:
     """What answers a path, and who may ask (facts, appendix A); 48002 for anybody else.
 
-    `post` refuses GET; `contacts`, `pay` and `living` need the app to be on the list of 客户联系, 对外收款 or 直播;
-    `sync` needs the contacts-sync secret; `mini_program` an app with a linked mini program. `lists`: fields that a
-    refusal carries as well, empty (facts 2).
+    `post` refuses GET; `contacts`, `pay`, `living` and `checkin` need the app to be on the list of 客户联系, 对外收款,
+    直播 or 打卡; `sync` needs the contacts-sync secret; `mini_program` an app with a linked mini program. `lists`:
+    fields that a refusal carries as well, empty (facts 2).
     """
 
     answer: Callable[[Call], Answer | Download]
@@ -80,6 +80,7 @@ class Endpoint:
     contacts: bool = False
     pay: bool = False
     living: bool = False
+    checkin: bool = False
     sync: bool = False
     mini_program: bool = False
     lists: tuple[str, ...] = ()

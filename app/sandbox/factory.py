@@ -18,6 +18,7 @@ from app.sandbox.control import control
 from app.sandbox.control_access import control_access
 from app.sandbox.control_callbacks import control_callbacks
 from app.sandbox.control_campaign import control_campaign
+from app.sandbox.control_checkins import control_checkins
 from app.sandbox.control_graph import control_graph
 from app.sandbox.control_organisation import control_organisation
 from app.sandbox.customer_phone import customer_phone
@@ -48,6 +49,7 @@ def create_sandbox(settings: Settings, real_now: Callable[[], int] = real_time) 
     app.register_blueprint(control_access)
     app.register_blueprint(control_callbacks)
     app.register_blueprint(control_campaign)
+    app.register_blueprint(control_checkins)
     app.register_blueprint(control_graph)
     app.register_blueprint(control_organisation)
     app.register_blueprint(logins)

@@ -20,8 +20,8 @@ class Rules:
 
     app_enabled: else 50003 · trusted_ips: 企业可信IP, None for any, else 60020 · callback_url_set: may send callback
     cards, else 43012 · scope: 可见范围, departments with all below them, None for the whole corp.
-    contact_api, pay_api, living_api: the app is on the list of 客户联系, 对外收款, 直播, else 48002 ·
-    mini_program: the linked mini program's appid, "" for none, else 48002.
+    contact_api, pay_api, living_api, checkin_api: the app is on the list of 客户联系, 对外收款, 直播, 打卡, else
+    48002 · mini_program: the linked mini program's appid, "" for none, else 48002.
     account_limit: accounts the corp bought, times 200 is what an app may send a day (45009; facts 5.1) ·
     unlicensed: members without an interface licence, named in unlicenseduser ·
     images_a_day, images_a_month: media/uploadimg (45009; facts 3.13).
@@ -31,6 +31,7 @@ class Rules:
     contact_api: bool = True
     pay_api: bool = True
     living_api: bool = True
+    checkin_api: bool = True
     mini_program: str = ""
     trusted_ips: tuple[str, ...] | None = None
     callback_url_set: bool = False
@@ -66,6 +67,7 @@ def check_permission(endpoint: Endpoint, app: AppCredentials, path: str, in_forc
         (in_force.contact_api or not endpoint.contacts)
         and (in_force.pay_api or not endpoint.pay)
         and (in_force.living_api or not endpoint.living)
+        and (in_force.checkin_api or not endpoint.checkin)
         and (bool(in_force.mini_program) or not endpoint.mini_program)
         and (path.startswith(SYNC_PATHS) if app.contacts_sync else not endpoint.sync)
     )

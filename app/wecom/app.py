@@ -18,6 +18,7 @@ from app.wecom.apis.moments import MomentsAPI
 from app.wecom.apis.pay import PayAPI
 from app.wecom.apis.people import PeopleAPI
 from app.wecom.apis.products import ProductsAPI
+from app.wecom.apis.rosters import RostersAPI
 from app.wecom.apis.statistics import StatisticsAPI
 from app.wecom.apis.tags import TagsAPI
 from app.wecom.apis.transfers import TransfersAPI
@@ -100,6 +101,11 @@ class WeComApp:
     def products(self) -> ProductsAPI:
         """The product album."""
         return self._client.products
+
+    @property
+    def rosters(self) -> RostersAPI:
+        """Who is planned to work when."""
+        return self._client.rosters
 
     @property
     def statistics(self) -> StatisticsAPI:

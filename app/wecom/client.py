@@ -28,6 +28,7 @@ from app.wecom.apis.moments import MomentsAPI
 from app.wecom.apis.pay import PayAPI
 from app.wecom.apis.people import PeopleAPI
 from app.wecom.apis.products import ProductsAPI
+from app.wecom.apis.rosters import RostersAPI
 from app.wecom.apis.statistics import StatisticsAPI
 from app.wecom.apis.tags import TagsAPI
 from app.wecom.apis.transfers import TransfersAPI
@@ -77,6 +78,7 @@ class CorpClient(WeChatClient):  # type: ignore[misc]  # wechatpy has no types
     moments = MomentsAPI()
     pay = PayAPI()
     products = ProductsAPI()
+    rosters = RostersAPI()
     statistics = StatisticsAPI()
     transfers = TransfersAPI()
     contacts = ContactsAPI()

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from app.wecom.apis.pay import PayAPI
     from app.wecom.apis.people import PeopleAPI
     from app.wecom.apis.products import ProductsAPI
+    from app.wecom.apis.rosters import RostersAPI
     from app.wecom.apis.statistics import StatisticsAPI
     from app.wecom.apis.tags import TagsAPI
     from app.wecom.apis.transfers import TransfersAPI
@@ -130,6 +131,11 @@ class WeComPort(Protocol):
     @property
     def products(self) -> ProductsAPI:
         """The product album."""
+        ...
+
+    @property
+    def rosters(self) -> RostersAPI:
+        """Who is planned to work when."""
         ...
 
     @property

@@ -1,4 +1,5 @@
-"""Compare contacts, tags and group chats with WeCom's now, and mend ours: what the clock does every night.
+"""Compare contacts, tags, group chats and, with WECOM_SHIFTS, shifts with WeCom's now, and mend ours: what the clock
+does every night.
 
 Usage: scripts/sync_wecom
 Exit code 0 when everything was compared, 1 where some of it could not be read, WeCom refused, or is away (the clock
@@ -27,7 +28,7 @@ TURN_S = 60.0
 LOOK_S = 1.0
 
 
-def sync_now(database: Database, wecom: WeComPort) -> SyncView:
+def sync_now(database: Database, wecom: WeComPort, *, shifts: bool = False) -> SyncView:
     """Ask for a sync and see it through; where a clock process is at it already, wait for that.
 
     Where WeCom is away it is left to the clock, which goes on later: its state is then RUNNING.
@@ -36,7 +37,7 @@ def sync_now(database: Database, wecom: WeComPort) -> SyncView:
     while True:
         run = database.in_transaction(lambda session: claim_sync(session, sync_id))
         if run is not None:
-            work_on(database, wecom, run, Deadline(TURN_S))
+            work_on(database, wecom, run, Deadline(TURN_S), shifts=shifts)
         with database.reading() as session:
             seen, now = get_sync(session, sync_id), clock.real_now(session)
         is_put_off = run is not None and seen.goes_on_at is not None and seen.goes_on_at > now
@@ -70,7 +71,7 @@ def main() -> int:
             settings.database_url,
             settings.secret_key,
         )
-        seen = sync_now(Database(settings.database_url), wecom)
+        seen = sync_now(Database(settings.database_url), wecom, shifts=bool(settings.wecom_shifts))
     except SettingsError as error:
         sys.stderr.write(f"{error}\n")
         return 2

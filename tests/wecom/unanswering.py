@@ -75,6 +75,10 @@ class UnansweringWeCom:
         raise NotImplementedError
 
     @property
+    def rosters(self) -> NoReturn:
+        raise NotImplementedError
+
+    @property
     def statistics(self) -> NoReturn:
         raise NotImplementedError
 

@@ -10,9 +10,11 @@ from collections.abc import Mapping
 
 import structlog
 
+from app.associates.roster_plans import userids_after
 from app.db import Database
 from app.intake.wecom.sync_chats import OWNERS_A_CALL, compare_chats
 from app.intake.wecom.sync_contacts import compare_people, next_chunk
+from app.intake.wecom.sync_shifts import compare_shifts
 from app.intake.wecom.syncs import (
     Overtaken,
     Run,
@@ -27,38 +29,41 @@ from app.intake.wecom.syncs import (
 )
 from app.intake.wecom.tags import look_at_tags, write_tags
 from app.lanes import Deadline, Progress
+from app.wecom.apis.rosters import PEOPLE_A_CALL
 from app.wecom.errors import WeComMisconfigured, WeComRejected, WeComRetryable
 from app.wecom.port import WeComPort
 
 log = structlog.get_logger(__name__)
 
 
-def sync_due(database: Database, wecom: WeComPort, deadline: Deadline) -> Progress:
+def sync_due(database: Database, wecom: WeComPort, deadline: Deadline, *, shifts: bool = False) -> Progress:
     """Go on with what is due, for at most a step beyond the deadline; safe in any number of processes.
 
-    `done` counts turns at a sync.
+    `done` counts turns at a sync. `shifts`: associates' shifts come from WeCom.
     """
     done = 0
     while not deadline.has_passed():
         run = database.in_transaction(claim_sync)
         if run is None:
             return Progress(done, more=False)
-        work_on(database, wecom, run, deadline)
+        work_on(database, wecom, run, deadline, shifts=shifts)
         done += 1
     return Progress(done, more=True)
 
 
-def work_on(database: Database, wecom: WeComPort, run: Run, deadline: Deadline) -> None:
+def work_on(
+    database: Database, wecom: WeComPort, run: Run, deadline: Deadline, *, shifts: bool = False
+) -> None:
     """Take a claimed sync forward until it is over, WeCom is away, or the deadline has passed."""
     try:
-        _take_forward(database, wecom, run, deadline)
+        _take_forward(database, wecom, run, deadline, shifts)
     except Overtaken:
         log.warning("sync_overtaken", sync_id=run.sync_id)
 
 
-def _take_forward(database: Database, wecom: WeComPort, run: Run, deadline: Deadline) -> None:
+def _take_forward(database: Database, wecom: WeComPort, run: Run, deadline: Deadline, shifts: bool) -> None:
     try:
-        while _step(database, wecom, run) is not Stage.DONE:
+        while _step(database, wecom, run, shifts) is not Stage.DONE:
             database.in_transaction(lambda session: save_progress(session, run))
             if deadline.has_passed():
                 database.in_transaction(lambda session: pause(session, run))
@@ -73,14 +78,18 @@ def _take_forward(database: Database, wecom: WeComPort, run: Run, deadline: Dead
         database.in_transaction(lambda session: fail(session, run, reason))
 
 
-def _step(database: Database, wecom: WeComPort, run: Run) -> Stage:
+def _step(database: Database, wecom: WeComPort, run: Run, shifts: bool) -> Stage:
     """One step; the stage that comes next."""
     if run.stage is Stage.TAGS:
         _sync_tags(database, wecom, run)
     elif run.stage is Stage.CONTACTS:
         _sync_contacts(database, wecom, run)
-    else:
+    elif run.stage is Stage.CHATS:
         _sync_chats(database, wecom, run)
+    elif shifts:
+        _sync_shifts(database, wecom, run)
+    else:
+        run.stage = Stage.DONE
     return run.stage
 
 
@@ -118,7 +127,7 @@ def _sync_contacts(database: Database, wecom: WeComPort, run: Run) -> None:
 def _sync_chats(database: Database, wecom: WeComPort, run: Run) -> None:
     left = _people_left(wecom, run)
     if not left:
-        run.stage, run.cursor = Stage.DONE, ""
+        run.stage, run.cursor = Stage.SHIFTS, ""
         return
     owners = left[:OWNERS_A_CALL]
     try:
@@ -132,6 +141,24 @@ def _sync_chats(database: Database, wecom: WeComPort, run: Run) -> None:
         changes = {"failed": len(owners)}
     counted(run.counts, "chats", changes)
     run.cursor = owners[-1]
+
+
+def _sync_shifts(database: Database, wecom: WeComPort, run: Run) -> None:
+    """The next people's; where WeCom does not let our app see shifts, nobody's."""
+    with database.reading() as session:
+        userids = userids_after(session, run.cursor, PEOPLE_A_CALL)
+    if not userids:
+        run.stage, run.cursor = Stage.DONE, ""
+        return
+    try:
+        changes: Mapping[str, int] = compare_shifts(database, wecom, userids)
+    except WeComRejected as error:
+        run.trouble = run.trouble or str(error)
+        changes = {"failed": len(userids)}
+        if isinstance(error, WeComMisconfigured):
+            run.stage = Stage.DONE
+    counted(run.counts, "shifts", changes)
+    run.cursor = userids[-1]
 
 
 def _people_left(wecom: WeComPort, run: Run) -> list[str]:

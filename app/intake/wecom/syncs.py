@@ -55,6 +55,7 @@ class Stage(StrEnum):
     TAGS = "tags"
     CONTACTS = "contacts"
     CHATS = "chats"
+    SHIFTS = "shifts"  # where shifts come from WeCom
     DONE = "done"
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import date, time, timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import select
 
 from app import clock
+from app.associates.models import Shift
 from app.db import Database
 from app.inbound.models import Inbound
 from app.inbound.service import receive
@@ -141,3 +142,42 @@ def test_whom_wecom_gives_to_a_colleague_is_the_colleagues_member(counter: Count
     with counter.database.reading() as session:
         assert session.get_one(Member, member_id).owner_id == counter.desk.world.person("colleague").id
         assert session.scalars(select(MemberEvent)).all() == [], "nobody has unfriended anybody"
+
+
+def test_shifts_are_taken_over_and_what_was_imported_stays_where_wecom_plans_nothing(
+    database: Database, sandbox: LocalSandbox
+):
+    world, wecom = Desk(database).world, sandbox.app()
+    owner, colleague = (world.person(userid).id for userid in ("owner", "colleague"))
+    with database.transaction() as session:
+        imported = [(owner, date(2026, 3, 4)), (owner, date(2026, 5, 1)), (colleague, date(2026, 3, 4))]
+        session.add_all(
+            Shift(associate_id=who, work_on=on, starts_at=None, ends_at=None) for who, on in imported
+        )
+    _plan(sandbox, {"2026-03-02": [[36_000, 64_800]], "2026-03-03": []})
+    assert sync_now(database, wecom).counts.get("shifts") is None
+    seen = sync_now(database, wecom, shifts=True)
+    assert (seen.state, seen.counts["shifts"]) == (
+        SyncState.COMPLETE,
+        {"seen": 2, "added": 2, "changed": 0, "ended": 1},
+    )
+    kept = [(owner, date(2026, 5, 1), None), (colleague, date(2026, 3, 4), None)]
+    assert _shifts(database) == {(owner, date(2026, 3, 2), time(10)), (owner, date(2026, 3, 3), None), *kept}
+    _plan(sandbox, {"2026-03-02": [[32_400, 64_800]], "2026-03-03": None})
+    assert sync_now(database, wecom, shifts=True).counts["shifts"]["changed"] == 1
+    assert _shifts(database) == {(owner, date(2026, 3, 2), time(9)), *kept}
+    sandbox.set_rules(checkin_api=False)
+    refused = sync_now(database, wecom, shifts=True)
+    sandbox.set_rules()
+    assert (refused.state, "48002" in refused.trouble) == (SyncState.PARTIAL, True)
+    assert _shifts(database) == {(owner, date(2026, 3, 2), time(9)), *kept}
+
+
+def _plan(sandbox: LocalSandbox, days: dict[str, Any]) -> None:
+    planned = [{"userid": "owner", "day": day, "sections": its} for day, its in days.items()]
+    sandbox.control("PUT", "planned_days", planned)
+
+
+def _shifts(database: Database) -> set[tuple[int, date, time | None]]:
+    with database.reading() as session:
+        return {(row.associate_id, row.work_on, row.starts_at) for row in session.scalars(select(Shift))}
