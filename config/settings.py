@@ -17,6 +17,8 @@ SPOOL = str(ROOT / ".local" / "spool")
 # What WeCom's admin console makes: a Token of at most 32 letters and digits, a key of 43 that decodes to 32 bytes.
 CALLBACK_TOKEN = re.compile(r"[A-Za-z0-9]{1,32}")
 CALLBACK_AES_KEY = re.compile(r"[A-Za-z0-9]{43}")
+# Part of an address, and all that keeps strangers from it.
+ANSWERS_KEY = re.compile(r"[A-Za-z0-9_-]{16,128}")
 
 
 class Mode(StrEnum):
@@ -56,6 +58,7 @@ class Settings:
     sms_key_id: str
     sms_key_secret: str = field(repr=False)
     sms_sign_name: str
+    sms_answers_key: str = field(repr=False)
     callback_spool: str
     travel_key: str = field(repr=False)
     failpoints: str
@@ -111,6 +114,7 @@ def _sandbox_defaults() -> dict[str, str | None]:
         "SMS_KEY_ID": "sandbox-sms",
         "SMS_KEY_SECRET": "sandbox-sms-secret",
         "SMS_SIGN_NAME": "店伴",
+        "SMS_ANSWERS_KEY": "sandbox-sms-answers",
         "CALLBACK_SPOOL": SPOOL,
         "TRAVEL_KEY": "sandbox-travel",
         "FAILPOINTS": "",
@@ -141,6 +145,7 @@ def _production_defaults() -> dict[str, str | None]:
         "SMS_KEY_ID": "",
         "SMS_KEY_SECRET": "",
         "SMS_SIGN_NAME": "",
+        "SMS_ANSWERS_KEY": "",
         "CALLBACK_SPOOL": SPOOL,
         "TRAVEL_KEY": "",
         "FAILPOINTS": "",
@@ -165,6 +170,9 @@ def _weaknesses(mode: Mode, values: Mapping[str, str | None]) -> list[str]:
     sms = [name for name in ("SMS_KEY_ID", "SMS_KEY_SECRET", "SMS_SIGN_NAME") if not values[name]]
     if 0 < len(sms) < 3:
         problems.append(f"{', '.join(sms)} not set: a gateway of text messages takes all three, or none")
+    answers = values["SMS_ANSWERS_KEY"]
+    if answers and not ANSWERS_KEY.fullmatch(answers):
+        problems.append(f"SMS_ANSWERS_KEY is not {ANSWERS_KEY.pattern}")
     return problems + (_unfit_for_production(values) if mode is Mode.PRODUCTION else [])
 
 
@@ -172,7 +180,8 @@ def _unfit_for_production(values: Mapping[str, str | None]) -> list[str]:
     problems = []
     known = _sandbox_defaults()
     callback = ("WECOM_CALLBACK_TOKEN", "WECOM_CALLBACK_AES_KEY")
-    for name in ("SECRET_KEY", "WECOM_CORP_ID", "WECOM_SECRET", "SMS_KEY_SECRET", *callback):
+    sms = ("SMS_KEY_SECRET", "SMS_ANSWERS_KEY")
+    for name in ("SECRET_KEY", "WECOM_CORP_ID", "WECOM_SECRET", *sms, *callback):
         if values[name] == known[name]:
             problems.append(f"{name} is the sandbox's")
     if len(values["SECRET_KEY"] or "") < MIN_SECRET_LENGTH:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -22,6 +23,7 @@ from app.handover.leaving import hand_over_due
 from app.intake.handlers import Handlers
 from app.intake.inbox import apply_received
 from app.intake.own_events import own_handlers
+from app.intake.sms_answers import sms_handlers
 from app.intake.wecom.greetings import WelcomeWords
 from app.intake.wecom.syncing import sync_due
 from app.intake.wecom.welcoming import welcome_due
@@ -78,7 +80,11 @@ def hands_of(settings: Settings) -> Hands:
             settings.secret_key,
         ),
         _digests_of(settings),
-        {**wecom_handlers(database), **own_handlers(Keyring(settings.secret_keys, PURPOSE))},
+        {
+            **wecom_handlers(database),
+            **own_handlers(Keyring(settings.secret_keys, PURPOSE)),
+            **sms_handlers(Keyring(settings.secret_keys, OF_PHONES)),
+        },
         WelcomeWords.of(read_welcome()),
         Keyring(settings.secret_keys, PURPOSE),
         _texting_of(settings),
@@ -112,10 +118,13 @@ def run_lane(hands: Hands, lane: Lane, deadline: Deadline) -> Progress:
 
 
 def work_on(hands: Hands, lane: Lane, deadline: Deadline) -> Progress:
-    """The same for who has just seen that something is due. A pause that begins meanwhile is seen before each batch."""
+    """The same for who has just seen that something is due, and nothing paused.
+
+    A pause that begins meanwhile is seen before each further batch.
+    """
     database, wecom = hands.database, hands.wecom
     if lane in PAUSED_LANES:
-        deadline = deadline.or_once(lambda: _is_paused(database))
+        deadline = deadline.or_once(_pausing(database))
     work: dict[Lane, Callable[[], Progress]] = {
         Lane.MINUTES: lambda: fire_due(database, lane, deadline),
         Lane.DAYS: lambda: fire_due(database, lane, deadline),
@@ -138,6 +147,13 @@ def work_on(hands: Hands, lane: Lane, deadline: Deadline) -> Progress:
     return work[lane]()
 
 
-def _is_paused(database: Database) -> bool:
-    with database.reading() as session:
-        return is_paused(session)
+def _pausing(database: Database) -> Callable[[], bool]:
+    looks = itertools.count()
+
+    def is_to_stop() -> bool:
+        if next(looks) == 0:  # before the first batch: that was just looked at
+            return False
+        with database.reading() as session:
+            return is_paused(session)
+
+    return is_to_stop

@@ -13,10 +13,12 @@ from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from app import clock
+from app.callbacks.answers import answers_in
 from app.callbacks.spool import Envelope, Spool, written_at
 from app.db import Database
 from app.failpoints import failpoint
 from app.ids import NoNodeFree
+from app.inbound.models import SMS_GATEWAY, WECOM
 from app.inbound.service import receive_all
 from app.wecom.callbacks import BadCallback, CallbackCipher, WeComEvent
 
@@ -33,7 +35,8 @@ log = structlog.get_logger(__name__)
 @dataclass(frozen=True, slots=True)
 class _Spooled:
     file: Path
-    event: WeComEvent
+    source: str
+    events: Sequence[WeComEvent]
 
 
 class Drain:
@@ -83,6 +86,9 @@ class Drain:
         """Checked again in everything but its age; a file that fails is set aside, one the disk does not give waits."""
         try:
             envelope = Envelope.unpack(file.read_bytes())
+            answers = answers_in(envelope)
+            if answers is not None:
+                return _Spooled(file, SMS_GATEWAY, answers)
             event = self._cipher.open(envelope.signature, envelope.timestamp, envelope.nonce, envelope.body)
         except BadCallback as error:
             self._spool.set_aside(file, error.reason)
@@ -90,7 +96,7 @@ class Drain:
         except OSError as error:
             log.error("spooled_callback_unreadable", file=file.name, error=type(error).__name__)
             return None
-        return _Spooled(file, event)
+        return _Spooled(file, WECOM, [event])
 
     def _store(self, batch: Sequence[_Spooled]) -> None:
         """All at once, else by halves down to the one that no database can take."""
@@ -110,7 +116,10 @@ class Drain:
         self._spool.remove([one.file for one in batch])
 
     def _receive(self, session: Session, batch: Sequence[_Spooled]) -> None:
-        new = receive_all(session, [one.event for one in batch], clock.real_now(session))
+        now, new = clock.real_now(session), 0
+        for source in (SMS_GATEWAY, WECOM):
+            theirs = [event for one in batch if one.source == source for event in one.events]
+            new = receive_all(session, theirs, now, source)
         waited = clock.machine_now() - min(written_at(one.file) for one in batch)
         if new and waited > OUTAGE:
             self._ask_for_sync(session, "outage")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
@@ -13,7 +14,8 @@ from app import clock
 from app.callbacks.spool import Envelope, Spool
 from app.db import Database
 from app.ids import NoNodeFree
-from app.inbound.service import receive
+from app.inbound.models import WECOM
+from app.inbound.service import receive_all
 from app.wecom.callbacks import WeComEvent
 
 PATIENCE_S = 0.3  # of each single wait for the database
@@ -35,12 +37,12 @@ class Keeper:
         self._hands = ThreadPoolExecutor(HANDS, "callbacks")
         self._leave_alone_until = 0.0
 
-    def keep(self, event: WeComEvent, envelope: Envelope) -> None:
-        """Returns when the event is in the inbox or its envelope in the spool. Raises OSError where neither takes it.
+    def keep(self, events: Sequence[WeComEvent], envelope: Envelope, source: str = WECOM) -> None:
+        """Returns when events are in the inbox or their envelope in the spool. Raises OSError where neither takes it.
 
-        A database that answered too late may have it as well: the spool's is a repeat then, and changes nothing.
+        A database that answered too late may have them as well: the spool's are repeats then, and change nothing.
         """
-        if time.monotonic() < self._leave_alone_until or not self._store(event):
+        if time.monotonic() < self._leave_alone_until or not self._store(events, source):
             self._spool.put(envelope)
 
     def close(self) -> None:
@@ -48,8 +50,8 @@ class Keeper:
         self._hands.shutdown(wait=True, cancel_futures=True)
         self._database.close()
 
-    def _store(self, event: WeComEvent) -> bool:
-        storing: Future[Any] = self._hands.submit(self._receive, event)
+    def _store(self, events: Sequence[WeComEvent], source: str) -> bool:
+        storing: Future[Any] = self._hands.submit(self._receive, events, source)
         try:
             storing.result(IN_ALL_S)
         except AWAY as error:
@@ -60,5 +62,7 @@ class Keeper:
             return False
         return True
 
-    def _receive(self, event: WeComEvent) -> bool:
-        return self._database.in_transaction(lambda session: receive(session, event, clock.real_now(session)))
+    def _receive(self, events: Sequence[WeComEvent], source: str) -> int:
+        return self._database.in_transaction(
+            lambda session: receive_all(session, events, clock.real_now(session), source)
+        )

@@ -1,21 +1,24 @@
-"""The one address that WeCom is given: it asks once whether it is ours (GET), then tells us of events (POST).
+"""The one address that WeCom is given: it asks once whether it is ours (GET), then tells us of events (POST); and the
+one that a gateway of text messages is given.
 
 Whatever comes is answered within milliseconds and never with a 5xx, unless neither database nor disk takes an event:
-WeCom then sends it again. What callbacks contain stands in no log.
+it is then sent again. What callbacks contain stands in no log.
 """
 
 from __future__ import annotations
 
+import hmac
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
 import structlog
-from flask import Blueprint, Flask, Response, current_app, request
+from flask import Blueprint, Flask, Response, current_app, jsonify, request
 from flask.typing import ResponseReturnValue
 
 from app import clock
+from app.callbacks.answers import envelope_of
 from app.callbacks.draining import Drain
 from app.callbacks.keeping import Keeper
 from app.callbacks.spool import Envelope, Spool
@@ -23,8 +26,13 @@ from app.db import Database
 from app.http import ANYONE, allow
 from app.http.problems import problem
 from app.http.strangers import reading_a_strangers_body
+from app.inbound.models import SMS_GATEWAY
+from app.intake.sms_answers import event_of
 from app.intake.wecom.heartbeats import Beating, beat_until
 from app.intake.wecom.syncs import request_sync
+from app.members.phones import PURPOSE
+from app.sealing import Keyring
+from app.sms.aliyun_answers import read_answers
 from app.wecom.callbacks import MESSAGE, BadCallback, CallbackCipher, NotGenuine
 
 MOST_BYTES = 1024 * 1024
@@ -42,6 +50,8 @@ class Door:
     cipher: CallbackCipher
     keeper: Keeper
     drain: Drain
+    phones: Keyring
+    sms_key: str = field(repr=False)
 
 
 def register(app: Flask) -> None:
@@ -53,7 +63,9 @@ def register(app: Flask) -> None:
     )
     spool = Spool(Path(settings.callback_spool))
     keeper = Keeper(settings.database_url, spool)
-    app.extensions["callbacks"] = Door(cipher, keeper, Drain(database, cipher, spool, request_sync))
+    drain = Drain(database, cipher, spool, request_sync)
+    phones = Keyring(settings.secret_keys, PURPOSE)
+    app.extensions["callbacks"] = Door(cipher, keeper, drain, phones, settings.sms_answers_key)
     app.register_error_handler(BadCallback, _refuse)
     app.register_blueprint(callbacks)
 
@@ -92,11 +104,39 @@ def take() -> ResponseReturnValue:
     event = door.cipher.open(envelope.signature, envelope.timestamp, envelope.nonce, envelope.body)
     if event.name != MESSAGE:  # what people write to the app is theirs: nothing of it is kept
         try:
-            door.keeper.keep(event, envelope)
+            door.keeper.keep([event], envelope)
         except OSError as error:
             log.error("callback_not_kept", error=type(error).__name__)
             return problem(500, "error")
     return Response(mimetype="text/plain")
+
+
+@callbacks.post("/sms/<key>")
+@allow(ANYONE)
+def take_answers(key: str) -> ResponseReturnValue:
+    """What members answered to text messages: {"code": 0} once it is kept. Who knows the key is the gateway."""
+    request.max_content_length = MOST_BYTES
+    door = _door(current_app)
+    if not door.sms_key or not hmac.compare_digest(key.encode(errors="replace"), door.sms_key.encode()):
+        return problem(404, "not_found")
+    with reading_a_strangers_body():
+        body = request.get_data(cache=False)
+    try:
+        answers, unread = read_answers(body)
+    except (ValueError, RecursionError):
+        log.warning("sms_answers_refused")
+        return problem(400, "bad_request")
+    events = [event for event in (event_of(answer, door.phones) for answer in answers) if event is not None]
+    unread += len(answers) - len(events)
+    if unread:
+        log.warning("sms_answers_unreadable", answers=unread)
+    try:
+        if events:
+            door.keeper.keep(events, envelope_of(events), SMS_GATEWAY)
+    except OSError as error:
+        log.error("callback_not_kept", error=type(error).__name__)
+        return problem(500, "error")
+    return jsonify(code=0, msg="ok")
 
 
 def _signed() -> tuple[str, str, str]:

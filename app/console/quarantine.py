@@ -24,10 +24,10 @@ from app.follow_ups.taking_up import ask_to_take_up, troubled_jobs
 from app.http import NO_FIELDS, allow, load_form, load_query
 from app.http.parts import current_database, current_public_ids
 from app.http.refs import read_ref
-from app.inbound.models import INTERNAL, WECOM, Inbound
+from app.inbound.models import INTERNAL, SMS_GATEWAY, WECOM, Inbound
 from app.intake.quarantine import retry_events
 from app.intake.refusals import reason_of, reasons
-from app.intake.service import EventResult, EventStatus
+from app.intake.sifting import EventResult, EventStatus
 from app.sessions import current_actor
 from app.wecom.callbacks import BadCallback, WeComEvent
 
@@ -170,7 +170,7 @@ def _row(stored: Inbound) -> QuarantineRow:
 
 def _about(stored: Inbound) -> str:
     """Whom or what it is about, by number or account; empty where it cannot be told."""
-    if stored.source == INTERNAL:
+    if stored.source in (INTERNAL, SMS_GATEWAY):
         return ""
     if stored.source != WECOM:
         return str(gettext("No. %(ref)s", ref=stored.event_key.partition(":")[2]))

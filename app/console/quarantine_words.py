@@ -7,10 +7,15 @@ import re
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 
-from app.inbound.models import INTERNAL, WECOM
+from app.inbound.models import INTERNAL, SMS_GATEWAY, WECOM
 from app.wecom.errors import OUR_APP_IS_WRONG
 
-SOURCE = {WECOM: _("WeCom's events"), INTERNAL: _("The system itself"), "pos": _("Till")}
+SOURCE = {
+    WECOM: _("WeCom's events"),
+    INTERNAL: _("The system itself"),
+    SMS_GATEWAY: _("The gateway of text messages"),
+    "pos": _("Till"),
+}
 # Work that can be set aside, by its lane.
 LANE = {
     "sweep": _("Looking for members of a plan of the calendar"),
@@ -33,6 +38,7 @@ KIND = {
     "repair_timers": _("Repair of timers"),
     "take_up_work": _("Work taken up again"),
     "dates_told": _("Birthday told late"),
+    "sms_answered": _("Answer to a text message"),
 }
 CHANGE = {
     "change_external_contact:add_external_contact": _("customer added"),

@@ -13,7 +13,8 @@ from app.db import Base
 
 WECOM = "wecom"  # the source of what WeCom tells us; sources of purchases are the chain's own systems
 INTERNAL = "internal"  # of what we tell ourselves, e.g. what is to be repaired, and who asked for that
-BY_LANE = (WECOM, INTERNAL)  # what is kept as it comes and applied by the inbox lane
+SMS_GATEWAY = "sms_gateway"  # of what members answer to text messages
+BY_LANE = (WECOM, INTERNAL, SMS_GATEWAY)  # what is kept as it comes and applied by the inbox lane
 Payload = Text().with_variant(MEDIUMTEXT(), "mysql")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import secrets
 import socket
@@ -19,7 +20,7 @@ from app.sandbox.callbacks import Address
 
 CHECK_S = 1  # facts 4.1: the plaintext within a second
 REPLY_BYTES = 64 * 1024
-HEADERS = {"Content-Type": "text/xml; charset=utf-8", "Connection": "close"}
+XML, JSON = "text/xml; charset=utf-8", "application/json"
 
 _SEALED = re.compile(r"<Encrypt>(?:<!\[CDATA\[)?([0-9A-Za-z+/=]+)")
 
@@ -75,6 +76,14 @@ def post_event(
     return Attempt(status, error, took_ms, _opened(envelope, answer))
 
 
+def post_json(url: str, said: Any, window_s: float) -> Attempt:
+    """POST plain JSON, as gateways of text messages do, and wait at most `window_s` for the whole answer."""
+    began = time.monotonic()
+    body = json.dumps(said, ensure_ascii=False).encode()
+    status, answer, error = _exchange(url, {}, body, window_s, JSON)
+    return Attempt(status, error, int((time.monotonic() - began) * 1000), answer.decode(errors="replace"))
+
+
 def _signed(envelope: Envelope, sealed: str) -> dict[str, str]:
     timestamp, nonce = str(int(time.time())), str(secrets.randbelow(10**10))
     signature = envelope.sign(timestamp, nonce, sealed)
@@ -94,16 +103,18 @@ def _opened(envelope: Envelope, answer: bytes) -> str:
 
 
 def _exchange(
-    url: str, query: dict[str, str], body: bytes | None, window_s: float
+    url: str, query: dict[str, str], body: bytes | None, window_s: float, kind: str = XML
 ) -> tuple[int | None, bytes, str]:
     """Status, answer and what went wrong; never raises for what the other side or the network does."""
     parts = urlsplit(url)
-    target = f"{parts.path or '/'}?{parts.query + '&' if parts.query else ''}{urlencode(query)}"
+    asked = "&".join(filter(None, (parts.query, urlencode(query))))
+    target = f"{parts.path or '/'}{'?' if asked else ''}{asked}"
     status, answer, error = None, b"", ""
     began = time.monotonic()
     try:
         with _connected(url, window_s) as connection:
-            connection.request("GET" if body is None else "POST", target, body, HEADERS)
+            headers = {"Content-Type": kind, "Connection": "close"}
+            connection.request("GET" if body is None else "POST", target, body, headers)
             response = connection.getresponse()
             status, answer = response.status, response.read(REPLY_BYTES)
     except (OSError, HTTPException) as failed:

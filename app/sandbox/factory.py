@@ -32,6 +32,7 @@ from app.sandbox.qr_page import qr_page
 from app.sandbox.scanning import scanning
 from app.sandbox.settings import Settings
 from app.sandbox.sms import sms
+from app.sandbox.sms_answers import Teller
 from app.sandbox.store import Store
 
 
@@ -41,6 +42,8 @@ def create_sandbox(settings: Settings, real_now: Callable[[], int] = real_time) 
     store = Store(settings.state)
     app.extensions["sandbox"] = world = World(settings, store, VirtualClock(store, real_now))
     app.extensions["sandbox_callbacks"] = _sender(world)
+    app.extensions["sandbox_sms_answers"] = teller = Teller(world)
+    teller.start()
     app.extensions["sandbox_calls"] = Counter()
     app.extensions["sandbox_meter"] = Meter()
     app.extensions["sandbox_script"] = Script()

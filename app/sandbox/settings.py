@@ -41,6 +41,7 @@ class Settings:
     callback_aes_key: str = ""
     sms_key_id: str = "sandbox-sms"
     sms_key_secret: str = "sandbox-sms-secret"  # noqa: S105 - protects nothing but a demo
+    sms_answers_url: str = ""
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Settings:
@@ -67,6 +68,7 @@ class Settings:
             callback_aes_key=env.get("SANDBOX_CALLBACK_AES_KEY", ""),
             sms_key_id=env.get("SANDBOX_SMS_KEY_ID", "sandbox-sms"),
             sms_key_secret=env.get("SANDBOX_SMS_KEY_SECRET", "sandbox-sms-secret"),
+            sms_answers_url=env.get("SANDBOX_SMS_ANSWERS_URL", ""),
         )
 
     def app_of_agent(self, agent_id: int) -> AppCredentials | None:

@@ -1,4 +1,5 @@
-"""The gateway of text messages over HTTP, what its administrator approved, and the page on which messages are read."""
+"""The gateway of text messages over HTTP, what its administrator approved, and the pages on which messages are read and
+answered."""
 
 from __future__ import annotations
 
@@ -6,12 +7,15 @@ import json
 import sqlite3
 from typing import Any
 
-from flask import Blueprint, Response, jsonify, render_template, request
+from flask import Blueprint, Response, abort, current_app, jsonify, redirect, render_template, request
+from werkzeug.wrappers import Response as AnyResponse
 
 from app.sandbox import faults, hosts
 from app.sandbox.api import calls_seen, script_of, world_of
 from app.sandbox.fault_answers import suffer
 from app.sandbox.guard import refuse_strangers
+from app.sandbox.sms_answers import LONGEST, Teller
+from app.sandbox.sms_answers import answer as keep_answer
 from app.sandbox.sms_gateway import FAILED, SmsRefused, answer, arrival_of
 
 sms = Blueprint("sms", __name__)
@@ -43,11 +47,31 @@ def show() -> Response:
     )
 
 
+@sms.post("/sms/<int:message_id>/answer")
+def answer_for_anybody(message_id: int) -> AnyResponse:
+    """Answer a message as whoever got it, who may have no phone here: the form's `words`."""
+    refuse_strangers()
+    _answer_message(message_id, request.form.get("words", ""), None)
+    return redirect("/sms/", 303)
+
+
 @sms.get("/customer/sms")
 def list_own() -> Response:
-    """The messages on this customer's phone, the latest first."""
+    """The messages on this customer's phone, and what they answered, the latest first."""
     refuse_strangers()
     return jsonify(messages=_messages(hosts.customer_of(request.host) or ""))
+
+
+@sms.post("/customer/sms/<int:message_id>")
+def answer_own(message_id: int) -> Response:
+    """Answer a message on this customer's phone: {"words": ...}."""
+    refuse_strangers()
+    sent: Any = request.get_json(force=True, silent=True)
+    words = sent.get("words") if isinstance(sent, dict) else None
+    _answer_message(
+        message_id, words if isinstance(words, str) else "", hosts.customer_of(request.host) or ""
+    )
+    return jsonify(answered=True)
 
 
 @sms.get("/sandbox/sms/messages")
@@ -106,24 +130,68 @@ def _json(body: dict[str, Any], status: int = 200) -> Response:
     return Response(json.dumps(body, ensure_ascii=False), status=status, mimetype="application/json")
 
 
-def _messages(external_userid: str | None) -> list[dict[str, Any]]:
+def _answer_message(message_id: int, words: str, external_userid: str | None) -> None:
+    """As the customer, or as whoever has the number; 404 for a message that never reached them, 400 without words."""
     world = world_of()
-    query = "SELECT sms_message.* FROM sms_message"
-    if external_userid is not None:
-        query += " JOIN sms_number USING (number) WHERE external_userid = :me"
+    with world.store.writing() as connection:
+        found = _of(connection, "sms_message", external_userid, message_id)
+        if not found or arrival_of(found[0], world.clock.now()) == FAILED:
+            abort(404)
+        if not 0 < len(words.strip()) <= LONGEST:
+            abort(400)
+        keep_answer(connection, found[0], words.strip(), world.clock.now())
+    teller: Teller = current_app.extensions["sandbox_sms_answers"]
+    teller.wake()
+
+
+def _messages(external_userid: str | None) -> list[dict[str, Any]]:
+    """What came and what was answered, the latest first."""
+    world = world_of()
     with world.store.reading() as connection:
-        found = connection.execute(
-            f"{query} ORDER BY id DESC LIMIT {SHOWN}", {"me": external_userid}
-        ).fetchall()
+        came = _of(connection, "sms_message", external_userid)
+        answered = _of(connection, "sms_answer", external_userid)
     now = world.clock.now()
-    return [_shown(row, now) for row in found if external_userid is None or arrival_of(row, now) != FAILED]
+    shown = [_shown(row, now) for row in came if external_userid is None or arrival_of(row, now) != FAILED]
+    shown += [_shown_answer(row) for row in answered]
+    return sorted(shown, key=lambda one: (-one["sent_ms"], not one["mine"]))[:SHOWN]
+
+
+def _of(
+    connection: sqlite3.Connection, table: str, external_userid: str | None, row_id: int | None = None
+) -> list[sqlite3.Row]:
+    """The newest rows of a customer's number, or of all; with an id that row alone."""
+    query = f"SELECT {table}.* FROM {table}"  # noqa: S608 - a name of ours
+    wanted = ["id = :id"] if row_id is not None else []
+    if external_userid is not None:
+        query += " JOIN sms_number USING (number)"
+        wanted.append("external_userid = :me")
+    query += f" WHERE {' AND '.join(wanted)}" if wanted else ""
+    asked = {"me": external_userid, "id": row_id, "most": SHOWN}
+    return connection.execute(f"{query} ORDER BY id DESC LIMIT :most", asked).fetchall()
 
 
 def _shown(row: sqlite3.Row, now: int) -> dict[str, Any]:
     return {
         "id": row["id"],
-        "number": f"{row['number'][:3]}****{row['number'][-4:]}",
+        "mine": False,
+        "number": _masked(row),
         "content": row["content"],
         "arrival": ARRIVED[arrival_of(row, now)],
         "sent_ms": row["sent_at"] // 1_000,
     }
+
+
+def _shown_answer(row: sqlite3.Row) -> dict[str, Any]:
+    waits = "还没告知店伴" if row["due_at"] is not None or row["tries"] == 0 else "没能告知店伴"
+    return {
+        "id": row["id"],
+        "mine": True,
+        "number": _masked(row),
+        "content": row["content"],
+        "arrival": "已告知店伴" if row["told"] else waits,
+        "sent_ms": row["answered_at"] // 1_000,
+    }
+
+
+def _masked(row: sqlite3.Row) -> str:
+    return f"{row['number'][:3]}****{row['number'][-4:]}"

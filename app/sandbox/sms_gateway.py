@@ -153,8 +153,8 @@ def _detail(row: sqlite3.Row, now: int) -> Answer:
         "Content": row["content"],
         "SendStatus": status,
         "ErrCode": {DELIVERED: "DELIVERED", FAILED: "MK:0001"}.get(status, ""),
-        "SendDate": _at(row["sent_at"]),
-        "ReceiveDate": _at(row["sent_at"] + ARRIVES_AFTER_US) if status == DELIVERED else "",
+        "SendDate": beijing_of(row["sent_at"]),
+        "ReceiveDate": beijing_of(row["sent_at"] + ARRIVES_AFTER_US) if status == DELIVERED else "",
     }
 
 
@@ -165,7 +165,8 @@ def arrival_of(row: sqlite3.Row, now: int) -> int:
     return FAILED if row["number"].endswith("9999") else DELIVERED
 
 
-def _at(us: int) -> str:
+def beijing_of(us: int) -> str:
+    """An instant as the gateway writes it."""
     return f"{datetime.fromtimestamp(us / 1_000_000, BEIJING):%Y-%m-%d %H:%M:%S}"
 
 

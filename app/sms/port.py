@@ -39,6 +39,19 @@ class Receipt:
     reason: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class SmsAnswer:
+    """What somebody wrote back, and from which number, as the gateway tells it under its own `answer_id`.
+
+    `sent_at` is None where it does not say when.
+    """
+
+    answer_id: str
+    number: str = field(repr=False)
+    words: str = field(repr=False)
+    sent_at: datetime | None
+
+
 class SmsError(Exception):
     """A call did not succeed. The text names neither number nor words."""
 

@@ -49,6 +49,7 @@ def upgrade() -> None:
         sa.Column("sent_at", INSTANT, nullable=True),
         sa.PrimaryKeyConstraint("task_id", name=op.f("pk_sms_messages")),
     )
+    op.create_index(op.f("ix_sms_messages_member_id"), "sms_messages", ["member_id"])
     op.create_table(
         "link_openings",
         sa.Column("task_id", ID, autoincrement=False, nullable=False),

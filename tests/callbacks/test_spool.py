@@ -103,10 +103,10 @@ def test_a_database_that_is_not_there_is_asked_once_a_second_and_everything_is_s
     keeper = keeper_on("mysql+pymysql://root@127.0.0.1:9/dianban?ssl_disabled=true")
     with capture_logs() as logs:
         for event, envelope in events(5):
-            keeper.keep(event, envelope)
+            keeper.keep([event], envelope)
         now += keeping.REST_S
         for event, envelope in events(2):
-            keeper.keep(event, envelope)
+            keeper.keep([event], envelope)
     assert len(spooled(shelf.folder)) == 7
     assert [line["event"] for line in logs] == ["callback_spooled"] * 2
 
@@ -118,7 +118,7 @@ def test_a_database_that_hangs_piles_up_no_threads(
     keeper = keeper_on(hanging)
     before = threading.active_count()
     for event, envelope in events(3 * keeping.HANDS):
-        keeper.keep(event, envelope)
+        keeper.keep([event], envelope)
     assert len(spooled(shelf.folder)) == 3 * keeping.HANDS
     assert threading.active_count() - before <= keeping.HANDS
 
@@ -130,7 +130,7 @@ def test_a_file_that_somebody_else_writes_is_not_waited_for(
     keeper = keeper_on(database.engine.url.render_as_string(hide_password=False))
     event, envelope = events(1)[0]
     with database.transaction():
-        keeper.keep(event, envelope)
+        keeper.keep([event], envelope)
     assert len(spooled(shelf.folder)) + len(kept(database)) == 1
     assert bool(spooled(shelf.folder)) == database.is_sqlite
 
@@ -148,7 +148,7 @@ def test_a_disk_that_is_full_makes_wecom_send_it_again(
 
     letter = sender.letter(xml(added(1)))
     with monkeypatch.context() as patch:
-        patch.setattr(door.keeper, "_store", lambda _event: False)
+        patch.setattr(door.keeper, "_store", lambda _events, _source: False)
         patch.setattr(os, "fsync", full)
         assert post(client, letter).status_code == 500
         assert [file for file in spool_folder.iterdir() if file.is_file()] == []

@@ -26,9 +26,15 @@ from app.follow_ups.plans.versions import publish
 from app.follow_ups.progress import progress_by_associate
 from app.follow_ups.states import Evidence
 from app.follow_ups.texting.models import SmsMessage, SmsState
-from app.follow_ups.texting.rules import RECEIPTS, REFUSAL
+from app.follow_ups.texting.rules import RECEIPTS, REFUSAL, refuses
 from app.follow_ups.texting.sending import Texting, claim, text_due
+from app.inbound.models import SMS_GATEWAY
+from app.inbound.service import receive
+from app.intake.inbox import apply_received
+from app.intake.sms_answers import event_of, sms_handlers
 from app.lanes import Deadline
+from app.member_events.models import MemberEvent
+from app.members.models import MemberCare
 from app.members.phones import PURPOSE, NewPhone, members_of_phone, read_phone, seal_phone, write_phones
 from app.members.service import lock_members
 from app.messaging.models import Notice
@@ -36,9 +42,11 @@ from app.public_ids import PublicIds
 from app.sales_scripts.models import SalesScript
 from app.sealing import Keyring
 from app.sms.aliyun import Account, Aliyun
+from app.sms.port import SmsAnswer
 from app.wecom.sandbox_control import SandboxControl
 from app.worklist.models import WorkItem
 from tests.follow_ups.test_acts import Counter
+from tests.intake.wecom_inbox import NOBODY
 from tests.wecom.local_sandbox import Counted, LocalSandbox
 from tests.world import PLAN, World, at, days
 
@@ -116,6 +124,26 @@ class Texts:
     def new(self) -> list[str]:
         """What the member read in this test."""
         return self.read()[self._before :]
+
+    def says(self, words: str) -> SmsAnswer:
+        """Whoever has the number writes back, now."""
+        with self.database.reading() as session:
+            return SmsAnswer(words, NUMBER, words, clock.now(session))
+
+    def tell(self, answer: SmsAnswer) -> bool:
+        """The gateway tells it, and it is applied; False where it was told before."""
+        with self.database.transaction() as session:
+            event = event_of(answer, KEYS)
+            assert event is not None
+            is_new = receive(session, event, clock.real_now(session), SMS_GATEWAY)
+        apply_received(self.database, NOBODY, sms_handlers(KEYS), Deadline(60))
+        return is_new
+
+    def said(self) -> list[tuple[int, str]]:
+        """What members are known to have answered."""
+        with self.database.reading() as session:
+            rows = session.execute(select(MemberEvent.member_id, MemberEvent.data).order_by(MemberEvent.id))
+            return [(row.member_id, row.data) for row in rows]
 
     def message(self) -> SmsMessage:
         with self.database.reading() as session:
@@ -299,3 +327,45 @@ def test_a_number_is_found_by_its_index_and_readable_in_no_table(
         for table in ("member_phones", "sms_messages", "follow_up_tasks", "work_items", "inbound", "timers"):
             assert "13800138001" not in str(session.execute(text(f"SELECT * FROM {table}")).all())
     assert "13800138001" not in "".join(capfd.readouterr())
+
+
+def test_who_answers_with_r_is_opted_out_and_with_them_everybody_of_that_number(texts: Texts):
+    mother, son = texts.member(), texts.member(code="c2")
+    other = texts.member("13800138002", "c3")
+    refusal = texts.says("ｒ。")
+    assert texts.tell(refusal)
+    assert not texts.tell(refusal)
+    texts.live_until(DUE)
+    assert texts.new() == []
+    for code in ("c1", "c2"):
+        assert texts.world.steps(code) == {(DAY, 1): "cancelled opted_out"}
+    assert texts.world.steps("c3") == {(DAY, 1): "opened due"}
+    with texts.database.reading() as session:
+        out = select(MemberCare.member_id).where(MemberCare.opted_out_at.is_not(None))
+        assert set(session.scalars(out)) == {mother, son}
+    assert texts.said() == [(one, '{"how":"sms","opts_out":true}') for one in sorted((mother, son))]
+    assert other not in (mother, son)
+
+
+def test_any_other_answer_is_a_reply_of_whom_we_wrote_to(texts: Texts):
+    member_id = texts.member()
+    texts.world.member("c2")
+    texts.tell(texts.says("好的"))
+    assert texts.said() == []
+    texts.live_until(DUE)
+    texts.tell(texts.says("好的，周六去"))
+    assert texts.said() == [(member_id, '{"how":"sms","opts_out":false}')]
+    with texts.database.reading() as session:
+        assert session.scalars(select(MemberCare.opted_out_at)).all() == [None, None]
+
+
+@pytest.mark.parametrize(
+    "words", ["R", "r", "Ｔ", "td", "TD！", "回T", "回复 TD", "回T退订", "退订", "请别再发了", "“拒收”"]
+)
+def test_these_refuse(words: str):
+    assert refuses(words)
+
+
+@pytest.mark.parametrize("words", ["", "好的", "T恤有吗", "Rose 到货了吗", "回头去看看", "TDK", "退货怎么退"])
+def test_these_do_not(words: str):
+    assert not refuses(words)

@@ -70,6 +70,7 @@ def test_production_names_everything_that_is_missing_at_once():
         "WECOM_CORP_ID",
         "WECOM_CALLBACK_TOKEN",
         "WECOM_CALLBACK_AES_KEY",
+        "SMS_ANSWERS_KEY",
         "TRAVEL_KEY",
     ],
 )
@@ -86,6 +87,7 @@ def test_production_refuses_what_the_sandbox_starts_with(name: str):
         ("WECOM_CALLBACK_TOKEN", "a-b"),
         ("WECOM_CALLBACK_AES_KEY", "k" * 42),
         ("WECOM_CALLBACK_AES_KEY", "=" * 43),
+        ("SMS_ANSWERS_KEY", "short"),
     ],
 )
 def test_what_wecoms_console_cannot_have_made_is_refused(name: str, wrong: str):

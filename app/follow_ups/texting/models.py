@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import Integer, String, Text
+from sqlalchemy import Index, Integer, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db import Base
@@ -58,6 +58,7 @@ class SmsMessage(Base):
     """
 
     __tablename__ = "sms_messages"
+    __table_args__ = (Index(None, "member_id"),)
 
     task_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     work_item_id: Mapped[int]

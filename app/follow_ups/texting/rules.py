@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
+import unicodedata
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from app.sales_scripts.rules import LINK, unfilled
 
-REFUSAL: str = tomllib.loads(Path(__file__).with_name("texts.toml").read_text("utf-8"))["refusal"]
+TEXTS = tomllib.loads(Path(__file__).with_name("texts.toml").read_text("utf-8"))
+REFUSAL: str = TEXTS["refusal"]
+REFUSES: dict[str, list[str]] = TEXTS["refuses"]
+NOT_A_LETTER = re.compile(r"[\W_]+")
 CHARACTERS = 500  # what gateways take in one message, signature included
 SIGNATURE = 20
+# Who answers so long after the last message meant another one.
+ANSWERED_WITHIN = timedelta(days=7)
+CLOCKS_APART = timedelta(minutes=1)  # ours and the gateway's, which counts whole seconds
 # A claim's life: longer than the port's longest call.
 LEASE = timedelta(seconds=60)
 MOST_ATTEMPTS = 8
@@ -32,6 +40,16 @@ BEFORE_END = timedelta(minutes=1)
 def sms_text(text: str, *, is_service: bool) -> str:
     """What the member reads, without the signature before it."""
     return text if is_service else f"{text.rstrip('。')}{REFUSAL}"
+
+
+def refuses(words: str) -> bool:
+    """True for an answer that wants no more messages: R, TD, 回T退订… in whatever width, case and punctuation."""
+    said = NOT_A_LETTER.sub("", unicodedata.normalize("NFKC", words)).upper()
+    if any(word in said for word in REFUSES["within"]):
+        return True
+    for word in REFUSES["before"]:
+        said = said.removeprefix(word)
+    return said in REFUSES["whole"]
 
 
 def has_sms_words(text: str, template: str, link: str) -> bool:

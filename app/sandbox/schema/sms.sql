@@ -30,3 +30,15 @@ CREATE TABLE sms_message (
     sent_at INTEGER NOT NULL
 );
 CREATE INDEX sms_message_number ON sms_message (number, id);
+
+-- answered_at is virtual, due_at the machine's: when the app is to be told (again), NULL once it is, or nobody tries again
+CREATE TABLE sms_answer (
+    id INTEGER PRIMARY KEY,
+    number TEXT NOT NULL,
+    content TEXT NOT NULL,
+    answered_at INTEGER NOT NULL,
+    due_at INTEGER,
+    tries INTEGER NOT NULL,
+    told INTEGER NOT NULL
+);
+CREATE INDEX sms_answer_due ON sms_answer (due_at) WHERE due_at IS NOT NULL;

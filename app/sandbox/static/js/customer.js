@@ -86,14 +86,28 @@ function momentPanel(moment) {
 
 async function drawSms() {
   const { messages } = await ask('/customer/sms');
+  const latest = messages.find(one => !one.mine);
   const address = /https?:\/\/[^\s，。]+/;
   const panel = message => {
     const found = message.content.match(address);
     const link = found ? el('button', { class: 'button quiet', type: 'button' }, '打开链接') : null;
     if (link) link.addEventListener('click', () => phone.openPage(found[0]));
-    return el('article', { class: 'panel' }, el('time', { class: 'faint' }, asStamp(message.sent_ms, phone.nowMs)), el('p', { class: 'said-text' }, message.content), link);
+    const when = el('p', { class: 'faint' }, `${message.mine ? `我的回复（${message.arrival}） ` : ''}${asStamp(message.sent_ms, phone.nowMs)}`);
+    return el('article', { class: 'panel' }, when, el('p', { class: 'said-text' }, message.content), link);
   };
-  screen.replaceChildren(head('短信'), scroll('短信', messages.length ? messages.map(panel) : notice('还没有短信。')));
+  screen.replaceChildren(head('短信'), scroll('短信', messages.length ? [latest ? answerForm(latest) : null, messages.map(panel)] : notice('还没有短信。')));
+}
+
+// All of them are from one sender: whatever is written goes back there.
+function answerForm(latest) {
+  const said = status();
+  const input = el('input', { maxlength: '500', placeholder: '例如 R、TD，或一句话', autocomplete: 'off' });
+  const send = async () => {
+    if (!input.value.trim()) { said.tell('请写点什么', true); return; }
+    await ask(`/customer/sms/${latest.id}`, { words: input.value });
+    await drawSms();
+  };
+  return el('section', { class: 'panel' }, el('label', { class: 'field' }, el('span', null, '回复短信'), input), el('div', { class: 'buttons' }, action('发送', send, said)), said.node);
 }
 
 function drawOwnScan() {
