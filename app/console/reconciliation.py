@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
 from app.associates.models import Role
-from app.console import reconciliation_words
+from app.console import books_words, reconciliation_words
 from app.console.views import FIRST_DAY, read_day
 from app.errors import NotFound
 from app.follow_ups.reconciling.balances import (
@@ -223,6 +223,7 @@ def _render(page: str, **values: Any) -> str:
         actor=current_actor(),
         ref_of=current_public_ids().encode,
         told=reconciliation_words,
+        told_check=books_words.told,
         Became=Became,
         MENDABLE=MENDABLE,
         **values,

@@ -12,6 +12,7 @@ from babel.messages.catalog import Catalog
 from babel.messages.extract import extract
 from babel.messages.pofile import read_po
 
+from app.follow_ups.bookkeeping.books import CHECKS
 from tests.house.source import FACES, ROOT, Source, product_sources, project_files
 
 CATALOGUE = ROOT / "app/translations/zh_Hans_CN/LC_MESSAGES/messages.po"
@@ -73,6 +74,13 @@ def test_every_message_is_translated():
         for problem in problems(used, catalogue)
     ]
     assert missing == []
+
+
+def test_every_check_of_the_books_is_translated():
+    """The console says by name which of them failed."""
+    catalogue = read_catalogue(CATALOGUE.read_bytes())
+    names = {check.says.partition(": ")[0] for check in CHECKS}
+    assert [name for name in sorted(names) if not catalogue.get(name)] == []
 
 
 PLANTED = b"""
