@@ -4,6 +4,7 @@ Usage: scripts/bench import [--purchases 100000] [--rounds 1]
        scripts/bench send [--sends 3000] [--rounds 1]
        scripts/bench fire [--due 150000] [--rounds 3] [--steps 2000]
        scripts/bench schedule [--rounds 3] [--jobs 200]
+       scripts/bench lost-day [--due 150000] [--late 0] [--seconds 120] [--clocks 1]
 
 import   the rate at which a generated file is imported on MariaDB, against a hand-written SQLAlchemy Core executemany
          that writes the very rows the import wrote, in transactions of the same size
@@ -11,6 +12,8 @@ send     the processor time of sending an app message, against wechatpy's bare c
 fire     claiming and firing due steps on MariaDB, against a status index with SKIP LOCKED and against set-based
          statements by hand; late batches, memory and urges behind a backlog. Exit code 1 where a promise is not kept
 schedule steps scheduled and run, against APScheduler's date jobs in its SQLAlchemy store. Exit code as above
+lost-day how late 30-minute steps open and are told at ten times a peak's purchases, without a backlog and behind that
+         of a lost day, by the product's clock processes in real time; and how fast the backlog goes. Exit code as above
 """
 
 from __future__ import annotations
@@ -40,6 +43,7 @@ from app.orders.models import MemberPurchases, Order, OrderLine, Refund, RefundL
 from app.timers import Timer
 from config.settings import ROOT
 from scripts.commands.bench_fires import bench_fires, bench_schedules, fewest_due, show_verdicts
+from scripts.commands.bench_lost_day import bench_lost_day
 from scripts.commands.bench_sends import bench_sends
 from scripts.commands.load_chain import load_chain
 from scripts.commands.migrate import migrate
@@ -161,7 +165,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="scripts/bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", choices=["import", "send", "fire", "schedule"])
+    parser.add_argument("what", choices=["import", "send", "fire", "schedule", "lost-day"])
     parser.add_argument("--purchases", type=int, default=100_000)
     parser.add_argument("--sends", type=int, default=3_000)
     parser.add_argument(
@@ -169,12 +173,19 @@ def main() -> None:
     )
     parser.add_argument("--steps", type=int, default=2_000, help="fired in a turn by each process")
     parser.add_argument("--jobs", type=int, default=200, help="run by APScheduler in a round")
+    parser.add_argument(
+        "--late", type=int, default=0, help="30-minute steps of the lost day, overdue as well"
+    )
+    parser.add_argument("--seconds", type=float, default=120, help="of purchases, without and with a backlog")
+    parser.add_argument("--clocks", type=int, default=1, help="clock processes")
     parser.add_argument("--rounds", type=int, help="default: 1; of fire and schedule 3")
     arguments = parser.parse_args()
     if arguments.what == "send":
         _show_sends(arguments.sends, arguments.rounds or 1)
     elif arguments.what == "import":
         _show_imports(arguments.purchases, arguments.rounds or 1)
+    elif arguments.what == "lost-day":
+        sys.exit(_show_lost_day(arguments))
     else:
         sys.exit(_show_fires(arguments))
 
@@ -197,6 +208,14 @@ def _show_fires(arguments: argparse.Namespace) -> int:
             return show_verdicts(bench_schedules(Path(folder), rounds, arguments.jobs))
         due = max(arguments.due, fewest_due(rounds, arguments.steps))
         return show_verdicts(bench_fires(Path(folder), due, rounds, arguments.steps))
+
+
+def _show_lost_day(arguments: argparse.Namespace) -> int:
+    with tempfile.TemporaryDirectory(prefix="dianban-") as folder:
+        measured = bench_lost_day(
+            Path(folder), arguments.due, arguments.late, arguments.seconds, arguments.clocks
+        )
+    return show_verdicts(measured)
 
 
 def _show_imports(purchases: int, rounds: int) -> None:
