@@ -59,18 +59,21 @@ def live_until(
     sooner) not before the due one: nothing is early, nothing is later than a quantum by the journey's doing.
     True on arrival, False where `is_over` said on the way that this process is to end.
 
-    `follow` tells the sandbox the offset before anything is sent at it, and on arrival but where it `stops_over` to go
-    on at once. Safe beside a ringing clock
-    process: both find the same work and each piece is done once.
+    `follow` tells the sandbox the offset before anything is sent at it, and on arrival. Where it `stops_over`, to go on
+    at once, what falls due at the target itself is left to the next stage of the journey, together with what the caller
+    brings about there, and the sandbox is not told.
+
+    Safe beside a ringing clock process: both find the same work and each piece is done once.
     """
     journey = _Journey(hands, target, follow, is_over, quantum)
     while not is_over():
         waiting = journey.look_and_jump()
+        if journey.arrived and stops_over:
+            return not is_over()
         if waiting:
             journey.work(waiting)
         elif journey.arrived:
-            if not stops_over:
-                journey.tell_offset()
+            journey.tell_offset()
             return not is_over()
     return False
 
