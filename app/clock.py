@@ -35,10 +35,9 @@ class ClockOffset(Base):
 
 
 # Built once: every transaction asks.
-READ = {name: select(utc, ClockOffset.offset_us, ClockOffset.target_at) for name, utc in UTC_NOW.items()}
-
-
-JUMPING = update(table_of(ClockOffset)).where(ClockOffset.id == ROW).values(offset_us=bindparam("us"))
+TABLE = table_of(ClockOffset)
+READ = {name: select(utc, TABLE.c.offset_us, TABLE.c.target_at) for name, utc in UTC_NOW.items()}
+JUMPING = update(TABLE).where(TABLE.c.id == ROW).values(offset_us=bindparam("us"))
 
 
 @dataclass(frozen=True, slots=True)

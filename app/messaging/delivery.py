@@ -9,9 +9,11 @@ would soon no longer recognise, is abandoned: seen once at most.
 from __future__ import annotations
 
 import random
+import threading
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -35,6 +37,7 @@ from app.wecom.port import WeComPort
 BATCH = 16
 REASON = 255
 GAVE_UP = "gave up"
+KEPT, KEPT_IS_FREE = ThreadPoolExecutor(BATCH, "push"), threading.Lock()  # begins no thread before it is used
 
 MESSAGES = table_of(OutboundMessage)
 OWNERS = select(
@@ -183,10 +186,27 @@ def _change(session: Session, changes: Mapping[int, Mapping[str, Any]]) -> None:
 def _call_all(port: WeComPort, claims: Sequence[Claim]) -> tuple[list[Outcome], list[BaseException]]:
     if len(claims) == 1:
         return [_call(port, claims[0])], []
-    with ThreadPoolExecutor(len(claims)) as hands:
+    with _callers() as hands:
         calls = [hands.submit(_call, port, each) for each in claims]
+        wait(calls)
     errors = [(call, call.exception()) for call in calls]
     return [call.result() for call, error in errors if error is None], [each for _, each in errors if each]
+
+
+@contextmanager
+def _callers() -> Iterator[Executor]:
+    """Enough threads for a batch. [M] Beginning them for each costs as much as the calls: the process's own are kept.
+
+    Who comes while somebody has them begins others, for nobody's calls wait behind another batch's.
+    """
+    if KEPT_IS_FREE.acquire(blocking=False):
+        try:
+            yield KEPT
+        finally:
+            KEPT_IS_FREE.release()
+    else:
+        with ThreadPoolExecutor(BATCH) as others:
+            yield others
 
 
 def _call(port: WeComPort, claim: Claim) -> Outcome:
