@@ -55,11 +55,14 @@ def work_off(
     most: int,
     some: Callable[[Session, int], int],
     one: Callable[[Session, Errors], int],
+    *,
+    takes_all: bool = False,
 ) -> Progress:
     """Do what is due until nothing is or the time is up; both return how much they took, 0 for nothing.
 
-    `one` takes the first alone and sets it aside where it fails by one of these errors. Raises what that raises all the
-    same, and `DBAPIError` where the database is the trouble.
+    `takes_all`: where less was taken than it was to take, nothing was left. `one` takes the first alone and sets it
+    aside where it fails by one of these errors. Raises what that raises all the same, and `DBAPIError` where the
+    database is the trouble.
     """
     size, done = most, 0
     while not deadline.has_passed():
@@ -73,6 +76,8 @@ def work_off(
         if not took:
             return Progress(done, more=False)
         done += took
+        if takes_all and took < size:
+            return Progress(done, more=False)
         size = min(most, size * 2)
     return Progress(done, more=True)
 

@@ -58,7 +58,7 @@ LAST_BACK = select(func.max(table_of(Heartbeat).c.back_at))
 def urge_due(database: Database, deadline: Deadline) -> Progress:
     """Urge and escalate what is due, batch by batch; safe in any number of processes."""
     size = SQLITE_BATCH if database.is_sqlite else BATCH
-    return work_off(database, deadline, size, urge_batch, urge_or_set_aside)
+    return work_off(database, deadline, size, urge_batch, urge_or_set_aside, takes_all=True)
 
 
 def urge_batch(session: Session, size: int) -> int:
