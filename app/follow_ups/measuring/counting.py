@@ -22,7 +22,7 @@ from sqlalchemy.orm import Session
 from app import clock
 from app.db import add_to_rows, upsert_rows
 from app.follow_ups.measuring.days import day_of, midnight
-from app.follow_ups.measuring.following import Followed, enrollments, follow, stretches_of
+from app.follow_ups.measuring.following import Followed, enrollments, follow, is_first, stretches_of
 from app.follow_ups.measuring.models import ArmResult, ArmSpan
 from app.follow_ups.models import Enrollment, FollowUpPlan
 from app.nightly import Piece
@@ -78,8 +78,10 @@ def ripe_before(now: datetime, window_days: int) -> date:
 
 
 def entered(plan_id: int, after: tuple[datetime, int] | None, before: datetime) -> Select[*tuple[Any, ...]]:
-    """A plan's enrollments in the order in which they were made, from behind one of them."""
-    query = enrollments().where(Enrollment.plan_id == plan_id, Enrollment.enrolled_at < before)
+    """A plan's enrollments in the order in which they were made, from behind one of them: of each member the first, as
+    no later one counts.
+    """
+    query = enrollments().where(Enrollment.plan_id == plan_id, Enrollment.enrolled_at < before, is_first())
     if after is not None:
         at, last_id = after
         behind = or_(Enrollment.enrolled_at > at, and_(Enrollment.enrolled_at == at, Enrollment.id > last_id))
@@ -95,7 +97,7 @@ def _begin(session: Session) -> Walk | None:
 def _begun(
     session: Session, plan_id: int, on: date, window_days: int, after: tuple[datetime, int] | None
 ) -> Sequence[Any]:
-    """Those who entered the plan on this day, or any whole number of windows before, from behind one of them."""
+    """Those who first entered the plan on this day, or any whole number of windows before, from behind one of them."""
     first = session.scalar(select(func.min(Enrollment.enrolled_at)).where(Enrollment.plan_id == plan_id))
     if first is None:
         return ()

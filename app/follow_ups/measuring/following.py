@@ -20,13 +20,13 @@ too great. Over all plans together the same holds from the first entering of any
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
+from sqlalchemy.orm import Session, aliased
 
 from app.follow_ups.measuring.days import day_of
 from app.follow_ups.measuring.holding_out import arm_of
@@ -101,13 +101,7 @@ def stretches_of(
     session: Session, rows: Sequence[Any], window_days: int, first_on: date, last_on: date
 ) -> list[Stretch]:
     """The stretches that began on these days of the chain's, of those of `enrollments()` that are somebody's first."""
-    members = sorted({row.member_id for row in rows})
-    history = session.execute(enrollments().where(Enrollment.member_id.in_(members))).all() if members else []
-    first: dict[tuple[int, int], tuple[datetime, int]] = {}
-    for row in history:
-        for plan_id in (row.plan_id, ANY_PLAN):
-            key, when = (row.member_id, plan_id), (row.enrolled_at, row.id)
-            first[key] = min(first.get(key, when), when)
+    first = _first(session, {row.member_id for row in rows})
     begun = [
         (row, plan_id)
         for row in rows
@@ -121,6 +115,28 @@ def stretches_of(
         for row, plan_id in begun
         for number in numbers_of(day_of(row.enrolled_at), window_days, first_on, last_on)
     ]
+
+
+def is_first() -> ColumnElement[bool]:
+    """Of an enrollment: no other brought its member into its plan before it."""
+    other = aliased(Enrollment)
+    at_once = and_(other.enrolled_at == Enrollment.enrolled_at, other.id < Enrollment.id)
+    return ~exists().where(
+        other.member_id == Enrollment.member_id,
+        other.plan_id == Enrollment.plan_id,
+        or_(other.enrolled_at < Enrollment.enrolled_at, at_once),
+    )
+
+
+def _first(session: Session, members: Collection[int]) -> dict[tuple[int, int], tuple[datetime, int]]:
+    """When, and with which enrollment, each of the members first entered each plan, and any."""
+    query = select(Enrollment.member_id, Enrollment.plan_id, Enrollment.enrolled_at, Enrollment.id)
+    found: dict[tuple[int, int], tuple[datetime, int]] = {}
+    its = query.where(Enrollment.member_id.in_(sorted(members)), is_first())
+    for member_id, plan_id, *when in session.execute(its) if members else ():
+        for key in ((member_id, plan_id), (member_id, ANY_PLAN)):
+            found[key] = min(found.get(key, tuple(when)), tuple(when))
+    return found
 
 
 def numbers_of(entered_on: date, window_days: int, first_on: date, last_on: date) -> range:
