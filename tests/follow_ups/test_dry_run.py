@@ -213,31 +213,34 @@ def test_the_days_to_come_are_told_from_what_has_happened(world: LivedWorld):
 
 def test_whoever_has_been_silent_for_long_is_found_at_once_when_a_plan_is_published(world: LivedWorld):
     """First a plan there is not yet, then another version of it, which asks nobody again."""
-    bought = {"c1": "2026-03-01 08:00", "c2": "2026-03-03 12:00", "c3": "2026-03-07 12:00"}
-    ids = {code: world.member(code) for code in (*bought, "c4")}
+    bought = {"c1": "03-01 08:00", "c2": "03-02 12:00", "c3": "03-04 12:00", "c4": "03-07 11:00"}
+    ids = {code: world.member(code) for code in bought}
     for code, when in bought.items():
-        world.live_days(when)
-        world.buy(code, when)
-    world.live_days("2026-03-10 12:00")
-    first = _publish(world, 6)
-    world.live_days("2026-03-14 12:00")
-    world.buy("c4", "2026-03-14 12:00")
-    world.live_days("2026-03-18 12:00")
+        world.live_days(f"2026-{when}")
+        world.buy(code, f"2026-{when}")
+    world.live_days("2026-03-07 12:00")
+    first = _publish(world, 4)
+    world.live_days("2026-03-09 12:00")
     _came_as_foretold(world, *first, {ids["c1"], ids["c2"]})
-    second = _publish(world, 4)
-    world.live_days("2026-03-27 12:00")
+    second = _publish(world, 3)
+    world.live_days("2026-03-12 12:00")
     _came_as_foretold(world, *second, {ids["c4"]})
-    same = world.dry_run(plan_of("silence", "silence", days=4))
-    assert Summary(fold(world.counts(same))).found_at_first() == 0
+    assert Summary(fold(world.counts(world.dry_run(_silence(3), days=9)))).found_at_first() == 0
+
+
+def _silence(days: int) -> dict[str, Any]:
+    plan = plan_of("silence", "silence", days=days)
+    for after, step in enumerate(plan["steps"], start=1):
+        step |= {"after": f"{after} days", "service": True}
+    return plan
 
 
 def _publish(world: LivedWorld, days: int) -> tuple[datetime, int, Told]:
     """A plan for those silent for so many days; when, how many it was to find at first, and what was to come of it."""
-    draft = plan_of("silence", "silence", days=days)
-    run = world.dry_run(draft, days=15)
+    run = world.dry_run(_silence(days), days=9)
     at_first = Summary(fold(world.counts(run))).found_at_first()
     coming = world.told(run, Side.DRAFT, Span.NEXT)
-    world.publish(draft)
+    world.publish(_silence(days))
     return run.now, at_first, coming
 
 
