@@ -6,7 +6,7 @@ time counts anew from where nothing was running, WeCom could not be reached, or 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -144,6 +144,8 @@ class _Office:
     budget: Budget
     hours: Mapping[int, StoreHours]
     roster: Roster
+    rostered: Set[int]  # of whom it says anything
+    last: datetime  # when the last of the batch ends
     people: Mapping[int, Any]  # id, name, ended_at
     managers: Mapping[int, int]
     members: Mapping[int, str]
@@ -157,11 +159,14 @@ class _Office:
         instants = [now, *(row.valid_until for row in rows), *(_since(row) for row in rows)]
         days = [(min(instants) - timedelta(days=1)).date(), (max(instants) + timedelta(days=1)).date()]
         members = {"ids": {row.member_id for row in rows} - {None}}
+        roster = Roster.read(session, assignees, days)
         return cls(
             now=now,
             budget=read_budget(session),
             hours=hours_of(session, stores),
-            roster=Roster.read(session, assignees, days),
+            roster=roster,
+            rostered={person for person, _ in roster.known},
+            last=max(instants),
             people={one.id: one for one in session.connection().execute(PEOPLE, {"ids": assignees})},
             managers=managers_by_store(session, stores),
             members=dict(session.connection().execute(NAMES, members).all()),
@@ -187,7 +192,7 @@ class _Office:
         at = self._worked_for(row)
         if at is None or at > self.now:
             return _Verdict(0, at, None)
-        allowed = self._allowed_from(row, self.now)
+        allowed = self._allowed_from(row, self.now, row.valid_until)
         if allowed != self.now:
             return _Verdict(0, _before(allowed and on_grid(allowed), row.valid_until), None)
         name = self.members.get(row.member_id)
@@ -237,24 +242,28 @@ class _Office:
         return min(later, default=None)
 
     def _worked_for(self, row: Any) -> datetime | None:
-        """When the assignee has had it for as much working time as they are given; None for never."""
-        key = (row.assignee_id, row.store_id, on_grid(_since(row)), row.valid_until)
+        """When the assignee has had it for as much working time as they are given; None for never.
+
+        Counted once for all who were asked together in stores with the same hours and of whom no shifts are known.
+        """
+        whose = row.assignee_id if row.assignee_id in self.rostered else None
+        key = (whose, self.hours[row.store_id], on_grid(_since(row)))
         if key not in self._worked:
             self._worked[key] = self._count_work(row)
-        return self._worked[key]
+        return _before(self._worked[key], row.valid_until)
 
     def _count_work(self, row: Any) -> datetime | None:
         at, worked = on_grid(_since(row)), timedelta(0)
         while worked < self.budget.urge_after:
-            begins = self._allowed_from(row, at)
+            begins = self._allowed_from(row, at, self.last)
             if begins is None:
                 return None
             at, worked = on_grid(begins) + URGE_GRID, worked + URGE_GRID
-        return _before(at, row.valid_until)
+        return at
 
-    def _allowed_from(self, row: Any, instant: datetime) -> datetime | None:
+    def _allowed_from(self, row: Any, instant: datetime, until: datetime) -> datetime | None:
         """The first instant from then on at which the assignee may be disturbed; None where it comes too late."""
-        hours, until = self.hours[row.store_id], row.valid_until
+        hours = self.hours[row.store_id]
         while True:
             askable = self.budget.askable_from(hours, instant, until)
             if askable >= until:
