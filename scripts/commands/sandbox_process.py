@@ -15,7 +15,7 @@ from pathlib import Path
 
 from config.settings import ROOT, Settings
 
-START_S = 20.0
+START_S = 60.0
 
 
 @contextmanager
