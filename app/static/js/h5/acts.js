@@ -25,7 +25,7 @@ const panelOf = name => one(`[data-panel=${name}]`, sheet);
 
 function open(card, button, panel) {
   if (card.dataset.memberRef !== about.memberRef || card.dataset.task !== about.task) forget();
-  about = { ...card.dataset };
+  about = { ...card.dataset, who: whoOf(card) };
   opener = button;
   noting = null;
   const [evening, tomorrow, first] = about.waits.split('|');
@@ -36,6 +36,14 @@ function open(card, button, panel) {
   sheet.hidden = false;
   show(panel || 'menu');
 }
+
+// Where several customers stand on a page, what is done says with whom.
+function whoOf(card) {
+  const name = one('.name', card);
+  return name ? name.textContent.trim() : '';
+}
+
+const withWho = (who, text) => (who ? `${who} · ${text}` : text);
 
 // What was typed about one customer is not told of another.
 function forget() {
@@ -53,7 +61,7 @@ function close() {
 function show(name) {
   for (const panel of all('[data-panel]', sheet)) panel.hidden = panel.dataset.panel !== name;
   const title = one('#acts-title');
-  title.textContent = panelOf(name).dataset.title;
+  title.textContent = withWho(about.who, panelOf(name).dataset.title);
   title.focus();
   if (name === 'wait') fillWaits();
   if (name === 'hand') fillColleagues();
@@ -143,12 +151,13 @@ function unsettle(card) {
 // `undo` is the path that takes it back; without one it is held back for as long and can be withdrawn.
 async function act({ of = about, path, body = {}, text, stays = false, undo = '', undoMs = UNDO_MS, holdMs = 0, renews = false }) {
   const key = newKey();
-  const { task } = of;
+  const { task, who } = of;
+  const said = withWho(who, text);
   const card = one(`[data-member-ref="${of.memberRef}"][data-task="${task}"]`);
   const takeBack = holdMs ? () => withdraw(key) : undo && (() => takeItBack(of, undo));
-  const entry = { key, act: renews ? 'renews' : 'acts', task, text, stays, url: `/h5/api/${path}`, body: { key, ...body } };
+  const entry = { key, act: renews ? 'renews' : 'acts', task, text: said, stays, url: `/h5/api/${path}`, body: { key, ...body } };
   close();
-  await put(entry, { holdMs, isKept: () => settle(card, text, takeBack, undoMs, stays) });
+  await put(entry, { holdMs, isKept: () => settle(card, said, takeBack, undoMs, stays) });
 }
 
 async function takeItBack(of, path) {
@@ -219,7 +228,7 @@ export function startActs(renew) {
   refresh = renew;
   document.addEventListener('click', swallowSecondTap, true);
   onClick('[data-more]', button => open(placeOf(button), button, button.dataset.more));
-  onClick('[data-act]', button => { if (!sheet.contains(button)) about = { ...placeOf(button).dataset }; DIRECT[button.dataset.act](); });
+  onClick('[data-act]', button => { if (!sheet.contains(button)) about = { ...placeOf(button).dataset, who: whoOf(placeOf(button)) }; DIRECT[button.dataset.act](); });
   onClick('[data-go]', button => show(button.dataset.go));
   onClick('[data-close]', close);
   onClick('#acts', (shade, event) => { if (event.target === shade) close(); });
