@@ -22,6 +22,7 @@ from tests.servers.clean import MariaDatabases, SqliteDatabases
 from tests.servers.mariadb import MariaDB
 from tests.servers.process import find_program
 from tests.servers.redis import Redis
+from tests.servers.statements import compile_once
 
 FAST = os.environ.get("DIANBAN_TEST_FAST") == "1"
 KINDS = ["sqlite"] if FAST else ["sqlite", "mariadb"]
@@ -40,6 +41,7 @@ CHROMIUM_FLAGS = [
 # How long a page may take on the slowest machine that must still be green; it costs only tests that fail.
 PAGE_MS = 20_000
 expect.set_options(timeout=PAGE_MS)
+compile_once()
 
 
 @pytest.hookimpl(tryfirst=True)
