@@ -31,6 +31,7 @@ from app.worklist.models import WorkItem, WorkState
 from config.settings import Settings
 from scripts.commands.life_history import History
 from scripts.commands.life_leases import once_it_answers
+from tasks.clock import settle
 
 IDLE_S = 0.25
 AT_ONCE = 200
@@ -136,6 +137,7 @@ def main() -> None:
     associates = Associates(
         database, History(Path(folder), f"associates-{os.getpid()}"), int(seed), float(share)
     )
+    settle()
     going = True
 
     def end(_number: int, _frame: object) -> None:

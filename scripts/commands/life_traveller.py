@@ -22,6 +22,7 @@ from config.settings import Settings
 from scripts.commands.life_history import History
 from scripts.commands.life_leases import end_leases, once_it_answers
 from scripts.commands.life_scene import SOURCE, TillRoll
+from tasks.clock import settle
 from tasks.lanes import Hands, hands_of
 from tasks.travel import live_until
 
@@ -85,6 +86,7 @@ def main() -> None:
         History(Path(history), f"traveller-{os.getpid()}"),
         timedelta(seconds=float(quantum)),
     )
+    settle()
     traveller.travel(datetime.fromisoformat(end))
 
 
