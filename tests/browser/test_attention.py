@@ -6,8 +6,9 @@ from itertools import product
 
 from playwright.sync_api import Browser, Page, expect
 
+from tests.axe import complaints_of_axe
 from tests.browser.test_console import follow, sign_in
-from tests.browser.test_looks import SCHEMES, complaints_of_axe, look
+from tests.browser.test_looks import SCHEMES, look
 from tests.faces.chain import Chain
 
 

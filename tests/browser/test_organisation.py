@@ -10,9 +10,10 @@ from playwright.sync_api import Browser, Page, Route, expect
 from app.db import Database
 from app.lanes import Deadline
 from app.organisation.running import run_syncs
+from tests.axe import complaints_of_axe
 from tests.browser.conftest import SwitchedWeb
 from tests.browser.test_console import follow, sign_in
-from tests.browser.test_looks import SCHEMES, complaints_of_axe, look
+from tests.browser.test_looks import SCHEMES, look
 from tests.faces.chain import Chain
 from tests.organisation.book import roster
 

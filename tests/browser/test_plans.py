@@ -11,8 +11,9 @@ from sqlalchemy import select
 from app.db import Database
 from app.ids import new_id
 from app.sales_scripts.models import SalesScript
+from tests.axe import complaints_of_axe
 from tests.browser.test_console import follow, sign_in
-from tests.browser.test_looks import SCHEMES, complaints_of_axe, look
+from tests.browser.test_looks import SCHEMES, look
 from tests.faces.chain import Chain
 from tests.world import PLAN
 

@@ -18,8 +18,9 @@ from app.intake.own_events import own_handlers
 from app.intake.service import apply_events
 from app.lanes import Deadline
 from app.nightly import run_nightly
+from tests.axe import complaints_of_axe
 from tests.browser.test_console import follow, sign_in
-from tests.browser.test_looks import SCHEMES, complaints_of_axe, look
+from tests.browser.test_looks import SCHEMES, look
 from tests.faces.chain import Chain
 from tests.follow_ups.triggering import KEYS
 from tests.intake.wecom_inbox import NOBODY

@@ -13,8 +13,9 @@ from app.db import Database
 from app.follow_ups.measuring.following import ANY_PLAN
 from app.follow_ups.models import FollowUpTask
 from app.follow_ups.states import Arm, Evidence
+from tests.axe import complaints_of_axe
 from tests.browser.test_console import follow, sign_in
-from tests.browser.test_looks import LOST_CELLS, PHONES, SCHEMES, complaints_of_axe, look
+from tests.browser.test_looks import LOST_CELLS, PHONES, SCHEMES, look
 from tests.faces.chain import Chain
 from tests.faces.measured import book, count, tell
 from tests.follow_ups.measuring.worlds import CONSTANT, live

@@ -17,8 +17,9 @@ from app.follow_ups.models import FollowUpTask
 from app.members.models import ContactBinding, ExternalContact, Member
 from app.worklist.models import WorkState
 from app.worklist.service import close_items
+from tests.axe import complaints_of_axe
 from tests.browser.phone import FakePhone
-from tests.browser.test_looks import complaints_of_axe, look
+from tests.browser.test_looks import look
 from tests.browser.test_sending import until
 from tests.faces.chain import Chain
 
