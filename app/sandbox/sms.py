@@ -7,8 +7,7 @@ import json
 import sqlite3
 from typing import Any
 
-from flask import Blueprint, Response, abort, current_app, jsonify, redirect, render_template, request
-from werkzeug.wrappers import Response as AnyResponse
+from flask import Blueprint, Response, abort, current_app, jsonify, render_template, request
 
 from app.sandbox import faults, hosts
 from app.sandbox.api import calls_seen, script_of, world_of
@@ -48,11 +47,11 @@ def show() -> Response:
 
 
 @sms.post("/sms/<int:message_id>/answer")
-def answer_for_anybody(message_id: int) -> AnyResponse:
-    """Answer a message as whoever got it, who may have no phone here: the form's `words`."""
+def answer_for_anybody(message_id: int) -> Response:
+    """Answer a message as whoever got it, who may have no phone here: {"words": ...}."""
     refuse_strangers()
-    _answer_message(message_id, request.form.get("words", ""), None)
-    return redirect("/sms/", 303)
+    _answer_message(message_id, None)
+    return jsonify(answered=True)
 
 
 @sms.get("/customer/sms")
@@ -66,11 +65,7 @@ def list_own() -> Response:
 def answer_own(message_id: int) -> Response:
     """Answer a message on this customer's phone: {"words": ...}."""
     refuse_strangers()
-    sent: Any = request.get_json(force=True, silent=True)
-    words = sent.get("words") if isinstance(sent, dict) else None
-    _answer_message(
-        message_id, words if isinstance(words, str) else "", hosts.customer_of(request.host) or ""
-    )
+    _answer_message(message_id, hosts.customer_of(request.host) or "")
     return jsonify(answered=True)
 
 
@@ -130,9 +125,10 @@ def _json(body: dict[str, Any], status: int = 200) -> Response:
     return Response(json.dumps(body, ensure_ascii=False), status=status, mimetype="application/json")
 
 
-def _answer_message(message_id: int, words: str, external_userid: str | None) -> None:
+def _answer_message(message_id: int, external_userid: str | None) -> None:
     """As the customer, or as whoever has the number; 404 for a message that never reached them, 400 without words."""
-    world = world_of()
+    world, sent = world_of(), request.get_json(force=True, silent=True)
+    words = str(sent.get("words") or "") if isinstance(sent, dict) else ""
     with world.store.writing() as connection:
         found = _of(connection, "sms_message", external_userid, message_id)
         if not found or arrival_of(found[0], world.clock.now()) == FAILED:

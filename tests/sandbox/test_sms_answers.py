@@ -100,7 +100,7 @@ def test_what_a_customer_answers_reaches_the_app_and_is_seen_on_their_phone(phon
 
 def test_an_app_that_is_away_is_told_again_and_at_last_no_more(phone: FlaskClient, app: App, sandbox: Flask):
     app.statuses = [500] * (1 + len(AGAIN_AFTER_S))
-    phone.post("/sms/1/answer", data={"words": "R"})
+    phone.post("/sms/1/answer", json={"words": "R"})
     wait_until(lambda: len(app.bodies) == 1)
     wait_until(lambda: shown(phone)[0][2] == "还没告知店伴")
     sandbox.extensions["sandbox_sms_answers"].close()
@@ -120,5 +120,5 @@ def test_nothing_is_answered_without_words_or_a_message(
     phone: FlaskClient, app: App, message: int, words: str, status: int
 ):
     assert phone.post(f"/customer/sms/{message}", json={"words": words}, **ON_PHONE).status_code == status
-    assert phone.post(f"/sms/{message}/answer", data={"words": words}).status_code == status
+    assert phone.post(f"/sms/{message}/answer", json={"words": words}).status_code == status
     assert app.bodies == []
