@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -38,12 +38,15 @@ from app.worklist.models import WorkItem, WorkItemMove, WorkState
 
 # How often somebody acts on what is open, and not on what may be undone.
 OF_OPEN = 0.8
+# How often what is sent is marketing, to which promises do not give way; how often a slip is about a text message.
+OF_MARKETING, OF_TEXTS = 0.6, 0.7
 # How many messages and calls of one process are under way at once, and how long each takes at the most.
-AT_ONCE, TAKES_S = 3, 0.25
+AT_ONCE, TAKES_S = 4, (0.1, 0.4)
 # So long after it began a claim is over, or nearly.
 CLAIMED_S = 60.0
 # How often a page says that it is going to send, and then does not; or somebody taps that they had not.
 CLAIMS, GIVES_UP, SLIPS = 0.7, 0.15, 0.2
+SLIP_S = 0.1
 GONE = Forbidden("gone")
 
 
@@ -83,7 +86,7 @@ class People:
         """Somebody sends from the toolbar; what is sent is told a moment later, and that is never refused."""
         if self._is_over(self._sending):
             return self._tell_sent(self._sending.pop(0))
-        found = self._some_task(Channel.CHAT)
+        found = self._some_task(Channel.CHAT, marketing=self.dice.random() < OF_MARKETING)
         if found is None or found.external_userid is None:
             return 0
         claims = self.dice.random() < CLAIMS
@@ -103,6 +106,35 @@ class People:
         if found is not None:
             self._calling.append(self._begin(found))
         return 0
+
+    def hand(self) -> int:
+        """What somebody is at goes to a colleague meanwhile, who does it, too."""
+        at_it = [under for under in (*self._sending, *self._calling) if not under.claimed]
+        if not at_it:
+            return 0
+        under = self.dice.choice(at_it)
+        with self.database.reading() as session:
+            friends = select(ContactBinding.associate_id).join(
+                ExternalContact, ContactBinding.external_contact_id == ExternalContact.id
+            )
+            its = friends.where(ExternalContact.external_userid == under.customer)
+            people = [who for who in session.scalars(its) if who != under.who]
+        if not people or self._attempt(hand_task, under.who, under.task_id, self._tap(), to := people[0]):
+            return 0
+        if under in self._sending:
+            self._sending.insert(0, replace(under, who=to, over_at=under.since))
+        return 1
+
+    def slip(self) -> int:
+        """Somebody skips a task and takes that back at once."""
+        texts = [Channel.SMS] if self.dice.random() < OF_TEXTS else []
+        found = self._some_task(*texts)
+        if found is None or self._attempt(
+            skip_task, found.assignee_id, found.id, self._tap(), SkipReason.WRONG_PERSON
+        ):
+            return 0
+        time.sleep(self.dice.uniform(0, SLIP_S))
+        return self._attempt(self._undo, found.assignee_id, found.id, self._tap()) is None
 
     def finish(self) -> None:
         """Whatever is under way is told; all that was sent and told is kept."""
@@ -153,7 +185,7 @@ class People:
         what = self.dice.choice((opt_out, opt_in, opt_in))
         return self._attempt(what, whose, member_id, self._tap()) is None
 
-    def _some_task(self, *channels: Channel, lately: bool = False) -> Any:
+    def _some_task(self, *channels: Channel, lately: bool = False, marketing: bool = False) -> Any:
         """One of the last that are open, or were opened `lately`; with the customer's id in WeCom."""
         query = (
             select(
@@ -164,6 +196,8 @@ class People:
         )
         if channels:
             query = query.where(FollowUpTask.channel.in_(channels))
+        if marketing:
+            query = query.where(~WorkItem.is_service)
         if not lately:
             query = query.where(WorkItem.state == WorkState.OPEN)
         with self.database.reading() as session:
@@ -174,7 +208,7 @@ class People:
         with self.database.reading() as session:
             at = clock.now(session)
         since = time.monotonic()
-        over_at = since + self.dice.uniform(0, TAKES_S)
+        over_at = since + self.dice.uniform(*TAKES_S)
         return Under(found.id, found.assignee_id, found.external_userid, at, since, over_at, claimed)
 
     def _is_over(self, under_way: list[Under]) -> bool:

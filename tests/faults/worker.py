@@ -208,7 +208,8 @@ def main() -> None:
         done = worker.do(role)
         if done and role in idle:
             idle.discard(role)
-            print(*([] if idle else [BEGUN]), flush=True)
+            if not idle:
+                print(BEGUN, flush=True)
         if not done:
             time.sleep(IDLE_S)
     worker.finish()
