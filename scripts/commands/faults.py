@@ -6,9 +6,14 @@ Usage: scripts/faults races [--seconds 60]
 Without a folder or a file a chain is generated. The life has a MariaDB and a sandbox of its own, which are gone
 afterwards; purchases arrive at their own business time, the product's clock process works beside the process that moves
 time, and associates do a share of their tasks. At moments drawn from the seed one of them, the database, or all of them
-at once are killed with -9 and started again. What falls due within one quantum is lived together at its end: never
-early, at most so much later. Exit code 1 where anything is lost, doubled, early or over a person's limits, or where
-more than one step in a hundred opened over ten seconds after its quantum had ended though nobody was down.
+at once are killed with -9 and started again.
+
+What falls due within one quantum is lived together at its end: never early, at most so much later, which no check takes
+for lateness. At an hour and a half a day has eight instants at which China's stores are open, the last of them half an
+hour before they close: of promises none is put off to the next day that would not be in half hours as well.
+
+Exit code 1 where anything is lost, doubled, early or over a person's limits, or where more than one step in a hundred
+opened over ten seconds after its quantum had ended though nobody was down.
 
 `races` has several processes cancel, buy, complete, skip, undo, hand over, opt out and balance against firing for so
 many seconds on either database, and tells violations and retries.
@@ -145,7 +150,7 @@ def _parser() -> argparse.ArgumentParser:
     life.add_argument(
         "--share", type=int, default=30, metavar="PERCENT", help="of the tasks that associates do"
     )
-    life.add_argument("--quantum", type=float, default=1800, metavar="SECONDS", help="of business time")
+    life.add_argument("--quantum", type=float, default=5400, metavar="SECONDS", help="of business time")
     life.add_argument("--keep", action="store_true", help="keep logs, histories and the sandbox's state")
     return parser
 
