@@ -39,8 +39,8 @@ from app.worklist.service import (
 )
 from app.worklist.sharing import Colleagues, Fate, Share, read_colleagues, share_out
 
-BATCH = 25
-SQLITE_BATCH = 5
+# Whoever opens something for one of them waits until all are done.
+BATCH = 5
 OVER_CAPACITY = "over_capacity"
 # Members somebody else was busy with are looked at again so soon.
 AGAIN_AFTER = timedelta(seconds=5)
@@ -55,7 +55,7 @@ def balance_due(database: Database, reword: Reword, ask_again: AskAgain, deadlin
     return work_off(
         database,
         deadline,
-        SQLITE_BATCH if database.is_sqlite else BATCH,
+        BATCH,
         lambda session, size: balance_batch(session, reword, ask_again, size),
         lambda session, undoable: balance_or_set_aside(session, reword, ask_again, undoable),
     )

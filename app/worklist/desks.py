@@ -1,14 +1,14 @@
-"""What somebody has to do on their store's local day, and how much they did already: read, decided in `sharing`."""
+"""What somebody has to do on their store's local day, and how much of it stays: read here, decided in `sharing`."""
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, not_, or_, select
 from sqlalchemy.orm import Session
 
 from app.associates.models import Associate
@@ -18,16 +18,24 @@ from app.stores.rules import StoreHours
 from app.worklist.loads import TAKES_ROOM, LocalDay, is_done_on, is_open_on
 from app.worklist.models import WorkItem, WorkState
 
+ITEMS = table_of(WorkItem)
+# Was promised, and never put off.
+STAYS = and_(or_(ITEMS.c.is_service, ITEMS.c.member_id.is_(None)), ITEMS.c.postponed_until.is_(None))
+
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """What somebody has to do on their store's local day, and how much they did already."""
+    """What somebody has to do on their store's local day, and how much stays theirs whatever is decided.
+
+    `kept` is how much they did already, and how much was promised: of that only what was put off once, and may be back,
+    is among `items`. After a lost day the others are hundreds, and whoever opens one more waits while they are read.
+    """
 
     associate_id: int
     hours: StoreHours
     day: LocalDay
     items: Sequence[Any]
-    done: int
+    kept: int
 
 
 def read_desks(session: Session, people: Sequence[int], now: datetime) -> dict[int, Desk]:
@@ -35,9 +43,9 @@ def read_desks(session: Session, people: Sequence[int], now: datetime) -> dict[i
     homes = _homes(session, people)
     hours = hours_of(session, homes.values())
     days = {person: LocalDay.of(hours[store_id], now) for person, store_id in homes.items()}
-    items, done = _items(session, days), _done(session, days)
+    items, kept = _items(session, days), _kept(session, days)
     return {
-        person: Desk(person, hours[homes[person]], days[person], items[person], done.get(person, 0))
+        person: Desk(person, hours[homes[person]], days[person], items[person], kept[person])
         for person in sorted(days)
     }
 
@@ -66,19 +74,19 @@ def _by_day(days: Mapping[int, LocalDay]) -> dict[LocalDay, list[int]]:
 
 def _items(session: Session, days: Mapping[int, LocalDay]) -> dict[int, list[Any]]:
     found: dict[int, list[Any]] = defaultdict(list)
-    table = table_of(WorkItem)
     for day, people in _by_day(days).items():
-        query = select(table).where(table.c.assignee_id.in_(people), is_open_on(day)).order_by(table.c.id)
-        for row in session.execute(query):
+        query = select(ITEMS).where(ITEMS.c.assignee_id.in_(people), is_open_on(day), not_(STAYS))
+        for row in session.execute(query.order_by(ITEMS.c.id)):
             found[row.assignee_id].append(row)
     return found
 
 
-def _done(session: Session, days: Mapping[int, LocalDay]) -> dict[int, int]:
-    found: dict[int, int] = {}
+def _kept(session: Session, days: Mapping[int, LocalDay]) -> Counter[int]:
+    found: Counter[int] = Counter()
     for day, people in _by_day(days).items():
-        query = select(WorkItem.assignee_id, func.count()).where(
-            WorkItem.assignee_id.in_(people), is_done_on(day), TAKES_ROOM
-        )
-        found |= dict(session.execute(query.group_by(WorkItem.assignee_id)).all())
+        for its in (is_done_on(day), and_(is_open_on(day), STAYS)):
+            query = select(ITEMS.c.assignee_id, func.count()).where(
+                ITEMS.c.assignee_id.in_(people), its, TAKES_ROOM
+            )
+            found.update(dict(session.execute(query.group_by(ITEMS.c.assignee_id)).all()))
     return found

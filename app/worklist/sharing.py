@@ -69,12 +69,12 @@ def share_out(desk: Desk, capacity: int, moment: Moment) -> Share:
     sending = [item for item in offered if is_being_sent(item, moment.real)]
     marketing = [item for item in offered if not is_being_sent(item, moment.real)]
     marketing.sort(key=lambda item: (-item.rank, item.due_at, item.id))
-    room = capacity - desk.done - (len(counted) - len(marketing))
+    room = capacity - desk.kept - (len(counted) - len(marketing))
     overflow = marketing[max(0, room) :]
     gone = {item.id for item in overflow}
     returned = [item for item in desk.items if item.id not in gone and _is_back(item, now)]
     sent_by = max((item.claimed_until for item in sending), default=None) if room < 0 else None
-    return Share(desk.associate_id, desk.done + len(counted), overflow, returned, sent_by)
+    return Share(desk.associate_id, desk.kept + len(counted), overflow, returned, sent_by)
 
 
 def _is_promise(item: Any) -> bool:
