@@ -17,8 +17,12 @@ TIMERS, CARE, ITEMS = table_of(Timer), table_of(MemberCare), table_of(WorkItem)
 
 
 def _due(mutex: Table, is_its: ColumnElement[bool]) -> Select[Any]:
+    """Always from timers to owners: MariaDB may take a table that grew quickly for an empty one, begin with it, and lock
+    all of it.
+    """
     return (
         select(TIMERS.c.lane, TIMERS.c.due_at, TIMERS.c.subject_id)
+        .prefix_with("STRAIGHT_JOIN", dialect="mysql")
         .join(mutex, is_its)
         .where(TIMERS.c.lane == bindparam("lane"), TIMERS.c.due_at <= bindparam("now"))
         .order_by(TIMERS.c.due_at, TIMERS.c.subject_id)
