@@ -17,8 +17,8 @@ TIMERS, CARE, ITEMS = table_of(Timer), table_of(MemberCare), table_of(WorkItem)
 
 
 def _due(mutex: Table, is_its: ColumnElement[bool]) -> Select[Any]:
-    """Always from timers to owners: MariaDB may take a table that grew quickly for an empty one, begin with it, and lock
-    all of it.
+    """Always from timers to owners: MariaDB may take a table that grew quickly for an empty one, and begin with that,
+    locking all of it.
     """
     return (
         select(TIMERS.c.lane, TIMERS.c.due_at, TIMERS.c.subject_id)
