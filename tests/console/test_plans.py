@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import fields
+from datetime import timedelta
 from functools import partial
 
 import pytest
@@ -12,6 +13,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 from werkzeug.test import TestResponse
 
+from app import clock
 from app.console import plans_words
 from app.db import Database
 from app.follow_ups.forecasting.runs import JOB, next_piece
@@ -224,6 +226,11 @@ def test_a_dry_run_is_asked_for_and_its_numbers_stand_on_the_form_that_publishes
     save(client, TEXT.replace("priority = 90", "priority = 92"))
     assert "属于较早的文本" in see(client, f"{DRAFT}/dry-run")
     assert "不试运行直接发布" in see(client, f"{DRAFT}/publish")
+    silence = '[trigger]\non = "silence"\ndays = 1\n\n'
+    save(client, TEXT.replace("[[steps]]", f"{silence}[[steps]]", 1))
+    with database.transaction() as session:
+        clock.jump_to(session, clock.now(session) + timedelta(days=3))
+    assert "第一天就会一次找到 1 位早已沉默的会员" in try_it(client, database)
 
 
 def test_a_canary_is_published_widened_and_rolled_back(
