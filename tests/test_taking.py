@@ -20,7 +20,6 @@ from app.follow_ups.firing.falling_due import DueTimer, take_due
 from app.lanes import Deadline, Progress
 from app.members.models import MemberCare
 from app.timers import Lane, Timer, TimerKey, clear_taken, set_timers
-from app.worklist.claiming import claim_items
 from tests.conftest import FAST
 
 AT = datetime(2026, 3, 2, 6, tzinfo=UTC)
@@ -71,20 +70,6 @@ def test_what_hangs_on_a_member_somebody_is_busy_with_stays(waiting: Database) -
         assert subjects(mine) == [n for n in range(21) if n != 7]
         clear_taken(session, mine)
     assert left(waiting) == [7, *range(21, NUMBER)]
-
-
-def test_a_server_that_takes_the_members_for_few_locks_no_more_of_them(waiting: Database) -> None:
-    """As after a load and a crash, before it counts them again: it would begin with them, and lock them all."""
-    belief = "UPDATE mysql.innodb_table_stats SET n_rows = 0 WHERE table_name = 'member_care'"
-    with waiting.transaction() as session:
-        session.execute(text(f"{belief} AND database_name = DATABASE()"))
-        session.execute(text("FLUSH TABLE member_care"))
-        set_timers(session, [(TimerKey(Lane.URGE, AT, n), n) for n in range(14)])
-    with waiting.transaction() as session, waiting.transaction() as other:
-        assert subjects(claim_items(session, Lane.URGE, NOW, 200)) == list(range(14))
-        table = table_of(MemberCare)
-        free = read_rows(other, select(table.c.member_id).with_for_update(skip_locked=True))
-        assert len(free) == NUMBER - 14
 
 
 def test_who_takes_batch_after_batch_comes_back_for_what_was_busy(

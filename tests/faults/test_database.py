@@ -7,9 +7,13 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 
-from app.db import Database
+from app.db import Base, Database, insert_rows, table_of
+from app.members.models import MemberCare
 from app.orders.models import MemberPurchases, Order, RefundLine
+from app.timers import Lane, Timer, TimerKey, set_timers
+from app.worklist.claiming import claim_items
 from scripts.commands.migrate import migrate
 from tests.checker import violations
 from tests.conftest import FAST
@@ -18,7 +22,7 @@ from tests.faults.crew import Crew, stop_cleanly
 from tests.intake.files import LINES, line
 from tests.servers.mariadb import MariaDB
 from tests.wecom.local_sandbox import LocalSandbox
-from tests.world import World
+from tests.world import World, at
 
 pytestmark = pytest.mark.skipif(FAST, reason="needs MariaDB: left out of scripts/test --fast")
 INVOICES = 900
@@ -145,3 +149,26 @@ def write_many(path: Path) -> None:
                 file.write(f"{row}\n")
             else:
                 file.write(line(str(number), "A", "1", at, "10", f"c{number % 200}", "") + "\n")
+
+
+def test_a_server_that_came_back_and_takes_the_members_for_few_locks_no_more_of_them_than_are_claimed(
+    durable: MariaDB,
+):
+    """It counts what a load brought when it finds the time; killed before, it would begin with members, all of them."""
+    database = Database(durable.create_database("few"))
+    tables = [table_of(Timer), table_of(MemberCare)]
+    with database.engine.begin() as connection:
+        Base.metadata.create_all(connection, tables)
+    due, number = at("2026-03-02 14:00"), 300
+    with Session(database.engine, info={}) as session, session.begin():
+        insert_rows(session, MemberCare, [{"member_id": n, "opted_out_at": None} for n in range(number)])
+        for lane, timers in ((Lane.URGE, 14), (Lane.DAYS, number)):
+            set_timers(session, [(TimerKey(lane, due, n), n) for n in range(timers)])
+    with durable.connect("few") as administrator, administrator.cursor() as cursor:
+        cursor.execute("UPDATE mysql.innodb_table_stats SET n_rows = 0 WHERE table_name = 'member_care'")
+    kill_and_restart(durable, database)
+    with Session(database.engine) as session, Session(database.engine) as other:
+        assert len(claim_items(session, Lane.URGE, due, 14)) == 14
+        free = select(MemberCare.member_id).with_for_update(skip_locked=True)
+        assert len(other.scalars(free).all()) == number - 14
+    database.close()
