@@ -10,6 +10,7 @@ from marshmallow import Schema, fields, validate
 
 from app.associates.models import Role
 from app.console import queries
+from app.console.reconciliation_words import ANCHOR
 from app.console.views import FIRST_DAY, read_day, total
 from app.errors import NotFound
 from app.follow_ups.history import (
@@ -188,5 +189,10 @@ def _before(kind: str) -> int | None:
 
 def _render(page: str, **values: Any) -> str:
     return render_template(
-        f"console/{page}.html", page=page, actor=current_actor(), ref_of=current_public_ids().encode, **values
+        f"console/{page}.html",
+        page=page,
+        actor=current_actor(),
+        ref_of=current_public_ids().encode,
+        anchors=ANCHOR,
+        **values,
     )

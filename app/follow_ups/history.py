@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Select, and_, func, select
 from sqlalchemy.orm import Session
 
 from app.follow_ups.models import Enrollment, FollowUpTask, StepRecord
+from app.follow_ups.plans.documents import TriggerKind
 from app.follow_ups.plans.versions import versions
 from app.follow_ups.states import Evidence, StepOutcome, StepReason
 from app.members.models import Member
@@ -28,6 +29,7 @@ class StepView:
     outcome: StepOutcome
     reason: StepReason
     due_at: datetime
+    trigger: TriggerKind  # what `anchor_on` is the day of
     anchor_on: date
     task_state: WorkState | None
     close_reason: str
@@ -167,6 +169,7 @@ def _read(session: Session, query: Select[*tuple[Any, ...]]) -> list[MemberStep]
                 outcome=StepOutcome(record.outcome),
                 reason=StepReason(record.reason),
                 due_at=record.due_at,
+                trigger=known[enrollment.plan_version_id].document.trigger.kind,
                 anchor_on=enrollment.anchor_on,
                 task_state=WorkState(item.state) if item else None,
                 close_reason=item.close_reason if item else "",
