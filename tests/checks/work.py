@@ -135,10 +135,6 @@ def _work_item_ids(rows: Iterable[Any]) -> Iterator[int]:
     return (row.work_item_id for row in rows)
 
 
-def _work_item_ids(rows: Iterable[Any]) -> Iterator[int]:
-    return (row.work_item_id for row in rows)
-
-
 def _once(items: Iterable[Any], notices: Iterable[Any]) -> Iterator[int]:
     """The work items of notices, but those that came to somebody else once only: each of them was told."""
     moved = {item.id for item in items if item.asked_at is not None}

@@ -109,7 +109,7 @@ class People:
 
     def hand(self) -> int:
         """What somebody is at goes to a colleague meanwhile, who does it, too."""
-        at_it = [under for under in (*self._sending, *self._calling) if not under.claimed]
+        at_it = [one for one in (*self._sending, *self._calling) if one.customer and not one.claimed]
         if not at_it:
             return 0
         under = self.dice.choice(at_it)

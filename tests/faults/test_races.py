@@ -44,8 +44,8 @@ CREW = (
     "fire",
     "fire",
     "refund,buy,balance,leave",
-    "send,send,hand,call,complete,act,opt",
-    "send,send,hand,call,slip,confirm",
+    "send,send,hand,hand,call,complete,act,opt",
+    "send,send,hand,hand,call,slip,confirm",
     "send,text,order",
     "slip,text,order",
 )

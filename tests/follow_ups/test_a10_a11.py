@@ -75,9 +75,12 @@ def world(database: Database) -> World:
 
 def change_everything(world: World, dice: random.Random) -> None:
     """Who works here, who has a day off, whose members are whose contacts, who can still chat with whom."""
-    for code in dice.sample(CODES, 10):
-        ref = f"o{dice.getrandbits(64)}"
-        world.report(OwnerNamed(ref, "S1", code, dice.choice(PEOPLE[:4]), now(world), True))
+    at = now(world)
+    named = [
+        (f"{code}-{dice.getrandbits(64)}", "S1", code, dice.choice(PEOPLE[:4]))
+        for code in dice.sample(CODES, 10)
+    ]
+    world.report(*[OwnerNamed(*one, at, True) for one in named])
     with world.database.transaction() as session:
         people = {one.wecom_userid: one for one in session.scalars(select(Associate).order_by(Associate.id))}
         for person in people.values():
@@ -188,20 +191,20 @@ def test_a11_a_clock_that_jumps_an_hour_to_and_fro_around_firing_breaks_nothing(
             world.buy(codes[minutes % 4], "2026-03-01 11:30")
         with database.transaction() as session:
             clock.jump_to(session, begins + timedelta(minutes=minutes))
-        for hours in dice.sample((-1, 0, 1, 0, -1, 1), 5):
+        for hours in dice.sample((-1, 0, 1, -1, 1), 4):
             set_clock(monkeypatch, hours)
             world.run_lanes()
             urge_due(database, Deadline(60))
             gather_due(database, SENDER, Deadline(60))
             act(world, owner, dice)
-            assert look(database, with_books=False).violations() == []
+        assert look(database, with_books=False).violations() == []
     set_clock(monkeypatch, 0)
     with database.reading() as session:
         series = session.execute(select(Enrollment.id, Enrollment.state)).all()
         records = session.execute(select(StepRecord.outcome, func.count()).group_by(StepRecord.outcome)).all()
     assert violations(database) == []
     assert {row.state for row in series} == {"finished"}
-    assert dict(map(tuple, records)) == {"opened": len(series) * len(PLAN["steps"])}
+    assert {row[0]: row[1] for row in records} == {"opened": len(series) * len(PLAN["steps"])}
 
 
 def act(world: World, owner: Any, dice: random.Random) -> None:

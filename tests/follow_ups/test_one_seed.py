@@ -32,7 +32,7 @@ START = at("2026-03-01 09:07")
 
 
 @pytest.mark.skipif(FAST, reason="needs MariaDB: left out of scripts/test --fast")
-def test_one_seed_ends_in_the_same_state_on_both_databases(request: pytest.FixtureRequest):
+def test_a16_one_seed_ends_in_the_same_state_on_both_databases(request: pytest.FixtureRequest):
     ends = []
     for name in ("sqlite_databases", "maria_databases"):
         databases: SqliteDatabases | MariaDatabases = request.getfixturevalue(name)
