@@ -21,7 +21,7 @@ from sqlalchemy.orm import Session
 
 from app import clock
 from app.associates.queries import find_actor
-from app.db import Database, table_of
+from app.db import Database, read_rows, table_of
 from app.errors import DomainError
 from app.follow_ups.models import FollowUpTask
 from app.follow_ups.service import complete_task
@@ -34,6 +34,8 @@ from scripts.commands.life_leases import once_it_answers
 from tasks.clock import settle
 
 IDLE_S = 0.25
+# A look reads everything of the last seconds, again and again.
+LOOKS_EVERY_S = 0.5
 AT_ONCE = 200
 LONGEST_WAIT_S = 20 * 3600.0
 # Ids grow with real time, but those of a transaction that commits late come behind later ones.
@@ -60,7 +62,6 @@ OPEN = (
     )
     .join(ITEMS, ITEMS.c.id == TASKS.c.work_item_id)
     .where(TASKS.c.id > bindparam("after"), ITEMS.c.state == WorkState.OPEN)
-    .order_by(TASKS.c.id)
 )
 
 
@@ -73,6 +74,7 @@ class Associates:
         self._seed = seed
         self._share = share
         self._last_id = 0
+        self._looked_s = -LOOKS_EVERY_S
         self._seen: set[int] = set()
         self._meant: list[tuple[datetime, int]] = []
         self._tasks: dict[int, Any] = {}
@@ -81,8 +83,10 @@ class Associates:
         """Notice new tasks and do those whose hour has come; returns how many were tried."""
         with self._database.reading() as session:
             now = clock.now(session)
-            for row in self._new_tasks(session):
-                self._mean_to_do(row)
+            if time.monotonic() - self._looked_s >= LOOKS_EVERY_S:
+                self._looked_s = time.monotonic()
+                for row in self._new_tasks(session):
+                    self._mean_to_do(row)
         done = 0
         while self._meant and self._meant[0][0] <= now and done < AT_ONCE:
             self._do(self._tasks.pop(heapq.heappop(self._meant)[1]))
@@ -90,7 +94,7 @@ class Associates:
         return done
 
     def _new_tasks(self, session: Session) -> list[Any]:
-        rows = session.connection().execute(OPEN, {"after": self._last_id - LATE_COMERS})
+        rows = read_rows(session, OPEN, {"after": self._last_id - LATE_COMERS})
         return [row for row in rows if row.id not in self._seen]
 
     def _mean_to_do(self, row: Any) -> None:
