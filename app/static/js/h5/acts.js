@@ -27,6 +27,7 @@ function open(card, button, panel) {
   if (card.dataset.memberRef !== about.memberRef || card.dataset.task !== about.task) forget();
   about = { ...card.dataset, who: whoOf(card) };
   opener = button;
+  closedBy = null;
   noting = null;
   const [evening, tomorrow, first] = about.waits.split('|');
   const isOurs = about.task && about.channel !== 'sms'; // that one the system does
