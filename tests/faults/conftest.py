@@ -11,8 +11,9 @@ import pytest
 from app.wecom.sandbox_control import SandboxControl
 from tests.conftest import make_server_folder
 from tests.faults.chain import userids
-from tests.faults.crew import Crew
+from tests.faults.crew import PROGRAMS, Crew
 from tests.servers.mariadb import MariaDB
+from tests.servers.nursery import Nursery
 from tests.wecom.local_sandbox import LocalSandbox
 
 
@@ -44,13 +45,20 @@ def durable() -> Iterator[MariaDB]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
+@pytest.fixture(scope="session")
+def nursery() -> Iterator[Nursery]:
+    made = Nursery(*PROGRAMS)
+    yield made
+    made.close()
+
+
 @pytest.fixture
-def crew_on(tmp_path: Path) -> Iterator[Callable[..., Crew]]:
+def crew_on(tmp_path: Path, nursery: Nursery) -> Iterator[Callable[..., Crew]]:
     """Crews by database URL, and the WeCom they send to."""
     crews: list[Crew] = []
 
     def engage(database_url: str, api_url: str = "http://127.0.0.1:9") -> Crew:
-        crews.append(Crew(tmp_path / f"crew{len(crews)}", database_url, api_url))
+        crews.append(Crew(nursery, tmp_path / f"crew{len(crews)}", database_url, api_url))
         return crews[-1]
 
     yield engage

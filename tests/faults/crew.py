@@ -5,21 +5,25 @@ from __future__ import annotations
 import json
 import os
 import signal
-import sys
 from pathlib import Path
 from typing import Any
 
+from tests.servers.nursery import Nursery
 from tests.servers.process import ServerProcess
 from tests.wecom.local_sandbox import OURS
 
 ROOT = Path(__file__).resolve().parents[2]
+PROGRAMS = ("tasks.clock", "tests.faults.worker", "scripts.commands.import_purchases")
 
 
 class Crew:
     """Starts processes on one database; whatever still runs at the end is killed by its pid."""
 
-    def __init__(self, folder: Path, database_url: str, api_url: str = "http://127.0.0.1:9") -> None:
+    def __init__(
+        self, nursery: Nursery, folder: Path, database_url: str, api_url: str = "http://127.0.0.1:9"
+    ) -> None:
         folder.mkdir()
+        self._nursery = nursery
         self._folder = folder
         self._environment = {
             "PATH": os.environ["PATH"],
@@ -35,7 +39,7 @@ class Crew:
 
     def clock(self, failpoint: str = "") -> ServerProcess:
         """A clock process that has begun to ring; it dies at the failpoint, if any."""
-        process = self._start("-m", "tasks.clock", FAILPOINTS=failpoint)
+        process = self._start("tasks.clock", FAILPOINTS=failpoint)
         process.wait_until(lambda: "clock_started" in process.log.read_text() or not process.running())
         return process
 
@@ -44,11 +48,11 @@ class Crew:
     ) -> ServerProcess:
         """See tests/faults/worker.py."""
         told = {"FAILPOINTS": failpoint, "OUTSIDE": str(outside)}
-        return self._start("-m", "tests.faults.worker", roles, *arguments, **told)
+        return self._start("tests.faults.worker", roles, *arguments, **told)
 
     def importer(self, *arguments: str) -> ServerProcess:
         """The import command."""
-        return self._start("-m", "scripts.commands.import_purchases", *arguments)
+        return self._start("scripts.commands.import_purchases", *arguments)
 
     def dismiss(self) -> None:
         """Kill whatever still runs."""
@@ -57,7 +61,7 @@ class Crew:
 
     def _start(self, *arguments: str, **environment: str) -> ServerProcess:
         log = self._folder / f"process{len(self._all)}.log"
-        process = ServerProcess([sys.executable, *arguments], log, self._environment | environment)
+        process = self._nursery.fork(arguments, log, self._environment | environment)
         self._all.append(process)
         return process
 

@@ -39,8 +39,8 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _die_with_parent() -> None:
-    # A test run killed with -9 must leave no server behind (Linux only; elsewhere stop() is all there is).
+def die_with_parent() -> None:
+    """A test run killed with -9 must leave no server behind (Linux only; elsewhere stop() is all there is)."""
     libc = ctypes.CDLL(None, use_errno=True)
     if hasattr(libc, "prctl"):
         libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -59,7 +59,7 @@ class ServerProcess:
                 stderr=subprocess.STDOUT,
                 env=environment,
                 start_new_session=True,
-                preexec_fn=_die_with_parent,
+                preexec_fn=die_with_parent,
             )
 
     @property
