@@ -22,7 +22,7 @@ from sqlalchemy.orm import Session
 from app import clock
 from app.db import add_to_rows, upsert_rows
 from app.follow_ups.measuring.days import day_of, midnight
-from app.follow_ups.measuring.following import Followed, enrollments, follow, is_first, stretches_of
+from app.follow_ups.measuring.following import IS_FIRST, Followed, enrollments, follow, stretches_of
 from app.follow_ups.measuring.models import ArmResult, ArmSpan
 from app.follow_ups.models import Enrollment, FollowUpPlan
 from app.nightly import Piece
@@ -67,9 +67,17 @@ def count_arms(session: Session, cursor: str, *, window_days: int) -> Piece:
                 followed = follow(session, stretches, window_days)
                 write = partial(_write, followed=followed, window_days=window_days)
                 stands = Walk(walk.on, plan_id, (rows[-1].enrolled_at, rows[-1].id))
-                return Piece(write, _said(stands), is_last=False)
+                if len(rows) < PIECE:  # that was all of them
+                    stands = _behind(walk.on, plan_id, plans)
+                return Piece(write, _said(stands), is_last=stands.on >= before)
         walk = Walk(walk.on + A_DAY)
     return Piece(_nothing, _said(walk), is_last=walk.on >= before)
+
+
+def _behind(on: date, plan_id: int, plans: Iterable[int]) -> Walk:
+    """Where the walk goes on once a plan's are counted."""
+    later = [each for each in plans if each > plan_id]
+    return Walk(on, later[0]) if later else Walk(on + A_DAY)
 
 
 def ripe_before(now: datetime, window_days: int) -> date:
@@ -81,7 +89,7 @@ def entered(plan_id: int, after: tuple[datetime, int] | None, before: datetime) 
     """A plan's enrollments in the order in which they were made, from behind one of them: of each member the first, as
     no later one counts.
     """
-    query = enrollments().where(Enrollment.plan_id == plan_id, Enrollment.enrolled_at < before, is_first())
+    query = enrollments().where(Enrollment.plan_id == plan_id, Enrollment.enrolled_at < before, IS_FIRST)
     if after is not None:
         at, last_id = after
         behind = or_(Enrollment.enrolled_at > at, and_(Enrollment.enrolled_at == at, Enrollment.id > last_id))

@@ -25,9 +25,10 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import Select, and_, exists, func, or_, select
+from sqlalchemy.orm import Session
 
+from app.db import any_of, read_rows, table_of
 from app.follow_ups.measuring.days import day_of
 from app.follow_ups.measuring.holding_out import arm_of
 from app.follow_ups.measuring.results import WEAKEST_FIRST, Reached
@@ -44,6 +45,20 @@ from app.stores.rules import StoreHours
 from app.worklist.models import WorkItem
 
 ANY_PLAN = 0
+SERIES = table_of(Enrollment)
+OTHER = SERIES.alias()
+# Of an enrollment: no other brought its member into its plan before it.
+IS_FIRST = ~exists().where(
+    OTHER.c.member_id == SERIES.c.member_id,
+    OTHER.c.plan_id == SERIES.c.plan_id,
+    or_(
+        OTHER.c.enrolled_at < SERIES.c.enrolled_at,
+        and_(OTHER.c.enrolled_at == SERIES.c.enrolled_at, OTHER.c.id < SERIES.c.id),
+    ),
+)
+FIRST = select(SERIES.c.member_id, SERIES.c.plan_id, SERIES.c.enrolled_at, SERIES.c.id).where(
+    any_of(SERIES.c.member_id, "members"), IS_FIRST
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,25 +132,13 @@ def stretches_of(
     ]
 
 
-def is_first() -> ColumnElement[bool]:
-    """Of an enrollment: no other brought its member into its plan before it."""
-    other = aliased(Enrollment)
-    at_once = and_(other.enrolled_at == Enrollment.enrolled_at, other.id < Enrollment.id)
-    return ~exists().where(
-        other.member_id == Enrollment.member_id,
-        other.plan_id == Enrollment.plan_id,
-        or_(other.enrolled_at < Enrollment.enrolled_at, at_once),
-    )
-
-
 def _first(session: Session, members: Collection[int]) -> dict[tuple[int, int], tuple[datetime, int]]:
     """When, and with which enrollment, each of the members first entered each plan, and any."""
-    query = select(Enrollment.member_id, Enrollment.plan_id, Enrollment.enrolled_at, Enrollment.id)
     found: dict[tuple[int, int], tuple[datetime, int]] = {}
-    its = query.where(Enrollment.member_id.in_(sorted(members)), is_first())
-    for member_id, plan_id, *when in session.execute(its) if members else ():
-        for key in ((member_id, plan_id), (member_id, ANY_PLAN)):
-            found[key] = min(found.get(key, tuple(when)), tuple(when))
+    for row in read_rows(session, FIRST, {"members": members}) if members else ():
+        when = row.enrolled_at, row.id
+        for key in ((row.member_id, row.plan_id), (row.member_id, ANY_PLAN)):
+            found[key] = min(found.get(key, when), when)
     return found
 
 
