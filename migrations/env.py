@@ -5,6 +5,7 @@ from __future__ import annotations
 from alembic import context
 
 from app import ids
+from app.aside import WorkAside
 from app.associates import models as associates
 from app.catalogue import models as catalogue
 from app.clock import ClockOffset
@@ -37,7 +38,7 @@ from app.worklist import models as worklist
 TABLES = (
     associates, catalogue, ClockOffset, follow_ups, forecasting, group_chats, inbound, intake, linking, livings,
     measuring, member_events, members, messaging, NightlyJob, orders, organisation, partner_api, reconciling,
-    sales_scripts, sessions, stores, tagging, texting, Timer, wecom, worklist,
+    sales_scripts, sessions, stores, tagging, texting, Timer, wecom, WorkAside, worklist,
 )  # fmt: skip
 
 
