@@ -1,6 +1,6 @@
-"""The traveller of a life with a bug in it, so that the judge may find it.
+"""The traveller of a life with bugs in it, so that the judge may find them.
 
-python -m tests.faults.planted …     (PLANTED names the bug; the arguments are those of life_traveller)
+python -m tests.faults.planted …     (PLANTED names the bugs; the arguments are those of life_traveller)
 """
 
 from __future__ import annotations
@@ -67,6 +67,7 @@ BUGS: dict[str, Callable[[], None]] = {
 }
 
 if __name__ == "__main__":
-    BUGS[os.environ["PLANTED"]]()
+    for bug in os.environ["PLANTED"].split(","):
+        BUGS[bug]()
     # Imported only now: names are taken from modules as the bug left them.
     runpy.run_module("scripts.commands.life_traveller", run_name="__main__")

@@ -29,6 +29,11 @@ from tests.world import at
 FIRST = date(2026, 3, 2)
 QUANTUM = timedelta(minutes=10)
 PLANTED = "tests.faults.planted"
+SEEN_AS = {
+    "records_twice": "doubled records of a step",
+    "answers_before_it_commits": "was acknowledged and is lost",
+    "sends_another_body": "was shown digest",
+}
 needs_mariadb = pytest.mark.skipif(FAST, reason="needs MariaDB: left out of scripts/test --fast")
 
 
@@ -89,7 +94,7 @@ def assert_all_held(lived: Lived, plan: LifePlan) -> None:
 def test_weeks_with_kills_of_every_process_and_the_database_lose_and_double_nothing(
     new_mariadb: Database, durable: MariaDB, plan_of: Callable[..., LifePlan]
 ):
-    plan = plan_of(100, 60, kills=6)
+    plan = plan_of(60, 40, kills=6)
     lived = Life(plan, new_mariadb, durable).live()
     assert {kill.victim for kill, _ in lived.struck} == set(Victim)
     assert_all_held(lived, plan)
@@ -101,7 +106,7 @@ def test_weeks_with_kills_on_sqlite_lose_and_double_nothing_and_damage_done_afte
     plan_of: Callable[..., LifePlan],
     monkeypatch: pytest.MonkeyPatch,
 ):
-    plan = plan_of(60, 40, kills=4)
+    plan = plan_of(40, 28, kills=4)
     assert_all_held(Life(plan, new_sqlite).live(), plan)
     key, task_id = damage(new_sqlite)
     crowd_a_phone(tmp_path / "sandbox.sqlite3")
@@ -152,26 +157,15 @@ def crowd_a_phone(phones: Path) -> None:
         state.commit()
 
 
-@pytest.mark.parametrize(
-    ("bug", "seen_as"),
-    [
-        ("records_twice", "doubled records of a step"),
-        ("answers_before_it_commits", "was acknowledged and is lost"),
-        ("sends_another_body", "was shown digest"),
-    ],
-)
-def test_a_bug_that_somebody_planted_is_caught(
-    new_sqlite: Database,
-    plan_of: Callable[..., LifePlan],
-    monkeypatch: pytest.MonkeyPatch,
-    bug: str,
-    seen_as: str,
+def test_bugs_that_somebody_planted_are_caught_each(
+    new_sqlite: Database, plan_of: Callable[..., LifePlan], monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setenv("PLANTED", bug)
+    monkeypatch.setenv("PLANTED", ",".join(SEEN_AS))
     monkeypatch.setattr("scripts.commands.life_run.TRAVELLER", PLANTED)
     drop_the_key_of_step_records(new_sqlite)
-    lived = Life(plan_of(60, 20, kills=0, days_after=4), new_sqlite).live()
-    assert any(seen_as in problem for problem in lived.verdict.broken), lived.verdict.broken
+    lived = Life(plan_of(40, 14, kills=0, days_after=4), new_sqlite).live()
+    for bug, seen_as in SEEN_AS.items():
+        assert any(seen_as in problem for problem in lived.verdict.broken), (bug, lived.verdict.broken)
     assert not lived.verdict.holds
 
 
