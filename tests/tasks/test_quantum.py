@@ -62,6 +62,20 @@ def test_the_target_is_never_passed_for_the_sake_of_a_quantum(hands: Hands, worl
     assert all(item.opened_at >= item.due_at for item in opened)
 
 
+def test_what_falls_due_at_the_end_of_a_stage_is_left_to_the_next(hands: Hands, world: World):
+    world.member("c1")
+    live(hands, "2026-03-01 14:00")
+    world.buy("c1", "2026-03-01 14:00")
+    told: list[timedelta] = []
+    for end, number in (("14:30", 0), ("15:00", 1)):
+        live_until(hands, at(f"2026-03-01 {end}"), told.append, quantum=HALF_AN_HOUR, stops_over=True)
+        with world.database.reading() as session:
+            opened = session.scalars(select(WorkItem.opened_at)).all()
+        assert len(opened) == number
+    assert told == []  # the digest falls due at the end of the second
+    assert opened[0] - at("2026-03-01 14:30") < REAL_TIME_OF_A_SLOW_MACHINE
+
+
 def test_the_sandbox_hears_of_time_before_anything_is_sent_and_on_arrival(hands: Hands, world: World):
     world.member("c1")
     live(hands, "2026-03-01 14:00")
