@@ -18,7 +18,7 @@ from tests.faults.crew import Crew, stop_cleanly
 from tests.follow_ups.measuring.nights import begin
 from tests.world import World, at
 
-MEMBERS = 30
+MEMBERS = 12  # six pieces of each job, for three processes at most
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def crew(database_url: str, crew_on: Callable[..., Crew]) -> Crew:
 
 @pytest.fixture
 def night(database: Database) -> Database:
-    """Thirty entered a plan long ago, and it is three in the morning."""
+    """Twelve entered a plan long ago, and it is three in the morning."""
     world = World(database)
     for number in range(MEMBERS):
         world.member(f"c{number}", in_wecom=False)

@@ -230,6 +230,7 @@ class TestCommand:
         assert "100%" in err
         assert str(report) in out
 
+    @pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
     def test_what_cannot_be_read_at_all_is_one(self, chain: Database, database_url: str, tmp_path: Path):
         for arguments, word in (
             ((str(tmp_path / "none.csv"), "--store", STORE), "no such file"),
@@ -245,10 +246,10 @@ class TestCommand:
     @pytest.mark.fault
     def test_killed_midway_and_repeated_is_as_once(self, new_database_url: Callable[[], str], tmp_path: Path):
         path = tmp_path / "many.csv"
-        write_many(path, 660)
+        write_many(path, 440)
         once = self.import_with_kills(new_database_url(), path, kills=0)
         assert self.import_with_kills(new_database_url(), path, kills=2) == once
-        assert once["orders"] == 600
+        assert once["orders"] == 400
 
     def import_with_kills(self, url: str, path: Path, kills: int) -> dict[str, int]:
         database = Database(url)
@@ -256,7 +257,7 @@ class TestCommand:
         arguments = (str(path), "--store", STORE, "--batch", "20")
         for round_ in range(kills):
             process = self.start(url, *arguments)
-            wait_for_orders(database, 150 * (round_ + 1))
+            wait_for_orders(database, 100 * (round_ + 1))
             process.kill()
             assert process.wait() == -signal.SIGKILL
             assert process.stdout is not None

@@ -186,6 +186,7 @@ def told_by_wecom(world: World) -> None:
 
 
 @pytest.mark.process
+@pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
 def test_the_command_lists_and_retries(world: World, database_url: str, monkeypatch: pytest.MonkeyPatch):
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(

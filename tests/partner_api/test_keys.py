@@ -49,6 +49,7 @@ def test_a_key_can_be_exchanged_without_a_gap(database: Database):
 
 
 @pytest.mark.process
+@pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
 def test_the_command_prints_a_key_that_works(database: Database, database_url: str):
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
