@@ -118,7 +118,7 @@ def plan(ref: str) -> ResponseReturnValue:
         day, its = read_day(session, None), get_plan(session, plan_id)
         months = months_of(day.today, plan_id, asked["window"], asked["span"])
         shown = _shown(session, months)
-        month = (asked["month"] or day.today).replace(day=1)
+        month = min(asked["month"] or day.today, day.today).replace(day=1)
         booked = Booked(plan_id, month, month_after(month), better_than(asked["evidence"]))
         total = total_of(session, booked)
         people, number = by_associate(session, booked, asked["page"])
@@ -166,7 +166,7 @@ def sales(ref: str) -> ResponseReturnValue:
     associate_id = read_ref("associate", asked["associate"]) if asked["associate"] else None
     with current_database().reading() as session:
         day, its = read_day(session, None), get_plan(session, plan_id)
-        month = (asked["month"] or day.today).replace(day=1)
+        month = min(asked["month"] or day.today, day.today).replace(day=1)
         booked = Booked(
             plan_id,
             month,

@@ -18,3 +18,8 @@ def test_tasks_are_filtered_by_how_they_are_proven(app: Flask, chain: Chain):
     assert "周敏" not in sent
     assert "陈国强" not in client.get(path, query_string={"evidence": "self_declared"}, headers=PAGE).text
     assert client.get(path, query_string={"evidence": "hearsay"}, headers=PAGE).status_code == 422
+    still_open = client.get(
+        path, query_string={"state": "open", "evidence": "", "day": ""}, headers=PAGE
+    ).text
+    assert "林晓雯" in still_open
+    assert "陈国强" not in still_open

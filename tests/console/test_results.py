@@ -54,8 +54,12 @@ def test_without_data_the_pages_say_so(client: FlaskClient):
     text = page(client, "/console/results")
     assert text.count("还没有数据：还没有会员观察满这么久。") == 3
     assert "还没有统计过" in text
-    one = page(client, plan_path(client))
-    assert "没有数据：这个月没有归因的购买。" in one
+    path = plan_path(client)
+    assert "没有数据：这个月没有归因的购买。" in page(client, path)
+    for later in (path, f"{path}/sales"):
+        assert "没有数据：这个月没有归因的购买。" in page(client, f"{later}?month=9999-12-31"), (
+            "to come: this one"
+        )
     assert "没有更多了" in page(client, "/console/results/members?side=treated")
 
 
