@@ -11,7 +11,9 @@ import pytest
 from app.wecom.sandbox_control import SandboxControl
 from tests.conftest import make_server_folder
 from tests.faults.chain import userids
-from tests.faults.crew import PROGRAMS, Crew
+from tests.faults.crew import CREW, Crew
+from tests.faults.web import WEB
+from tests.servers.clean import MariaDatabases
 from tests.servers.mariadb import MariaDB
 from tests.servers.nursery import Nursery
 from tests.wecom.local_sandbox import LocalSandbox
@@ -45,9 +47,15 @@ def durable() -> Iterator[MariaDB]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
+@pytest.fixture(scope="module")
+def durable_databases(durable: MariaDB) -> MariaDatabases:
+    """Clean databases there, one after the other: its connections are gone wherever it was killed."""
+    return MariaDatabases(durable, "clean")
+
+
 @pytest.fixture(scope="session")
 def nursery() -> Iterator[Nursery]:
-    made = Nursery(*PROGRAMS)
+    made = Nursery(*CREW, *WEB)
     yield made
     made.close()
 

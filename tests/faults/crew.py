@@ -13,7 +13,7 @@ from tests.servers.process import ServerProcess
 from tests.wecom.local_sandbox import OURS
 
 ROOT = Path(__file__).resolve().parents[2]
-PROGRAMS = ("tasks.clock", "tests.faults.worker", "scripts.commands.import_purchases")
+CREW = ("tasks.clock", "tests.faults.worker", "scripts.commands.import_purchases")
 
 
 class Crew:

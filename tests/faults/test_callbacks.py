@@ -15,15 +15,15 @@ from app.db import Database
 from app.follow_ups.bookkeeping.books import check_books
 from app.inbound.models import InboundState
 from app.wecom.callbacks import WeComEvent
-from scripts.commands.migrate import migrate
 from tests.callbacks.envelopes import Letter, Sender, added, xml
 from tests.conftest import FAST
 from tests.faults.chain import wait_until
 from tests.faults.crew import Crew, stop_cleanly
 from tests.faults.web import Answered, Crowd, Web
 from tests.intake.wecom_inbox import Inbox, Recorder
-from tests.servers.clean import SqliteDatabases
+from tests.servers.clean import MariaDatabases, SqliteDatabases
 from tests.servers.mariadb import MariaDB
+from tests.servers.nursery import Nursery
 
 needs_mariadb = pytest.mark.skipif(FAST, reason="needs MariaDB: left out of scripts/test --fast")
 CALLBACKS = 1_000
@@ -35,11 +35,11 @@ KILLED = 137
 
 
 @pytest.fixture
-def web_on(tmp_path: Path) -> Iterator[Callable[[str], Web]]:
+def web_on(tmp_path: Path, nursery: Nursery) -> Iterator[Callable[[str], Web]]:
     hosts: list[Web] = []
 
     def engage(database_url: str) -> Web:
-        hosts.append(Web(tmp_path / f"web{len(hosts)}", database_url))
+        hosts.append(Web(nursery, tmp_path / f"web{len(hosts)}", database_url))
         return hosts[-1]
 
     yield engage
@@ -51,12 +51,11 @@ def web_on(tmp_path: Path) -> Iterator[Callable[[str], Web]]:
 def open_database() -> Iterator[Callable[[str], Database]]:
     opened: list[Database] = []
 
-    def migrated(url: str) -> Database:
-        migrate(url)
+    def open_(url: str) -> Database:
         opened.append(Database(url))
         return opened[-1]
 
-    yield migrated
+    yield open_
     for database in opened:
         database.close()
 
@@ -92,10 +91,13 @@ def assert_applied_once(database: Database, count: int) -> None:
 
 @needs_mariadb
 def test_database_killed_during_a_thousand_callbacks_all_are_answered_and_applied(
-    durable: MariaDB, open_database: Callable[[str], Database], web_on: Callable[[str], Web]
+    durable: MariaDB,
+    durable_databases: MariaDatabases,
+    open_database: Callable[[str], Database],
+    web_on: Callable[[str], Web],
 ):
-    database = open_database(durable.create_database("callbacks"))
-    web = web_on(durable.url("callbacks"))
+    database = open_database(durable_databases.new())
+    web = web_on(url_of(database))
     web.start()
     posted = letters(CALLBACKS)
     repeated = random.Random(5).sample(posted, CALLBACKS // 10)
@@ -115,11 +117,14 @@ def test_database_killed_during_a_thousand_callbacks_all_are_answered_and_applie
 
 @needs_mariadb
 def test_a_database_that_stops_answering_delays_no_answer_and_loses_nothing(
-    durable: MariaDB, open_database: Callable[[str], Database], web_on: Callable[[str], Web]
+    durable: MariaDB,
+    durable_databases: MariaDatabases,
+    open_database: Callable[[str], Database],
+    web_on: Callable[[str], Web],
 ):
     """Stopped, not killed: connections stay open and silent. What it took in the end comes twice, and counts once."""
-    database = open_database(durable.create_database("silent"))
-    web = web_on(durable.url("silent"))
+    database = open_database(durable_databases.new())
+    web = web_on(url_of(database))
     web.start()
     assert_in_time(Crowd(web, letters(20)).all())
     os.kill(durable.pid, signal.SIGSTOP)
@@ -135,10 +140,13 @@ def test_a_database_that_stops_answering_delays_no_answer_and_loses_nothing(
 
 @needs_mariadb
 def test_web_process_killed_while_callbacks_wait_in_its_spool_loses_none(
-    durable: MariaDB, open_database: Callable[[str], Database], web_on: Callable[[str], Web]
+    durable: MariaDB,
+    durable_databases: MariaDatabases,
+    open_database: Callable[[str], Database],
+    web_on: Callable[[str], Web],
 ):
-    database = open_database(durable.create_database("spooled"))
-    web = web_on(durable.url("spooled"))
+    database = open_database(durable_databases.new())
+    web = web_on(url_of(database))
     web.start()
     durable.kill()
     assert_in_time(Crowd(web, letters(100)).all())

@@ -12,14 +12,15 @@ import pytest
 
 from tests.faults.web import POSTERS, Web
 from tests.servers.clean import SqliteDatabases
+from tests.servers.nursery import Nursery
 
 PATIENCE_S = 30.0
 MEASURED_FOR_S = 3.0
 
 
 @pytest.fixture
-def web(tmp_path: Path, sqlite_databases: SqliteDatabases) -> Iterator[Web]:
-    host = Web(tmp_path / "web", sqlite_databases.new())
+def web(tmp_path: Path, sqlite_databases: SqliteDatabases, nursery: Nursery) -> Iterator[Web]:
+    host = Web(nursery, tmp_path / "web", sqlite_databases.new())
     host.start()
     yield host
     host.stop()

@@ -9,20 +9,19 @@ from pathlib import Path
 import pytest
 
 from app.db import Database
-from scripts.commands.migrate import migrate
 from tests.callbacks.envelopes import Sender, added, xml
 from tests.callbacks.test_malformed import BREAKS, MANY
 from tests.faults.test_callbacks import WECOM_WAITS_S
 from tests.faults.web import Web
 from tests.intake.wecom_inbox import Inbox
 from tests.servers.clean import SqliteDatabases
+from tests.servers.nursery import Nursery
 
 
 @pytest.fixture
-def web(sqlite_databases: SqliteDatabases, tmp_path: Path) -> Iterator[Web]:
+def web(sqlite_databases: SqliteDatabases, tmp_path: Path, nursery: Nursery) -> Iterator[Web]:
     url = sqlite_databases.new()
-    migrate(url)
-    host = Web(tmp_path / "web", url)
+    host = Web(nursery, tmp_path / "web", url)
     host.start()
     yield host
     host.stop()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import threading
 import time
 from collections.abc import Sequence
@@ -16,10 +15,15 @@ import requests
 
 from tests.callbacks.envelopes import PATH, Letter
 from tests.faults.crew import ROOT
+from tests.servers.nursery import Nursery
 from tests.servers.process import ServerProcess, free_port
 
+# What wsgi.py, which makes the application where it is loaded, is made of.
+WEB = ("app.factory", "granian.cli")
 POSTERS = 8
 PATIENCE_S = 60.0
+# Whoever is killed while it answers has sent nothing, or the beginning.
+BROKEN_OFF = (requests.ConnectionError, requests.exceptions.ChunkedEncodingError)
 
 
 @dataclass(frozen=True)
@@ -33,8 +37,9 @@ class Answered:
 class Web:
     """One web host on a database, with a disk of its own; `start` again after `kill` finds the same disk."""
 
-    def __init__(self, folder: Path, database_url: str) -> None:
+    def __init__(self, nursery: Nursery, folder: Path, database_url: str) -> None:
         folder.mkdir()
+        self._nursery = nursery
         self.spool = folder / "spool"
         self.database_url = database_url
         self._folder = folder
@@ -50,9 +55,9 @@ class Web:
             "CALLBACK_SPOOL": str(self.spool),
             "FAILPOINTS": failpoint,
         }
-        command = [str(Path(sys.executable).with_name("granian")), "--interface", "wsgi", "--no-ws"]
+        command = ["granian", "--interface", "wsgi", "--no-ws"]
         command += ["--port", str(self._port), "--blocking-threads", str(POSTERS), "wsgi:application"]
-        self._process = ServerProcess(command, self._folder / "log", environment)
+        self._process = self._nursery.fork(command, self._folder / "log", environment)
         self._process.wait_until(self._answers)
 
     def kill(self) -> None:
@@ -91,7 +96,7 @@ class Web:
                 headers={"Connection": "close"} if alone else None,
                 timeout=PATIENCE_S,
             )
-        except requests.ConnectionError:
+        except BROKEN_OFF:
             return Answered(0, time.monotonic() - started)
         return Answered(answer.status_code, time.monotonic() - started)
 
@@ -106,7 +111,7 @@ class Web:
     def _answers(self) -> bool:
         try:
             answer = _http().get(f"http://127.0.0.1:{self._port}{PATH}", timeout=PATIENCE_S)
-        except requests.ConnectionError:
+        except BROKEN_OFF:
             return False
         return answer.status_code == 400  # the address is there and misses its fields; no database was asked
 

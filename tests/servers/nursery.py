@@ -107,8 +107,6 @@ def main() -> None:
     """Until its input ends. In whoever is forked this returns when the program has ended."""
     for module in sys.argv[1:]:
         importlib.import_module(module)
-    for module in sys.argv[1:]:
-        del sys.modules[module]  # as in a process that is about to run it
     gc.collect()
     gc.freeze()
     answers = os.fdopen(os.dup(1), "w")
@@ -142,6 +140,8 @@ def become(module: str, arguments: list[str], log: str, environment: dict[str, s
         os.dup2(sink.fileno(), 1)
         os.dup2(sink.fileno(), 2)
     sys.argv[1:] = arguments
+    if not hasattr(sys.modules.get(module), "__path__"):
+        sys.modules.pop(module, None)  # a program has not been loaded before it runs; a package has
     runpy.run_module(module, run_name="__main__", alter_sys=True)
 
 
