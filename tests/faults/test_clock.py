@@ -161,13 +161,12 @@ def states_of_threads(pid: int) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("clocks", [2, 3])
 def test_clocks_side_by_side_share_a_backlog_and_open_each_step_once(
-    database: Database, crew: Crew, sandbox: LocalSandbox, clocks: int
+    database: Database, crew: Crew, sandbox: LocalSandbox
 ):
     before = shown(sandbox)
     chain = Chain(database, 2_000)
-    running = [crew.clock() for _ in range(clocks)]
+    running = [crew.clock() for _ in range(3)]
     chain.fall_due()
     wait_until(lambda: chain.opened() == chain.members)
     chain.jump(DIGEST_WITHIN)
