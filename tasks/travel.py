@@ -39,7 +39,8 @@ PATIENCE_S = 30.0
 BUSY_S = 0.05
 EXACTLY = timedelta(0)
 MINUTE = timedelta(minutes=1)
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# Where grids begin: at odd hours, that one of two hours has its last instant an hour before China's stores close.
+GRIDS_BEGIN = datetime(1970, 1, 1, 1, tzinfo=UTC)
 
 Follow = Callable[[timedelta], None]
 
@@ -55,7 +56,7 @@ def live_until(
 ) -> bool:
     """Bring business time to `target`, doing everything that falls due before it at its own instant.
 
-    With a `quantum`, that instant is the first whole multiple of it (counted from 1970, or the target if that is
+    With a `quantum`, that instant is the first whole multiple of it (see `on_grid`, or the target if that is
     sooner) not before the due one: nothing is early, nothing is later than a quantum by the journey's doing.
     True on arrival, False where `is_over` said on the way that this process is to end.
 
@@ -79,8 +80,11 @@ def live_until(
 
 
 def on_grid(instant: datetime, quantum: timedelta) -> datetime:
-    """The first whole multiple of the quantum since 1970 not before the instant; the instant itself for a zero one."""
-    return instant if not quantum else instant + (EPOCH - instant) % quantum
+    """The first whole multiple of the quantum, counted from `GRIDS_BEGIN`, not before the instant.
+
+    The instant itself for a zero one.
+    """
+    return instant if not quantum else instant + (GRIDS_BEGIN - instant) % quantum
 
 
 @dataclass(slots=True)

@@ -9,8 +9,8 @@ time, and associates do a share of their tasks. At moments drawn from the seed o
 at once are killed with -9 and started again.
 
 What falls due within one quantum is lived together at its end: never early, at most so much later, which no check takes
-for lateness. At an hour and a half a day has eight instants at which China's stores are open, the last of them half an
-hour before they close: of promises none is put off to the next day that would not be in half hours as well.
+for lateness. At two hours a day has six instants at which China's stores are open, the last of them an hour before they
+close: a promise of the last hour waits for the morning, as one that is told late by its till would.
 
 Exit code 1 where anything is lost, doubled, early or over a person's limits, or where more than one step in a hundred
 opened over ten seconds after its quantum had ended though nobody was down.
@@ -150,7 +150,7 @@ def _parser() -> argparse.ArgumentParser:
     life.add_argument(
         "--share", type=int, default=30, metavar="PERCENT", help="of the tasks that associates do"
     )
-    life.add_argument("--quantum", type=float, default=5400, metavar="SECONDS", help="of business time")
+    life.add_argument("--quantum", type=float, default=7200, metavar="SECONDS", help="of business time")
     life.add_argument("--keep", action="store_true", help="keep logs, histories and the sandbox's state")
     return parser
 

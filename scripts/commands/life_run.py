@@ -55,7 +55,7 @@ class LifePlan:
     kills: int = 30
     days_after: int = 95
     share: float = 0.3
-    quantum: timedelta = timedelta(minutes=90)
+    quantum: timedelta = timedelta(hours=2)
 
 
 @dataclass(slots=True)
