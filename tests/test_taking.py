@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from threading import Barrier
 from typing import Any
@@ -14,11 +14,13 @@ import pytest
 from sqlalchemy import Connection, event, func, select, text
 from sqlalchemy.orm import Session
 
+from app import clock
 from app.db import Database, Overtaken, insert_rows, read_rows, table_of
 from app.follow_ups.firing import lane
 from app.follow_ups.firing.falling_due import DueTimer, take_due
 from app.lanes import Deadline, Progress
 from app.members.models import MemberCare
+from app.orders.value import Tiers
 from app.timers import Lane, Timer, TimerKey, clear_taken, set_timers
 from tests.conftest import FAST
 
@@ -90,6 +92,18 @@ def test_who_takes_batch_after_batch_comes_back_for_what_was_busy(
 
         assert lane.fire_due(waiting, Lane.DAYS, Deadline(600, is_over)) == Progress(NUMBER, more=False)
     assert left(waiting) == []
+
+
+def test_of_the_minutes_what_can_still_be_prompt_goes_first(waiting: Database) -> None:
+    """A morning after an outage: who bought just now does not wait for everybody of yesterday."""
+    with waiting.transaction() as session:
+        now = clock.now(session)
+        its = [(now - timedelta(minutes=n), n) for n in range(1, NUMBER)]
+        set_timers(session, [(TimerKey(Lane.MINUTES, at, n), n) for at, n in its])
+    with waiting.transaction() as session:
+        fired = lane.fire_batch(session, Lane.MINUTES, 6, Tiers())
+        assert {timer.subject_id for timer in fired} == {1, 2, 3, 4, NUMBER - 1, NUMBER - 2}
+    assert lane.fire_due(waiting, Lane.MINUTES, Deadline(600)) == Progress(NUMBER - 7, more=False)
 
 
 def test_a_timer_set_between_what_is_being_deleted_is_kept(waiting: Database) -> None:

@@ -24,7 +24,7 @@ from app.follow_ups.firing.asking import Answers, ask
 from app.follow_ups.firing.deciding import Wait, before_asking, or_give_way, waits_behind, why_opened
 from app.follow_ups.firing.falling_due import Batch, DueTimer, Fallen, read_batch, take_due
 from app.follow_ups.firing.merging import follow
-from app.follow_ups.firing.opening import open_tasks
+from app.follow_ups.firing.opening import PROMPT, open_tasks
 from app.follow_ups.models import Enrollment, StepRecord
 from app.follow_ups.records import Waiting, lane_of, next_waiting, step_record
 from app.follow_ups.rules import Verdict, due_at
@@ -84,7 +84,7 @@ def fire_batch(
 ) -> list[DueTimer]:
     """Fire at most `size` due timers after this one; returns them, none while headquarters has paused everything."""
     now, budget = clock.now(session), read_budget(session)
-    due = [] if budget.paused_at else take_due(session, lane, size, now, after)
+    due = [] if budget.paused_at else _take(session, lane, size, now, after)
     if due:
         clear_taken(session, due)
         _fire(session, due, budget, tiers, now)
@@ -96,7 +96,7 @@ def fire_or_quarantine(
 ) -> list[DueTimer]:
     """Fire the first due timer, or, for an `undoable` error, set its enrollment aside: state and reason say so."""
     now, budget = clock.now(session), read_budget(session)
-    due = [] if budget.paused_at else take_due(session, lane, 1, now, after)
+    due = [] if budget.paused_at else _take(session, lane, 1, now, after)
     if not due:
         return []
     clear_taken(session, due)
@@ -112,6 +112,17 @@ def fire_or_quarantine(
         session.connection().execute(update(table).where(table.c.id == due[0].subject_id).values(**aside))
         log.error("enrollment_quarantined", enrollment_id=due[0].subject_id, error=type(error).__name__)
     return due
+
+
+def _take(session: Session, lane: Lane, size: int, now: datetime, after: DueTimer | None) -> list[DueTimer]:
+    """Of the minutes what can still be prompt goes first: what an outage left behind is late already."""
+    if lane is not Lane.MINUTES:
+        return take_due(session, lane, size, now, after)
+    late_until = DueTimer(lane, now - PROMPT, 0, 0, has_opted_out=False)
+    prompt = take_due(session, lane, size, now, late_until)
+    if after is not None and after.due_at > late_until.due_at:
+        after = None  # one of the prompt: it says nothing of the late
+    return [*prompt, *take_due(session, lane, size - len(prompt), late_until.due_at, after)]
 
 
 def _fire(session: Session, due: Sequence[DueTimer], budget: Budget, tiers: Tiers, now: datetime) -> None:
