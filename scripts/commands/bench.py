@@ -4,7 +4,7 @@ Usage: scripts/bench import [--purchases 100000] [--rounds 1]
        scripts/bench send [--sends 3000] [--rounds 1]
        scripts/bench fire [--due 150000] [--rounds 3] [--steps 2000]
        scripts/bench schedule [--rounds 3] [--jobs 200]
-       scripts/bench lost-day [--due 150000] [--late 0] [--seconds 120] [--clocks 1]
+       scripts/bench lost-day [--due 150000] [--late 37500] [--seconds 120] [--clocks 1]
 
 import   the rate at which a generated file is imported on MariaDB, against a hand-written SQLAlchemy Core executemany
          that writes the very rows the import wrote, in transactions of the same size
@@ -174,7 +174,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=2_000, help="fired in a turn by each process")
     parser.add_argument("--jobs", type=int, default=200, help="run by APScheduler in a round")
     parser.add_argument(
-        "--late", type=int, default=0, help="30-minute steps of the lost day, overdue as well"
+        "--late", type=int, help="30-minute steps of the lost day, overdue as well; default: a fifth of all"
     )
     parser.add_argument("--seconds", type=float, default=120, help="of purchases, without and with a backlog")
     parser.add_argument("--clocks", type=int, default=1, help="clock processes")
@@ -212,9 +212,8 @@ def _show_fires(arguments: argparse.Namespace) -> int:
 
 def _show_lost_day(arguments: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory(prefix="dianban-") as folder:
-        measured = bench_lost_day(
-            Path(folder), arguments.due, arguments.late, arguments.seconds, arguments.clocks
-        )
+        late = arguments.due // 4 if arguments.late is None else arguments.late
+        measured = bench_lost_day(Path(folder), arguments.due, late, arguments.seconds, arguments.clocks)
     return show_verdicts(measured)
 
 
