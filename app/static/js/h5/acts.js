@@ -8,15 +8,12 @@ import { cardWith, tellResult } from './send.js';
 const UNDO_MS = 6000; // what can be put right for longer keeps its button
 const SLIP_MS = 240000; // a little less than the server allows
 const DOUBLE_MS = 400;
-const DOUBLE_PX = 24;
 const sheet = one('#acts');
 let about = {}; // data of the card the sheet is about
 let opener = null;
 let refresh = () => {};
 let noting = null; // the note of a call that is to be made again, while its time is chosen
 let asking = 0; // of the lists of colleagues that were asked for, the last
-let lastTap = { x: 0, y: 0 };
-let closedBy = null; // the tap that closed the sheet, and when
 
 export const isActing = () => !sheet.hidden;
 
@@ -27,7 +24,6 @@ function open(card, button, panel) {
   if (card.dataset.memberRef !== about.memberRef || card.dataset.task !== about.task) forget();
   about = { ...card.dataset, who: whoOf(card) };
   opener = button;
-  closedBy = null;
   noting = null;
   const [evening, tomorrow, first] = about.waits.split('|');
   const isOurs = about.task && about.channel !== 'sms'; // that one the system does
@@ -55,7 +51,10 @@ function forget() {
 function close() {
   if (sheet.hidden) return;
   sheet.hidden = true;
-  closedBy = { ...lastTap, at: Date.now() };
+  // The second tap of a double one would press what stood under the sheet, which may send something.
+  const { style } = document.body;
+  style.pointerEvents = 'none';
+  setTimeout(() => { style.pointerEvents = ''; }, DOUBLE_MS);
   if (opener && opener.isConnected) opener.focus();
 }
 
@@ -77,15 +76,6 @@ function fillWaits() {
   }
   one('[data-days]', sheet).hidden = !first;
   Object.assign(one('[name=day]', sheet), { min: first, max: last, value: first });
-}
-
-// The second tap of a double one would press what stood under the sheet, which may send something.
-function swallowSecondTap(event) {
-  if (!event.detail) return; // a key
-  const isSecond = closedBy && Date.now() - closedBy.at < DOUBLE_MS
-    && Math.hypot(event.clientX - closedBy.x, event.clientY - closedBy.y) < DOUBLE_PX;
-  if (isSecond) { event.preventDefault(); event.stopPropagation(); }
-  lastTap = { x: event.clientX, y: event.clientY };
 }
 
 async function fillColleagues() {
@@ -134,14 +124,6 @@ function settle(card, text, takeBack, ms, stays) {
     setTimeout(() => button.remove(), ms);
   }
   card.append(line);
-}
-
-// Below what was done: a settled card shows nothing else.
-function remark(card, text) {
-  const line = one('.settled', card);
-  if (!line) return;
-  const said = one('small', line) || line.appendChild(element('small', 'quiet', ''));
-  said.textContent = text;
 }
 
 function unsettle(card) {
@@ -199,7 +181,7 @@ const DIRECT = {
   undo: () => takeItBack(about, taskPath(about, 'undo')),
 };
 
-const dayOf = text => new Intl.DateTimeFormat(document.documentElement.lang, { month: 'short', day: 'numeric', timeZone: 'UTC' }).format(new Date(text));
+const dayOf = text => new Date(text).toLocaleDateString(document.documentElement.lang, { month: 'short', day: 'numeric', timeZone: 'UTC' });
 
 const SUBMITS = {
   wait: form => postpone(form.day.value, dayOf(form.day.value)),
@@ -227,7 +209,6 @@ export function offerUndo(card) {
 // `renew()` loads what is true once an act has changed more than its own card.
 export function startActs(renew) {
   refresh = renew;
-  document.addEventListener('click', swallowSecondTap, true);
   onClick('[data-more]', button => open(placeOf(button), button, button.dataset.more));
   onClick('[data-act]', button => { if (!sheet.contains(button)) about = { ...placeOf(button).dataset, who: whoOf(placeOf(button)) }; DIRECT[button.dataset.act](); });
   onClick('[data-go]', button => show(button.dataset.go));
@@ -254,19 +235,15 @@ const isOf = entry => entry.act && entry.task;
 
 // An act that still waits has been done as far as this person is concerned: after a reload it must not look undone.
 export async function showWaitingActs() {
-  for (const entry of (await waiting()).filter(isOf)) {
-    const card = cardWith(entry.task);
-    settle(card, entry.text, null, 0, entry.stays);
-    if (card) remark(card, say('waiting'));
-  }
+  (await waiting()).filter(isOf).forEach(entry => settle(cardWith(entry.task), `${entry.text} ${say('waiting')}`, null, 0, entry.stays));
 }
 
 onOutbox((entry, state, reason) => {
   if (!entry.act) return;
   const card = entry.task ? cardWith(entry.task) : one('[data-task=""]');
-  if (state === 'waiting' && card) remark(card, say('waiting'));
+  if (state === 'waiting' && card && one('.settled', card)) tellResult(card, say('waiting'));
   if (state === 'refused' && card && entry.undoes) settle(card, say('not_done', { reason }), null, 0, false);
   else if (state === 'refused' && card) { unsettle(card); tellResult(card, say('not_done', { reason })); }
-  if (state === 'recorded' && card) { remark(card, ''); tellResult(card, ''); }
+  if (state === 'recorded' && card) tellResult(card, '');
   if (state === 'recorded' && entry.act === 'renews' && !isActing()) refresh();
 });
