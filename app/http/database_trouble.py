@@ -9,7 +9,7 @@ PASSING_MYSQL = frozenset(
     {
         *(1040, 1203),  # too many connections
         *(1053, 1077, 1079, 1290, 1836, 1927, 4031),  # shutting down, failing over, connection killed
-        *(1205, 1213),  # lock wait, deadlock
+        *(1205, 1213, 1305),  # lock wait, deadlock; a deadlock that took the savepoint with it
         *(2002, 2003, 2006, 2013, 2055),  # cannot connect, connection lost
     }
 )

@@ -24,6 +24,7 @@ from app.inbound.events import Event, PurchaseReported
 from app.intake.sifting import EventStatus
 from app.members.service import NewContact, bind_contacts, lock_members
 from app.stores.rules import StoreHours
+from app.timers import Lane, Timer
 from app.worklist.attention import pause, resume
 from app.worklist.models import AttentionBudget
 from tests.world import PLAN, World, purchase, refund
@@ -33,6 +34,7 @@ members = st.sampled_from(MEMBERS)
 quantities = st.integers(1, 3)
 # How long ago something happened that is told now: mostly just now, at times days ago.
 ago = st.one_of(
+    st.just(timedelta(0)),
     st.integers(0, 12 * 60).map(lambda minutes: timedelta(minutes=minutes)),
     st.integers(0, 40 * 24).map(lambda hours: timedelta(hours=hours)),
 )
@@ -45,8 +47,8 @@ ahead = st.one_of(
 
 
 HOURS = StoreHours(ZoneInfo("Asia/Shanghai"), time(10), time(22))
+STEPS = (str(Lane.MINUTES), str(Lane.DAYS))
 PEOPLE = ("owner", "colleague", "manager")
-wall_times = st.integers(0, 23).map(time)
 # Asks for attention beside the default plan: on the same days, of whoever is on shift, where its rules hold.
 SECOND: dict[str, Any] = {
     **deepcopy(PLAN),
@@ -85,15 +87,18 @@ class Living(RuleBasedStateMachine):
         self.bought: list[PurchaseReported] = []
         self.yet_to_come: list[PurchaseReported] = []
 
-    @initialize(has_second=st.booleans())
+    @initialize(has_second=st.integers(0, 3).map(bool))
     def begin(self, has_second: bool) -> None:
-        """Some know a colleague as well; there may be a second plan that asks for their attention."""
+        """Everybody has just bought; some know a colleague as well, and mostly a second plan asks for attention too."""
         with self.database.transaction() as session:
             colleague = self.world.person("colleague").id
             contact = NewContact("wm-c1", "c1", self.member_id("c1"), colleague)
             bind_contacts(session, [contact], clock.now(session))
             if has_second:
                 publish(session, SECOND)
+        self.world.live_until("2026-03-01 12:00")
+        for code in MEMBERS:
+            self.tell(self.a_purchase(code, timedelta(0)))
 
     @rule(code=members, before=ago, quantity=quantities, time_known=st.integers(0, 5).map(bool))
     def buy(self, code: str, before: timedelta, quantity: int, time_known: bool) -> None:
@@ -159,6 +164,21 @@ class Living(RuleBasedStateMachine):
     def live(self, by: timedelta) -> None:
         self.world.live_to(self.now() + by)
 
+    @rule(times=st.integers(1, 4))
+    def live_until_something_falls_due(self, times: int) -> None:
+        for _ in range(times):
+            with self.database.reading() as session:
+                due = session.scalar(
+                    select(Timer.due_at).where(Timer.lane.in_(STEPS)).order_by(Timer.due_at).limit(1)
+                )
+            if due is not None:
+                self.world.live_to(max(due, self.now()))
+
+    @rule(days=st.integers(0, 3))
+    def live_until_the_store_opens(self, days: int) -> None:
+        """That day's steps fall due then; nobody is asked before."""
+        self.world.live_to(HOURS.at(HOURS.local_date(self.now()) + timedelta(days=1 + days), time(10)))
+
     @rule(by=ahead, back_at_work=st.booleans())
     def be_down(self, by: timedelta, back_at_work: bool) -> None:
         if not self.is_untidy:
@@ -168,7 +188,7 @@ class Living(RuleBasedStateMachine):
         if back_at_work:
             self.world.run_lanes()
 
-    @rule(goes_on=st.booleans(), by=ahead)
+    @rule(goes_on=st.integers(0, 4).map(bool), by=ahead)
     def pause_and_perhaps_go_on(self, goes_on: bool, by: timedelta) -> None:
         with self.database.transaction() as session:
             pause(session, None)
@@ -183,8 +203,8 @@ class Living(RuleBasedStateMachine):
         self.world.run_lanes()
 
     @rule(
-        quiet_from=wall_times,
-        quiet_until=wall_times,
+        quiet_from=st.integers(19, 23).map(time),
+        quiet_until=st.integers(8, 13).map(time),
         cap_days=st.integers(1, 9),
         cap_touches=st.integers(0, 3),
         daily_capacity=st.sampled_from((1, 2, 60)),

@@ -84,7 +84,7 @@ def database_error(kind: type[DBAPIError], orig: Exception, *, is_lost: bool = F
     [
         *(
             database_error(OperationalError, pymysql.err.OperationalError(code, "13800000000"))
-            for code in (1040, 1205, 1213, 2003, 2006, 2013)
+            for code in (1040, 1205, 1213, 1305, 2003, 2006, 2013)
         ),
         database_error(OperationalError, sqlite_error(sqlite3.OperationalError, "SQLITE_BUSY")),
         database_error(OperationalError, sqlite_error(sqlite3.OperationalError, "SQLITE_BUSY_SNAPSHOT")),
