@@ -15,8 +15,8 @@ close: a promise of the last hour waits for the morning, as one that is told lat
 Exit code 1 where anything is lost, doubled, early or over a person's limits, or where more than one step in a hundred
 opened over ten seconds after its quantum had ended though nobody was down.
 
-`races` has several processes cancel, buy, complete, skip, undo, hand over, opt out and balance against firing for so
-many seconds on either database, and tells violations and retries.
+`races` has several processes cancel, buy, send, call, complete, skip, undo, hand over, opt out and balance against
+firing, text messages and group sends for so many seconds on either database, and tells violations and retries.
 """
 
 from __future__ import annotations
