@@ -133,6 +133,7 @@ def _make_engine(url: str, patience_s: float | None) -> Engine:
         parsed.update_query_dict({"charset": "utf8mb4"}),
         isolation_level="READ COMMITTED",
         pool_recycle=1800,
+        pool_reset_on_return=None,  # a session ends its transactions itself: once more is a round trip for nothing
         connect_args={
             "connect_timeout": patience_s or 5,
             "read_timeout": patience_s or 60,

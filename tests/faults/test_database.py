@@ -10,6 +10,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.db import Base, Database, insert_rows, table_of
+from app.follow_ups.firing.falling_due import DueTimer, take_due
 from app.members.models import MemberCare
 from app.orders.models import MemberPurchases, Order, RefundLine
 from app.timers import Lane, Timer, TimerKey, set_timers
@@ -167,8 +168,13 @@ def test_a_server_that_came_back_and_takes_the_members_for_few_locks_no_more_of_
     with durable.connect("few") as administrator, administrator.cursor() as cursor:
         cursor.execute("UPDATE mysql.innodb_table_stats SET n_rows = 0 WHERE table_name = 'member_care'")
     kill_and_restart(durable, database)
-    with Session(database.engine) as session, Session(database.engine) as other:
-        assert len(claim_items(session, Lane.URGE, due, 14)) == 14
-        free = select(MemberCare.member_id).with_for_update(skip_locked=True)
-        assert len(other.scalars(free).all()) == number - 14
+    free = select(MemberCare.member_id).with_for_update(skip_locked=True)
+    for claim in (
+        lambda session: claim_items(session, Lane.URGE, due, 14),
+        lambda session: take_due(session, Lane.DAYS, 14, due),
+        lambda session: take_due(session, Lane.DAYS, 14, due, DueTimer(Lane.DAYS, due, 99, 99, False)),
+    ):
+        with Session(database.engine) as session, Session(database.engine) as other:
+            assert len(claim(session)) == 14
+            assert len(other.scalars(free).all()) == number - 14
     database.close()
