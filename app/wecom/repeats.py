@@ -15,6 +15,7 @@ _CONTACT = "externalcontact/"
 READS = frozenset(
     {
         "auth/getuserdetail",
+        "checkin/getcheckinschedulist",
         "externalpay/get_bill_list",
         "externalpay/get_fund_flow",
         "externalpay/get_payment_info",

@@ -30,7 +30,7 @@ def test_every_number_opens_the_people_behind_it_without_scripts(
     stores = page.locator("table").first.locator("tbody th").all_inner_texts()
     assert stores == ["上海恒隆店", "深圳万象城店"]
     page.get_by_role("link", name="深圳万象城店").click()
-    page.get_by_role("link", name="李娜").click()
+    page.get_by_role("link", name="李娜", exact=True).click()
     expect(page.get_by_role("row").filter(has_text="林晓雯").first).to_contain_text("待办")
     page.get_by_role("link", name="林晓雯").first.click()
     expect(page.get_by_text("这笔购买已退货")).to_be_visible()

@@ -183,7 +183,7 @@ def the_notice_arrives_in_time(page: Page) -> None:
 def the_task_is_done_with_one_tap(installation: Installation, page: Page, customer: str) -> None:
     """From the push to the worklist, into the chat, one tap; the words are in the chat, the task has evidence."""
     page.get_by_text("店伴", exact=True).first.click()
-    page.get_by_role("button", name="打开").last.click()
+    page.get_by_role("button", name="打开", exact=True).last.click()
     toolbar = page.frame_locator("iframe")
     item = toolbar.locator("[data-task]").filter(has_text=customer)
     expect(item.get_by_text("趁热道个谢")).to_be_visible(timeout=20_000)

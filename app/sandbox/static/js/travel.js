@@ -13,7 +13,10 @@ export class TravelBar {
     this.buttons = [...root.querySelectorAll('[data-go]')];
     this.travelling = false;
     this.listeners = [];
-    for (const button of this.buttons) button.addEventListener('click', () => this.go(JSON.parse(button.dataset.go)));
+    for (const button of this.buttons) {
+      button.addEventListener('click', () => this.go(JSON.parse(button.dataset.go)));
+      button.disabled = false; // nobody's press is lost before this is loaded
+    }
     setInterval(() => { if (!document.hidden) this.show(); }, 1000);
   }
 
