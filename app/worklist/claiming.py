@@ -17,12 +17,13 @@ TIMERS, CARE, ITEMS = table_of(Timer), table_of(MemberCare), table_of(WorkItem)
 
 
 def _due(mutex: Table, is_its: ColumnElement[bool]) -> Select[Any]:
-    """Always from timers to owners: MariaDB may take a table that grew quickly for an empty one, and begin with that,
-    locking all of it.
+    """Always from timers to owners, each looked up: MariaDB may take a table that grew quickly for an empty one, and
+    read, and lock, all of it.
     """
     return (
         select(TIMERS.c.lane, TIMERS.c.due_at, TIMERS.c.subject_id)
         .prefix_with("STRAIGHT_JOIN", dialect="mysql")
+        .with_hint(mutex, "FORCE INDEX FOR JOIN (PRIMARY)", dialect_name="mysql")
         .join(mutex, is_its)
         .where(TIMERS.c.lane == bindparam("lane"), TIMERS.c.due_at <= bindparam("now"))
         .order_by(TIMERS.c.due_at, TIMERS.c.subject_id)

@@ -32,8 +32,9 @@ FIRST = (
         CARE.c.member_id,
         CARE.c.opted_out_at.is_not(None).label("has_opted_out"),
     )
-    # Begun with members, whom a server may take for few after a crash, it would lock every one of them.
+    # A server that takes the members for few, as it may after a crash, would read, and lock, every one of them.
     .prefix_with("STRAIGHT_JOIN", dialect="mysql")
+    .with_hint(CARE, "FORCE INDEX FOR JOIN (PRIMARY)", dialect_name="mysql")
     .join(CARE, CARE.c.member_id == TIMERS.c.member_id)
     .where(TIMERS.c.lane == bindparam("lane"))
     .order_by(TIMERS.c.due_at, TIMERS.c.subject_id)
