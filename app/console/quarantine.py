@@ -122,7 +122,7 @@ def retry(ref: str) -> AnyResponse:
     return redirect(f"/console/quarantine?outcome={outcome}{told}", 303)
 
 
-@quarantine_pages.post("/work/<ref>/retry")
+@quarantine_pages.post("/aside/<ref>/retry")
 @allow(Role.HQ)
 def retry_work(ref: str) -> AnyResponse:
     """Have work that was set aside taken up again; twice does it once."""

@@ -10,12 +10,14 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 from werkzeug.test import TestResponse
 
-from app import clock
+from app import aside, clock
 from app.console.quarantine_words import CHANGE, cause_of, kind_of
 from app.db import Database
+from app.follow_ups.taking_up import TAKE_UP
 from app.inbound.models import Inbound, InboundState
 from app.inbound.service import receive
 from app.intake.wecom_events import wecom_handlers
+from app.timers import Lane
 from app.wecom.callbacks import WeComEvent
 from tests.faces.web import PAGE, sign_in
 
@@ -118,6 +120,17 @@ def test_a_second_press_finds_it_gone(client: FlaskClient, database: Database, a
     answer = client.post(action[1], data={"csrf_token": token[1]}, headers=PAGE, follow_redirects=True)
     assert "已不在隔离区" in answer.text
     assert state_of(database, key) == InboundState.RECEIVED
+
+
+def test_work_that_was_set_aside_is_asked_to_be_taken_up(client: FlaskClient, database: Database):
+    with database.transaction() as session:
+        aside.set_aside(session, Lane.SWEEP, 1, KeyError("no such day"), clock.now(session))
+    before = client.get(HOME, headers=PAGE).text
+    assert "KeyError: &#39;no such day&#39;" in before
+    assert "已重新排队" in press_retry(client, "按日历为计划找会员").text
+    with database.reading() as session:
+        asked = session.scalars(select(Inbound).where(Inbound.event_key.contains(TAKE_UP))).all()
+    assert [row.state for row in asked] == [InboundState.RECEIVED]
 
 
 def test_only_headquarters_with_the_pages_token_may_retry(
