@@ -8,6 +8,7 @@ import signal
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -60,6 +61,26 @@ def open_database() -> Iterator[Callable[[str], Database]]:
         database.close()
 
 
+class Host(NamedTuple):
+    """A web process that takes callbacks, and the database it keeps them in."""
+
+    database: Database
+    web: Web
+
+
+@pytest.fixture
+def host(
+    durable_databases: MariaDatabases,
+    open_database: Callable[[str], Database],
+    web_on: Callable[[str], Web],
+) -> Host:
+    """Started, on a server that may be killed."""
+    database = open_database(durable_databases.new())
+    web = web_on(url_of(database))
+    web.start()
+    return Host(database, web)
+
+
 def letters(count: int, first: int = 0) -> list[Letter]:
     sender = Sender()
     numbers = range(first, first + count)
@@ -91,14 +112,9 @@ def assert_applied_once(database: Database, count: int) -> None:
 
 @needs_mariadb
 def test_database_killed_during_a_thousand_callbacks_all_are_answered_and_applied(
-    durable: MariaDB,
-    durable_databases: MariaDatabases,
-    open_database: Callable[[str], Database],
-    web_on: Callable[[str], Web],
+    durable: MariaDB, host: Host
 ):
-    database = open_database(durable_databases.new())
-    web = web_on(url_of(database))
-    web.start()
+    database, web = host
     posted = letters(CALLBACKS)
     repeated = random.Random(5).sample(posted, CALLBACKS // 10)
     crowd = Crowd(web, [*posted, *repeated])
@@ -116,16 +132,9 @@ def test_database_killed_during_a_thousand_callbacks_all_are_answered_and_applie
 
 
 @needs_mariadb
-def test_a_database_that_stops_answering_delays_no_answer_and_loses_nothing(
-    durable: MariaDB,
-    durable_databases: MariaDatabases,
-    open_database: Callable[[str], Database],
-    web_on: Callable[[str], Web],
-):
+def test_a_database_that_stops_answering_delays_no_answer_and_loses_nothing(durable: MariaDB, host: Host):
     """Stopped, not killed: connections stay open and silent. What it took in the end comes twice, and counts once."""
-    database = open_database(durable_databases.new())
-    web = web_on(url_of(database))
-    web.start()
+    database, web = host
     assert_in_time(Crowd(web, letters(20)).all())
     os.kill(durable.pid, signal.SIGSTOP)
     try:
@@ -139,15 +148,8 @@ def test_a_database_that_stops_answering_delays_no_answer_and_loses_nothing(
 
 
 @needs_mariadb
-def test_web_process_killed_while_callbacks_wait_in_its_spool_loses_none(
-    durable: MariaDB,
-    durable_databases: MariaDatabases,
-    open_database: Callable[[str], Database],
-    web_on: Callable[[str], Web],
-):
-    database = open_database(durable_databases.new())
-    web = web_on(url_of(database))
-    web.start()
+def test_web_process_killed_while_callbacks_wait_in_its_spool_loses_none(durable: MariaDB, host: Host):
+    database, web = host
     durable.kill()
     assert_in_time(Crowd(web, letters(100)).all())
     assert web.spooled() == 100
