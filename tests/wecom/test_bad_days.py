@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+
 import pytest
 
 from app.wecom.app import WeComApp
@@ -16,6 +18,7 @@ from tests.wecom.local_sandbox import OURS, Counted, LocalSandbox
 from tests.wecom.scripted_server import raw_server
 
 pytestmark = pytest.mark.process
+UNANSWERED_S, PATIENCE_S = 0.3, 30.0
 WRONG = Credentials(OURS.corp_id, OURS.agent_id, "wrong-secret-77aa")
 
 
@@ -142,3 +145,26 @@ def test_tries_and_their_repeats_share_one_time():
     with pytest.raises(WeComRetryable, match="no time is left") as caught:
         WeComApp(client).people.get("lina")
     assert not caught.value.sent
+
+
+def test_a_request_is_read_before_anything_is_answered_and_its_connection_is_kept(sandbox: LocalSandbox):
+    """As WeCom does: a server that answers without the body closes what it said it keeps, on the next request."""
+    sandbox.plant("message/send", "http500", times=None, value=502)
+    body = b'{"touser": "lina"}'
+    head = f"POST /cgi-bin/message/send HTTP/1.1\r\nHost: a\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+    with socket.create_connection(("127.0.0.1", sandbox.port), timeout=UNANSWERED_S) as connection:
+        for _ in range(3):
+            connection.sendall(head)
+            with pytest.raises(TimeoutError):
+                connection.recv(1)
+            connection.sendall(body)
+            connection.settimeout(PATIENCE_S)
+            with connection.makefile("rb") as answer:
+                assert answer.readline().startswith(b"HTTP/1.1 502 ")
+                length = next(
+                    int(line[15:]) for line in answer if line.lower().startswith(b"content-length:")
+                )
+                while answer.readline().strip():
+                    pass
+                assert len(answer.read(length)) == length
+            connection.settimeout(UNANSWERED_S)
