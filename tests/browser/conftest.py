@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import threading
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,6 @@ import pytest
 import requests
 from flask import Flask
 from playwright.sync_api import BrowserContext, Page
-from werkzeug.serving import make_server
 
 from app.db import Database
 from app.factory import create_app
@@ -24,6 +22,7 @@ from tests.browser.phone import FakePhone
 from tests.faces.chain import Chain, noon_today, seed
 from tests.servers.clean import SqliteDatabases
 from tests.servers.process import ServerProcess, free_port
+from tests.servers.threads import ThreadServer
 
 PEOPLE = [
     {"userid": "lina", "name": "李娜", "department": "深圳万象城店", "position": "导购"},
@@ -70,10 +69,9 @@ def base_url() -> str:
 @pytest.fixture(scope="session")
 def web() -> Iterator[tuple[SwitchedWeb, str]]:
     switched = SwitchedWeb()
-    server = make_server("127.0.0.1", 0, switched, threaded=True)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield switched, f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
+    server = ThreadServer(switched)
+    yield switched, server.url
+    server.stop()
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,6 @@ Our web application stands beside the sandbox's process; only the clock process 
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -15,7 +14,6 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
-from werkzeug.serving import make_server
 
 from app.associates.models import Associate
 from app.associates.queries import find_actor_by_userid
@@ -30,6 +28,7 @@ from config.settings import Settings
 from tests.faces.web import JSON, PAGE, start_login
 from tests.organisation.book import plan_full, shown, sync_full
 from tests.servers.clean import SqliteDatabases
+from tests.servers.threads import ThreadServer
 from tests.wecom.local_sandbox import OURS, LocalSandbox
 
 PATIENCE_S = 60.0
@@ -77,7 +76,6 @@ class Installation:
 
 @pytest.fixture
 def installation(corp: LocalSandbox, sqlite_databases: SqliteDatabases) -> Iterator[Installation]:
-    server = make_server("127.0.0.1", 0, lambda environ, start: app.wsgi_app(environ, start), threaded=True)
     app = create_app(
         Settings.from_env(
             {
@@ -94,19 +92,19 @@ def installation(corp: LocalSandbox, sqlite_databases: SqliteDatabases) -> Itera
             }
         )
     )
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    server = ThreadServer(app)
     corp.control("PUT", "people", STAFF)
     database: Database = app.extensions["database"]
     sync_full(database, corp.app())
     address = {
-        "url": f"http://127.0.0.1:{server.server_port}/callbacks/wecom",
+        "url": f"{server.url}/callbacks/wecom",
         "token": TOKEN,
         "aes_key": AES_KEY,
     }
     assert corp.control("PUT", "callback", address)["errcode"] == 0
     yield Installation(app, database, corp)
     corp.control("DELETE", "callback")
-    server.shutdown()
+    server.stop()
     app.extensions["callbacks"].keeper.close()
     database.close()
 

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import html
 import re
-import threading
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from flask import Flask
 from sqlalchemy import update
-from werkzeug.serving import make_server
 
 from app.db import Database
 from app.intake.refusals import reasons
@@ -20,6 +18,7 @@ from app.stores.models import Store
 from tests.axe import complaints_of_axe
 from tests.faces.web import KnownCodes, make_app
 from tests.partner_api.conftest import EVENTS, PATH, Till
+from tests.servers.threads import ThreadServer
 
 DOCS = "/partner/v1/docs"
 
@@ -129,13 +128,9 @@ def test_unknown_query_fields_are_refused_here_too(app: Flask):
 
 @pytest.fixture
 def address(app: Flask) -> Iterator[str]:
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    server = ThreadServer(app)
+    yield server.url
+    server.stop()
 
 
 @pytest.fixture(scope="session")

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from werkzeug.serving import make_server
 
 from app.sandbox.factory import create_sandbox
 from app.sandbox.settings import AppCredentials, Settings
 from tests.sandbox.corp import AGENT, CONTACTS, CORP, OTHER_AGENT, OTHER_SECRET, PEOPLE, SECRET, Api, Machine
+from tests.servers.threads import ThreadServer
 
 
 @pytest.fixture
@@ -69,10 +68,6 @@ def travel_to(client: FlaskClient) -> Callable[[int], None]:
 @pytest.fixture
 def live_url(sandbox: Flask, seeded: FlaskClient) -> Iterator[str]:
     """Where the sandbox answers over HTTP, with everybody in place: for clients that are not ours."""
-    server = make_server("127.0.0.1", 0, sandbox, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    server = ThreadServer(sandbox)
+    yield server.url
+    server.stop()

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import json
 import re
-import threading
 from dataclasses import replace
 from typing import Any
 
 from flask import Flask, Response, request
 from playwright.sync_api import Frame, Page, expect
-from werkzeug.serving import BaseWSGIServer, make_server
 
 from app.sandbox.factory import create_sandbox
 from app.sandbox.hosts import customer_label_of
 from app.sandbox.tickets import signature
 from tests.axe import WCAG, complaints_of_axe
 from tests.sandbox.corp import AGENT, CONTACTS, CORP, PEOPLE, Api
+from tests.servers.threads import ThreadServer
 
 LOCAL = re.compile(r"about:|http://([a-z0-9-]+\.)*localhost:\d+/")
 
@@ -48,7 +47,7 @@ class Stage:
         self.pages.add_url_rule("/h5/worklist", view_func=lambda: Response(FRAMED), endpoint="worklist")
         self.pages.add_url_rule("/h5/session", view_func=remember_visits, endpoint="session")
         self.pages.add_url_rule("/join/s12", view_func=lambda: Response(FRAMED), endpoint="join")
-        self.servers: list[tuple[BaseWSGIServer, threading.Thread]] = []
+        self.servers: list[ThreadServer] = []
         self.app_port = self._serve(self.pages)
         toolbar_url = f"http://{{userid}}.localhost:{self.app_port}/h5/"
         self.sandbox = create_sandbox(replace(settings, toolbar_url=toolbar_url), machine)
@@ -92,17 +91,12 @@ class Stage:
         }
 
     def _serve(self, app: Flask) -> int:
-        server = make_server("127.0.0.1", 0, app, threaded=True)
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-        thread.start()
-        self.servers.append((server, thread))
-        return int(server.server_port)
+        self.servers.append(ThreadServer(app))
+        return self.servers[-1].port
 
     def close(self) -> None:
-        for server, thread in self.servers:
-            server.shutdown()
-            thread.join()
-            server.server_close()
+        for server in self.servers:
+            server.stop()
         self.sandbox.extensions["sandbox_callbacks"].close()
         self.sandbox.extensions["sandbox"].store.close()
 
