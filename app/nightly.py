@@ -7,6 +7,7 @@ once, whoever dies on the way or does it too. After a time without service a job
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
@@ -140,7 +141,7 @@ def run_nightly(database: Database, jobs: Mapping[str, NextPiece], deadline: Dea
     done = 0
     while not deadline.has_passed():
         with database.reading() as session:
-            standing = _first_due(session)
+            standing = _one_due(session)
         if standing is None:
             return Progress(done, more=False)
         done += _go_on(database, jobs, standing)
@@ -162,16 +163,16 @@ def _add(session: Session, names: Iterable[str]) -> None:
             set_timers(session, [(key, None)])
 
 
-def _first_due(session: Session) -> Standing | None:
+def _one_due(session: Session) -> Standing | None:
+    """Any of those that are due: of two processes that think out the same piece one does so in vain."""
     query = (
         select(NightlyJob.id, NightlyJob.name, NightlyJob.next_due_at, NightlyJob.cursor)
         .join(Timer, (Timer.subject_id == NightlyJob.id) & (Timer.due_at == NightlyJob.next_due_at))
         .where(Timer.lane == str(Lane.NIGHTLY), Timer.due_at <= clock.now(session))
         .order_by(Timer.due_at, Timer.subject_id)
-        .limit(1)
     )
-    row = session.execute(query).one_or_none()
-    return Standing(*row) if row else None
+    rows = session.execute(query).all()
+    return Standing(*random.choice(rows)) if rows else None  # noqa: S311 - no secret
 
 
 def _go_on(database: Database, jobs: Mapping[str, NextPiece], standing: Standing) -> int:

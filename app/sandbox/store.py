@@ -10,6 +10,8 @@ from pathlib import Path
 
 from app.sandbox import schema
 
+PAGES_OF_A_LOG = 8_000  # 32 MB of changes before they go into the file itself
+
 
 class StateFileMismatch(RuntimeError):
     """The state file was written by another version of the sandbox; the message says what to do."""
@@ -69,7 +71,10 @@ class Store:
         connection = sqlite3.connect(self._path, timeout=10, isolation_level=None, check_same_thread=False)
         connection.row_factory = sqlite3.Row
         connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=NORMAL")
+        # Nothing waits for the disk: what a power cut does to a play's state, beginning afresh mends. [M] Both take
+        # a third off a message's processor time where a hundred thousand were sent before.
+        connection.execute("PRAGMA synchronous=OFF")
+        connection.execute(f"PRAGMA wal_autocheckpoint={PAGES_OF_A_LOG}")
         return connection
 
     def _give_back(self, connection: sqlite3.Connection) -> None:

@@ -35,7 +35,7 @@ from tasks.clock import settle
 
 IDLE_S = 0.25
 # A look reads everything of the last seconds, again and again.
-LOOKS_EVERY_S = 0.5
+LOOKS_EVERY_S = 1.0
 AT_ONCE = 200
 LONGEST_WAIT_S = 20 * 3600.0
 # Ids grow with real time, but those of a transaction that commits late come behind later ones.

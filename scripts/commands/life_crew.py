@@ -17,7 +17,7 @@ ENDS_WITHIN_S = 60.0
 
 
 class Crew:
-    """Traveller, product clock and associates on one database and one sandbox."""
+    """Traveller, worker, product clock and associates on one database and one sandbox."""
 
     def __init__(
         self,
@@ -40,6 +40,7 @@ class Crew:
         }
         self._commands: dict[Victim, Sequence[str]] = {
             Victim.TRAVELLER: traveller,
+            Victim.WORKER: ("scripts.commands.life_worker",),
             Victim.CLOCK: ("tasks.clock",),
             Victim.ASSOCIATES: associates,
         }

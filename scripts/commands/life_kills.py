@@ -12,6 +12,7 @@ class Victim(StrEnum):
     """Which process dies; EVERYTHING is a power cut."""
 
     TRAVELLER = "traveller"
+    WORKER = "worker"
     CLOCK = "clock"
     ASSOCIATES = "associates"
     DATABASE = "database"
@@ -21,6 +22,7 @@ class Victim(StrEnum):
 # How often each is drawn. The traveller does most of the work.
 WEIGHTS = {
     Victim.TRAVELLER: 4,
+    Victim.WORKER: 2,
     Victim.CLOCK: 2,
     Victim.ASSOCIATES: 1,
     Victim.DATABASE: 2,

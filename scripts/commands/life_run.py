@@ -28,7 +28,7 @@ TRAVELLER = "scripts.commands.life_traveller"
 ASSOCIATES = "scripts.commands.life_associates"
 LOOK_S = 0.2
 SHOWN_EVERY_S = 10.0
-PROCESSES = (Victim.TRAVELLER, Victim.CLOCK, Victim.ASSOCIATES)
+PROCESSES = (Victim.TRAVELLER, Victim.WORKER, Victim.CLOCK, Victim.ASSOCIATES)
 
 
 class Server(Protocol):

@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, and_, exists, func, or_, select
+from sqlalchemy import Select, and_, bindparam, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from app.db import any_of, read_rows, table_of
@@ -45,7 +45,7 @@ from app.stores.rules import StoreHours
 from app.worklist.models import WorkItem
 
 ANY_PLAN = 0
-SERIES = table_of(Enrollment)
+SERIES, TASKS, ITEMS = map(table_of, (Enrollment, FollowUpTask, WorkItem))
 OTHER = SERIES.alias()
 # Of an enrollment: no other brought its member into its plan before it.
 IS_FIRST = ~exists().where(
@@ -55,6 +55,15 @@ IS_FIRST = ~exists().where(
         OTHER.c.enrolled_at < SERIES.c.enrolled_at,
         and_(OTHER.c.enrolled_at == SERIES.c.enrolled_at, OTHER.c.id < SERIES.c.id),
     ),
+)
+# In this order: work items say how old they are, so the rest of a long history is not looked up.
+TASKS_SINCE = (
+    select(SERIES.c.member_id, SERIES.c.plan_id, ITEMS.c.opened_at, ITEMS.c.done_at, TASKS.c.evidence)
+    .prefix_with("STRAIGHT_JOIN", dialect="mysql")
+    .select_from(ITEMS)
+    .join(TASKS, TASKS.c.work_item_id == ITEMS.c.id)
+    .join(SERIES, SERIES.c.id == TASKS.c.enrollment_id)
+    .where(any_of(ITEMS.c.member_id, "members"), ITEMS.c.opened_at >= bindparam("since"))
 )
 FIRST = select(SERIES.c.member_id, SERIES.c.plan_id, SERIES.c.enrolled_at, SERIES.c.id).where(
     any_of(SERIES.c.member_id, "members"), IS_FIRST
@@ -230,20 +239,8 @@ def _reached(stretch: Stretch, until: datetime, tasks: Iterable[Any]) -> Reached
 
 def _tasks(session: Session, members: Sequence[int], since: datetime) -> Mapping[int, list[Any]]:
     """What was opened for the members since then, and when it was done."""
-    query = (
-        select(
-            Enrollment.member_id,
-            Enrollment.plan_id,
-            WorkItem.opened_at,
-            WorkItem.done_at,
-            FollowUpTask.evidence,
-        )
-        .join(FollowUpTask, FollowUpTask.enrollment_id == Enrollment.id)
-        .join(WorkItem, WorkItem.id == FollowUpTask.work_item_id)
-        .where(Enrollment.member_id.in_(members), WorkItem.opened_at >= since)
-    )
     found: dict[int, list[Any]] = defaultdict(list)
-    for row in session.execute(query):
+    for row in read_rows(session, TASKS_SINCE, {"members": members, "since": since}):
         found[row.member_id].append(row)
     return found
 
