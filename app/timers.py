@@ -181,10 +181,14 @@ def _clear_by_join(session: Session, keys: Sequence[tuple[str, datetime, int]]) 
 
 
 def has_due(session: Session, lane: Lane, moment: Moment) -> bool:
-    """True when something in the lane is due: by business time, or by real time where the lane counts in that."""
-    until = moment.real if lane in REAL_TIME_LANES else moment.business
-    query = select(Timer.subject_id).where(Timer.lane == str(lane), Timer.due_at <= until).limit(1)
-    return session.scalar(query) is not None
+    """True when something in the lane is due."""
+    its = (Timer.lane == str(lane)) & (Timer.due_at <= time_of(lane, moment))
+    return session.scalar(select(Timer.subject_id).where(its).limit(1)) is not None
+
+
+def time_of(lane: Lane, moment: Moment) -> datetime:
+    """By what the lane counts: business time, or real time."""
+    return moment.real if lane in REAL_TIME_LANES else moment.business
 
 
 def next_due(session: Session, lanes: Iterable[Lane]) -> datetime | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import gc
 import logging
 import signal
+import threading
 import time
 
 import structlog
@@ -16,10 +17,11 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from sqlalchemy.exc import DBAPIError
 
 from app import clock, failpoints
+from app.db import Database
 from app.intake.wecom.heartbeats import Beating, keep_beating
 from app.lanes import Deadline
 from app.nightly import ensure_jobs
-from app.timers import Lane
+from app.timers import Lane, first_dues, time_of
 from app.wecom.sandbox_control import SandboxControl
 from config.logging import configure_logging
 from config.settings import Mode, Settings
@@ -32,6 +34,7 @@ RING_S = 20.0
 TRAVEL_EVERY_S = 0.2
 OBJECTS_OF_A_BATCH = 50_000
 LISTEN_EVERY_S = 0.5
+FRESH_S = 0.2  # a look at the timers serves the bells that ring so soon after it
 
 log = structlog.get_logger(__name__)
 
@@ -93,17 +96,44 @@ class Stop:
         return self._asked
 
 
+class Watch:
+    """Sees in which lanes something is due: one look for all bells that ring at nearly the same time.
+
+    [M] Idle, each bell looking for itself took four times the processor time.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._looking = threading.Lock()
+        self._looked_s = -FRESH_S
+        self._lanes: frozenset[Lane] = frozenset()
+
+    def sees(self, lane: Lane) -> bool:
+        """True where something was due in the lane less than `FRESH_S` ago."""
+        with self._looking:
+            if time.monotonic() - self._looked_s >= FRESH_S:
+                self._lanes = self._look()
+                self._looked_s = time.monotonic()
+            return lane in self._lanes
+
+    def _look(self) -> frozenset[Lane]:
+        with self._database.reading() as session:
+            dues, moment = first_dues(session, tuple(Lane)), clock.moment(session)
+        return frozenset(lane for lane, due in dues.items() if due <= time_of(lane, moment))
+
+
 def _scheduler(hands: Hands, stop: Stop) -> BackgroundScheduler:
     scheduler = BackgroundScheduler(
         timezone="UTC",
         executors={"default": ThreadPoolExecutor(sum(bell.at_once for bell in TIMETABLE) + 1)},
         job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
     )
+    watch = Watch(hands.database)
     for bell in TIMETABLE:
         scheduler.add_job(
             _ring,
             "interval",
-            args=[hands, bell, stop],
+            args=[hands, watch, bell, stop],
             seconds=bell.every_s,
             id=bell.lane.value,
             max_instances=bell.at_once,
@@ -111,14 +141,15 @@ def _scheduler(hands: Hands, stop: Stop) -> BackgroundScheduler:
     return scheduler
 
 
-def _ring(hands: Hands, bell: Bell, stop: Stop) -> None:
+def _ring(hands: Hands, watch: Watch, bell: Bell, stop: Stop) -> None:
     """Work the lane off; a database that is away is met again with the next ring."""
     try:
         if bell.lane is Lane.SYNC:
             keep_beating(hands.database, Beating.CLOCK)
         if bell.lane is Lane.NIGHTLY:
             ensure_jobs(hands.database, JOBS)
-        run_lane(hands, bell.lane, Deadline(RING_S, stop.is_asked))
+        if watch.sees(bell.lane):
+            run_lane(hands, bell.lane, Deadline(RING_S, stop.is_asked))
     except DBAPIError as error:
         log.warning("lane_interrupted", lane=bell.lane.value, error=type(error.orig).__name__)
 

@@ -45,11 +45,11 @@ def keep_done(
         return
     task.evidence, task.completed_by, task.sent_text = evidence, by, sent_text
     session.flush()
+    member_id, now = item.member_id, clock.now(session)
     finish_item(session, item.id, done_at)
     session.expire(item)
-    now = clock.now(session)
-    if done_at < now and item.member_id is not None:
-        attribute_since(session, item.member_id, done_at, now)
+    if done_at < now and member_id is not None:
+        attribute_since(session, member_id, done_at, now)
 
 
 def finish_in_store(session: Session, visits: Iterable[Visit]) -> None:

@@ -100,9 +100,9 @@ def _is_known(held: Held, evidence: Evidence) -> bool:
 def _check_evidence(held: Held, external_userid: str | None, evidence: Evidence) -> None:
     channel = Channel(held.task.channel)
     wanted = WANTED.get(channel, Evidence.WECOM_CONFIRMED)
-    was_chat = evidence is Evidence.CLIENT_REPORTED and held.was_mine()
-    was_another = channel in CHANGING and (was_chat or (not held.is_mine and evidence in CHAT_OR_INVITE))
-    if wanted is Evidence.WECOM_CONFIRMED or not (evidence is wanted or was_another):
+    if wanted is Evidence.WECOM_CONFIRMED or not (
+        evidence is wanted or _was_another(held, channel, evidence)
+    ):
         raise Invalid("wrong_evidence", place="evidence", wanted=wanted)
     if evidence is not Evidence.CLIENT_REPORTED:
         if not held.was_theirs_to_do:
@@ -112,3 +112,12 @@ def _check_evidence(held: Held, external_userid: str | None, evidence: Evidence)
         raise Invalid("chat_missing", place="external_userid")
     if not is_contact_of(held.session, external_userid, held.member_id):
         raise NotFound("not_this_members_chat", place="external_userid")
+
+
+def _was_another(held: Held, channel: Channel, evidence: Evidence) -> bool:
+    """The task was on the channel this proves while it was the actor's, or is done on theirs who took it over."""
+    if channel not in CHANGING:
+        return False
+    if evidence is Evidence.CLIENT_REPORTED and held.was_mine():
+        return True
+    return not held.is_mine and evidence in CHAT_OR_INVITE

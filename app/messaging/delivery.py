@@ -34,7 +34,7 @@ from app.wecom.errors import WeComMisconfigured, WeComPaused, WeComRejected, WeC
 from app.wecom.port import WeComPort
 
 # All of a batch are called at once: none waits behind slow ones until its lease is over.
-BATCH = 16
+BATCH = 32
 REASON = 255
 GAVE_UP = "gave up"
 KEPT, KEPT_IS_FREE = ThreadPoolExecutor(BATCH, "push"), threading.Lock()  # begins no thread before it is used

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from typing import Any
 
 from app.sandbox.answers import WeComError
@@ -45,7 +46,13 @@ class Rules:
 def of(connection: sqlite3.Connection) -> Rules:
     """The rules in force."""
     row = connection.execute("SELECT value FROM setting WHERE name = 'rules'").fetchone()
-    return Rules() if row is None else from_json(json.loads(row["value"]))
+    return Rules() if row is None else _read(row["value"])
+
+
+@lru_cache(maxsize=8)
+def _read(text: str) -> Rules:
+    """The same text says the same; every call asks several times."""
+    return from_json(json.loads(text))
 
 
 def put(connection: sqlite3.Connection, rules: Rules) -> None:

@@ -242,8 +242,8 @@ def finish_item(session: Session, item_id: int, done_at: datetime) -> None:
     """What the item asks for was done then: closed as done where it is open; else it stays as it was closed, and was
     done all the same. Where that is known already nothing changes.
     """
-    close_items(session, [item_id], WorkState.DONE, DONE_REASON, done_at)
-    count_as_done(session, item_id, done_at)
+    if not close_items(session, [item_id], WorkState.DONE, DONE_REASON, done_at):
+        count_as_done(session, item_id, done_at)
 
 
 def count_as_done(session: Session, item_id: int, done_at: datetime) -> None:

@@ -120,7 +120,8 @@ def _report(lived: Lived, wall_s: float) -> None:
         print(line)
     rate = lived.events / max(lived.life_s, 0.001)
     print(
-        f"set up in {lived.set_up_s:.0f} s, lived in {lived.life_s:.0f} s, judged in {lived.judged_s:.0f} s: "
+        f"set up in {lived.set_up_s:.0f} s, lived in {lived.life_s:.0f} s, "
+        f"of which {lived.year_s:.0f} s to the last purchase, judged in {lived.judged_s:.0f} s: "
         f"{wall_s:.0f} s in all, {cpu_seconds():.0f} s of CPU; {rate:.0f} events/s"
     )
     for problem in lived.verdict.broken:

@@ -60,12 +60,13 @@ class LifePlan:
 
 @dataclass(slots=True)
 class Lived:
-    """How it went."""
+    """How it went; `year_s`: the time it took to the file's last day, `life_s`: and to the end."""
 
     verdict: Verdict
     struck: list[tuple[Kill, datetime]]
     events: int
     set_up_s: float
+    year_s: float
     life_s: float
     judged_s: float
 
@@ -91,7 +92,7 @@ class Life:
             set_up = time.monotonic()
             tell(f"{events:,} events from {begins:%Y-%m-%d} on, lived until {ends:%Y-%m-%d}")
             try:
-                self._run(self._crew(url, ends), begins, last, tell)
+                year = self._run(self._crew(url, ends), begins, last, tell)
             finally:
                 self._own.close()
             lived = time.monotonic()
@@ -99,7 +100,9 @@ class Life:
         if len(self._struck) < self._plan.kills:
             verdict.broken.append(f"only {len(self._struck)} of {self._plan.kills} kills struck")
         judged = time.monotonic()
-        return Lived(verdict, self._struck, events, set_up - began, lived - set_up, judged - lived)
+        return Lived(
+            verdict, self._struck, events, set_up - began, year - set_up, lived - set_up, judged - lived
+        )
 
     def _set_scene(self, url: str) -> tuple[TillRoll, int, datetime, datetime]:
         plan = self._plan
@@ -123,14 +126,16 @@ class Life:
         work = (ASSOCIATES, history, str(plan.seed), str(plan.share))
         return Crew(plan.folder, address, url, traveller=arguments, associates=work)
 
-    def _run(self, crew: Crew, begins: datetime, last: datetime, tell: Callable[[str], None]) -> None:
+    def _run(self, crew: Crew, begins: datetime, last: datetime, tell: Callable[[str], None]) -> float:
+        """Until they have arrived; returns when (monotonic) the last purchase was behind them."""
         has_server = self._server is not None
         waiting = draw_kills(self._plan.seed, self._plan.kills, begins, last, has_server=has_server)
-        shown, now = time.monotonic(), begins
+        shown, now, year = time.monotonic(), begins, 0.0
         try:
             crew.start()
             while not crew.has_arrived():
                 now = self._now() or now
+                year = time.monotonic() if now < last else year
                 if waiting and now >= waiting[0].at:
                     self._strike(crew, waiting.pop(0))
                 if time.monotonic() - shown > SHOWN_EVERY_S:
@@ -139,6 +144,7 @@ class Life:
                 time.sleep(LOOK_S)
         finally:
             crew.dismiss()
+        return year
 
     def _strike(self, crew: Crew, kill: Kill) -> None:
         """Kill, and start again what died. Leases of the dead end at once, for days would pass meanwhile."""

@@ -24,7 +24,7 @@ from tasks.lanes import Hands, hands_of, work_on
 from tasks.travel import BUSINESS_LANES, SLICE_S, SPEAKING_LANES
 
 LANES = tuple(lane for lane in reversed(BUSINESS_LANES) if lane not in SPEAKING_LANES)
-IDLE_S = 0.02
+IDLE_S = 0.05
 
 
 def work_off(hands: Hands) -> int:

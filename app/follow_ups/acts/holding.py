@@ -13,7 +13,7 @@ from app import clock
 from app.associates.models import Role
 from app.associates.queries import Actor
 from app.db import table_of
-from app.errors import Conflict, Forbidden, Invalid
+from app.errors import Conflict, Forbidden, Invalid, NotFound
 from app.follow_ups.acts.kinds import Act
 from app.follow_ups.models import CareAct, FollowUpTask
 from app.follow_ups.queries import member_of_task
@@ -26,7 +26,7 @@ from app.worklist.models import WorkItem, WorkItemMove, WorkState
 
 NOTE = 1024
 JUST_NOW = timedelta(0)
-
+OF_A_STANDING = ("state", "close_reason", "closed_at", "postponed_until")
 
 TASKS, ITEMS, MOVES = table_of(FollowUpTask), table_of(WorkItem), table_of(WorkItemMove)
 LOCKING = (
@@ -159,7 +159,7 @@ class Held:
     def standing(self) -> Standing:
         """As it is after what was done."""
         self.session.flush()
-        self.session.expire(self.item)
+        self.session.refresh(self.item, OF_A_STANDING)
         return _standing(self.task, self.item)
 
 
@@ -195,12 +195,14 @@ def standing_after(session: Session, act: CareAct) -> Standing:
 
 def _find_member(session: Session, actor: Actor, task_id: int, may: May) -> int:
     """Whom it is about; who had it may have to do with it also where they see it no more."""
-    if may is May.WHO_HAD_IT:
+    try:
+        return member_of_task(session, actor, task_id)
+    except NotFound:
         asked = {"task": task_id, "person": actor.associate_id}
-        member_id = session.connection().scalar(MEMBER_OF_WHO_HAD_IT, asked)
-        if member_id is not None:
-            return int(member_id)
-    return member_of_task(session, actor, task_id)
+        had_it = may is May.WHO_HAD_IT and session.connection().scalar(MEMBER_OF_WHO_HAD_IT, asked)
+        if not had_it:
+            raise
+        return int(had_it)
 
 
 def _check_may(held: Held, may: May) -> None:
