@@ -85,7 +85,7 @@ class Life:
     def live(self, tell: Callable[[str], None] = lambda _line: None) -> Lived:
         """Live it and judge it. Raises RuntimeError where a process ends that nobody killed."""
         phones = self._plan.folder / "sandbox.sqlite3"
-        with sandbox_process(phones, fresh=True) as url:
+        with sandbox_process(phones, fresh=True, threads=1) as url:
             began = time.monotonic()
             roll, events, begins, last = self._set_scene(url)
             ends = last + timedelta(days=self._plan.days_after)
