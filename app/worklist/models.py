@@ -59,7 +59,7 @@ class WorkItem(Base):
     __table_args__ = (
         Index(None, "assignee_id", "state", "due_at"),
         Index(None, "store_id", "state", "due_at"),
-        Index(None, "member_id", "state"),
+        Index(None, "member_id", "state", "opened_at"),
         Index(None, "state", "due_at"),
     )
 

@@ -47,6 +47,9 @@ from app.worklist.models import WorkItem
 ANY_PLAN = 0
 SERIES, TASKS, ITEMS = map(table_of, (Enrollment, FollowUpTask, WorkItem))
 OTHER = SERIES.alias()
+ENTERED = select(SERIES.c.member_id, SERIES.c.plan_id, SERIES.c.enrolled_at, SERIES.c.id).where(
+    any_of(SERIES.c.member_id, "members")
+)
 # Of an enrollment: no other brought its member into its plan before it.
 IS_FIRST = ~exists().where(
     OTHER.c.member_id == SERIES.c.member_id,
@@ -56,17 +59,16 @@ IS_FIRST = ~exists().where(
         and_(OTHER.c.enrolled_at == SERIES.c.enrolled_at, OTHER.c.id < SERIES.c.id),
     ),
 )
-# In this order: work items say how old they are, so the rest of a long history is not looked up.
+# In this order: an index says how old work items are, so the rest of a long history is not looked up. [M] Of 500
+# members after a year: 6 ms, by their series 41, and 48 as the server likes it best.
 TASKS_SINCE = (
     select(SERIES.c.member_id, SERIES.c.plan_id, ITEMS.c.opened_at, ITEMS.c.done_at, TASKS.c.evidence)
     .prefix_with("STRAIGHT_JOIN", dialect="mysql")
+    .with_hint(ITEMS, "FORCE INDEX (ix_work_items_member_id_state_opened_at)", dialect_name="mysql")
     .select_from(ITEMS)
     .join(TASKS, TASKS.c.work_item_id == ITEMS.c.id)
     .join(SERIES, SERIES.c.id == TASKS.c.enrollment_id)
     .where(any_of(ITEMS.c.member_id, "members"), ITEMS.c.opened_at >= bindparam("since"))
-)
-FIRST = select(SERIES.c.member_id, SERIES.c.plan_id, SERIES.c.enrolled_at, SERIES.c.id).where(
-    any_of(SERIES.c.member_id, "members"), IS_FIRST
 )
 
 
@@ -144,10 +146,11 @@ def stretches_of(
 def _first(session: Session, members: Collection[int]) -> dict[tuple[int, int], tuple[datetime, int]]:
     """When, and with which enrollment, each of the members first entered each plan, and any."""
     found: dict[tuple[int, int], tuple[datetime, int]] = {}
-    for row in read_rows(session, FIRST, {"members": members}) if members else ():
+    for row in read_rows(session, ENTERED, {"members": members}) if members else ():
         when = row.enrolled_at, row.id
         for key in ((row.member_id, row.plan_id), (row.member_id, ANY_PLAN)):
-            found[key] = min(found.get(key, when), when)
+            if key not in found or when < found[key]:
+                found[key] = when
     return found
 
 
