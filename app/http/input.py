@@ -1,15 +1,21 @@
-"""Reading input: one schema, unknown fields refused, wherever they stand."""
+"""Reading input: one schema; unknown fields are refused, wherever they stand, and so is what is no text."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from flask import request
-from marshmallow import Schema, fields
+from flask_babel import lazy_gettext as _
+from marshmallow import Schema, ValidationError, fields
 
 from app.errors import Invalid
 
 NO_FIELDS = Schema()
+# Control characters but those that part lines and columns, and halves of letters, which no database stores.
+UNWRITABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+NO_TEXT = _("This is not valid text.")
 
 
 def load_query(schema: Schema = NO_FIELDS) -> dict[str, Any]:
@@ -17,8 +23,7 @@ def load_query(schema: Schema = NO_FIELDS) -> dict[str, Any]:
     for name, values in request.args.lists():
         if len(values) > 1:
             raise Invalid("repeated_field", place=name)
-    loaded: dict[str, Any] = schema.load(request.args.to_dict())
-    return loaded
+    return _load(schema, request.args.to_dict())
 
 
 def load_json(schema: Schema) -> dict[str, Any]:
@@ -26,8 +31,7 @@ def load_json(schema: Schema) -> dict[str, Any]:
     body = request.get_json(silent=True) if request.is_json else None
     if not isinstance(body, dict):
         raise Invalid("not_json")
-    loaded: dict[str, Any] = schema.load(body)
-    return loaded
+    return _load(schema, body)
 
 
 def load_form(schema: Schema) -> dict[str, Any]:
@@ -45,5 +49,23 @@ def load_form(schema: Schema) -> dict[str, Any]:
             raise Invalid("repeated_field", place=name)
         else:
             sent[name] = values[0]
+    return _load(schema, sent)
+
+
+def _load(schema: Schema, sent: Mapping[str, Any]) -> dict[str, Any]:
+    unwritable = {place.partition(".")[0]: [NO_TEXT] for place in _unwritable(sent)}
+    if unwritable:
+        raise ValidationError(unwritable)
     loaded: dict[str, Any] = schema.load(sent)
     return loaded
+
+
+def _unwritable(sent: Any, place: str = "") -> Iterator[str]:
+    """The places, as `tried.1`, of what nobody can have written."""
+    if isinstance(sent, str):
+        if UNWRITABLE.search(sent):
+            yield place
+        return
+    parts = sent.items() if isinstance(sent, Mapping) else enumerate(sent) if isinstance(sent, list) else ()
+    for name, part in parts:
+        yield from _unwritable(part, f"{place}.{name}" if place else str(name))

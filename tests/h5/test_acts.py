@@ -140,6 +140,8 @@ def test_an_act_needs_a_key_and_a_token_and_nothing_unknown(app: Flask, chain: C
         ("visit", {"reason": "price", "tried": ["x"] * 21}),
         ("satisfaction", {"score": 0}),
         ("satisfaction", {"score": "5"}),
+        ("satisfaction", {"score": 5, "comment": "good\0"}),
+        ("visit", {"reason": "price", "tried": ["coat", "\x1b[2J"]}),
     ],
 )
 def test_what_makes_no_sense_is_refused(app: Flask, chain: Chain, act: str, body: dict[str, Any]):

@@ -169,6 +169,19 @@ def test_a_body_that_is_too_big_is_refused(app: Flask):
     assert client.post("/take", json={"count": 3, "more": 1}, headers=JSON).get_json()["place"] == "more"
 
 
+@pytest.mark.parametrize("text", ["half a letter: \\ud83d", "\\u0000", "\\u001b[2J"])
+def test_what_nobody_can_have_written_is_refused_at_its_place(app: Flask, text: str):
+    @allow(ANYONE)
+    def take() -> str:
+        return str(load_json(PIECE))
+
+    app.add_url_rule("/take", view_func=take, methods=["POST"])
+    body = f'{{"count": 3, "more": {{"within": ["fine", "{text}"]}}}}'
+    answer = app.test_client().post("/take", data=body, headers={**JSON, "Content-Type": "application/json"})
+    assert (answer.status_code, answer.get_json()["place"]) == (422, "more")
+    assert "This is not valid text." in answer.text
+
+
 def test_a_policy_needs_a_name():
     with pytest.raises(ValueError, match="at least one"):
         allow()

@@ -9,6 +9,23 @@ from typing import Any
 
 TABLES = ("trigger", "stops", "credit")
 TOP = ("code", "name", "product_fallback", "hold_out", "learn")
+# In the order in which the plans that come with the product are written; a field that is not named stands behind.
+STEP = (
+    "kind",
+    "after",
+    "valid",
+    "on_repurchase",
+    "priority",
+    "service",
+    "who",
+    "channel",
+    "when",
+    "title",
+    "why",
+    "script",
+    "scripts",
+    "invite_script",
+)
 PLACE = re.compile(r"(?:(?P<table>\w+)(?:\[(?P<number>\d+)\])?\.)?(?P<field>\w*)")
 HEADER = re.compile(r"\s*(\[\[?)\s*([\w-]+)\s*\]\]?")
 
@@ -20,7 +37,7 @@ def as_toml(raw: Mapping[str, Any]) -> str:
         if raw.get(table):
             lines += ["", f"[{table}]", *_fields(raw[table])]
     for step in raw.get("steps", ()):
-        lines += ["", "[[steps]]", *_fields(step)]
+        lines += ["", "[[steps]]", *_fields({name: step[name] for name in (*STEP, *step) if name in step})]
     return "\n".join(lines) + "\n"
 
 
