@@ -75,7 +75,8 @@ class Heirs:
             return (self._managers.get(item.store_id),)
         entitled = self._people.entitled(item.member_id)
         rest = (entitled.owner, *entitled.contacts)
-        return (entitled.manager, *rest) if self._is_managers(item) else (*rest, entitled.manager)
+        managers = sorted(entitled.managers, key=lambda who: who != item.assignee_id)  # theirs anyway
+        return (*managers, *rest) if self._is_managers(item) else (*rest, *managers)
 
     def _is_managers(self, item: Any) -> bool:
         if item.plan_version_id is None:

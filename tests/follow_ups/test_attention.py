@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from app.associates.models import Associate, Shift
+from app.associates.models import Associate, Role, Shift
 from app.clock import now
 from app.db import Database
 from app.follow_ups.forecast import upcoming_steps
@@ -92,6 +92,14 @@ def add_shift(world: World, who: str, day: str, *times: time) -> None:
                 ends_at=ends_at,
             )
         )
+
+
+def add_manager(world: World, userid: str) -> None:
+    """Another manager of the store, who came after those there are."""
+    with world.database.transaction() as session:
+        its = {"wecom_userid": userid, "name": userid, "role": Role.STORE_MANAGER}
+        store_id = world.person("manager").store_id
+        session.add(Associate(id=new_id(session), store_id=store_id, **its))
 
 
 def assert_sound(world: World) -> None:
@@ -202,6 +210,38 @@ class TestWho:
         buy_at_two(world)
         world.live_until("2026-03-02 10:00")
         assert who_has_it(world) == ["manager"]
+
+    def test_of_several_managers_the_first_on_duty_is_asked(self, world: World) -> None:
+        """The longest-serving one where they are there, else who is; nobody waits for a manager who is off."""
+        replace_plan(world, {"after": "1 days", "who": "manager"}, {"after": "2 days", "who": "manager"})
+        add_manager(world, "deputy")
+        add_shift(world, "manager", "2026-03-02")
+        buy_at_two(world)
+        world.live_until("2026-03-03 10:00")
+        assert who_has_it(world) == ["deputy", "manager"]
+        assert_sound(world)
+
+    def test_where_none_of_them_is_the_next_to_come_is_waited_for(self, world: World) -> None:
+        replace_plan(world, {"after": "1 days", "who": "manager"})
+        add_manager(world, "deputy")
+        for who, days_off in (("manager", ("02", "03", "04")), ("deputy", ("02",))):
+            for day in days_off:
+                add_shift(world, who, f"2026-03-{day}")
+        buy_at_two(world)
+        world.live_until("2026-03-02 12:00")
+        assert waiting_for(world) == ["off_duty"]
+        world.live_until("2026-03-03 10:00")
+        assert who_has_it(world) == ["deputy"]
+        assert_sound(world)
+
+    def test_any_manager_on_duty_is_asked_for_an_owner_who_does_not_come_back(self, world: World) -> None:
+        add_manager(world, "deputy")
+        for day in ("2026-03-04", "2026-03-05", "2026-03-06", "2026-03-07"):
+            add_shift(world, "owner", day)
+            add_shift(world, "manager", day)
+        buy_at_two(world)
+        world.live_until("2026-03-04 10:00")
+        assert who_has_it(world) == ["owner", "deputy"]
 
     def test_or_anybodys_on_shift_and_then_a_contact_comes_first(self, world: World) -> None:
         replace_plan(world, {"after": "1 days", "who": "on_shift"}, {"after": "2 days", "who": "on_shift"})

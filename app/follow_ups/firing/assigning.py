@@ -57,25 +57,25 @@ class Person:
 class Entitled(NamedTuple):
     """Who may be asked about one member, by id; nobody who has left is among them.
 
-    `contacts` are colleagues in the member's store who can chat with them, `staff` everybody in that store; both in
-    the order in which they are preferred.
+    `managers` are those of the member's store, `contacts` colleagues there who can chat with the member, `staff`
+    everybody there; each in the order in which they are preferred.
     """
 
     owner: int | None
-    manager: int | None
+    managers: Sequence[int] = ()
     contacts: Sequence[int] = ()
     staff: Sequence[int] = ()
 
     @property
     def anybody(self) -> bool:
         """True where there is somebody."""
-        return any((self.owner, self.manager, self.contacts, self.staff))
+        return any((self.owner, self.managers, self.contacts, self.staff))
 
     def among(self, people: Collection[int]) -> Entitled:
         """Those of them who are among these."""
         return Entitled(
             owner=self.owner if self.owner in people else None,
-            manager=self.manager if self.manager in people else None,
+            managers=[who for who in self.managers if who in people],
             contacts=self.contacts,
             staff=[who for who in self.staff if who in people],
         )
@@ -124,16 +124,17 @@ def whom_to_ask(case: Case, entitled: Entitled, duty: Duty) -> int | Wait | Verd
     """The associate to ask, or why nobody is asked now. Pure.
 
     An owner who is off duty is stood in for by a colleague whom the member knows from WeCom; where there is none the
-    member is better off waiting for the owner than hearing from somebody else. The manager comes last.
+    member is better off waiting for the owner than hearing from somebody else. The managers come last, the first of
+    them who is on duty.
     """
-    owner, manager = (entitled.owner,), (entitled.manager,)
+    owner, managers = (entitled.owner,), entitled.managers
     found: int | datetime | None
     match case.step.who:
         case Who.OWNER:
             found = duty.first_of((*owner, *entitled.contacts)) or duty.next_of(owner)
-            found = found or duty.first_of(manager) or duty.next_of(manager)
+            found = found or duty.first_of(managers) or duty.next_of(managers)
         case Who.MANAGER:
-            found = duty.first_of(manager) or duty.next_of(manager)
+            found = duty.first_of(managers) or duty.next_of(managers)
         case Who.ON_SHIFT:
             anybody = (*entitled.contacts, *owner, *entitled.staff)
             found = duty.first_of(anybody) or duty.next_of(anybody)
@@ -161,7 +162,7 @@ class People:
     members: dict[int, MemberFacts]
     people: dict[int, Person]
     roster: Roster
-    managers: dict[int, int] = field(default_factory=dict)
+    managers: dict[int, list[int]] = field(default_factory=dict)
     staff: dict[int, list[int]] = field(default_factory=dict)
     bound: Mapping[int, set[int]] = field(default_factory=dict)
     at_home: Mapping[int, StoreHours] = field(default_factory=dict)
@@ -177,7 +178,7 @@ class People:
         )
         return Entitled(
             owner=member.owner_id if member.owner_id in self.people else None,
-            manager=self.managers.get(member.store_id),
+            managers=self.managers.get(member.store_id, ()),
             contacts=contacts,
             staff=_from(self.staff.get(member.store_id, ()), member_id),
         )
@@ -202,7 +203,7 @@ class People:
         """In whose name the system does it, at work or not."""
         if member_id not in self.with_phone:
             return Verdict(StepOutcome.SKIPPED, StepReason.NO_PHONE)
-        people = (entitled.owner, entitled.manager, *entitled.contacts, *entitled.staff)
+        people = (entitled.owner, *entitled.managers, *entitled.contacts, *entitled.staff)
         found = next((who for who in people if who is not None), None)
         if found is None:
             return Verdict(StepOutcome.SKIPPED, StepReason.NOBODY_TO_ASK)
@@ -252,7 +253,7 @@ def people_of(
     for row in in_stores:
         people.staff.setdefault(row.store_id, []).append(row.id)
         if row.role == Role.STORE_MANAGER:
-            people.managers.setdefault(row.store_id, row.id)  # the longest-serving one
+            people.managers.setdefault(row.store_id, []).append(row.id)  # the longest-serving one first
     return people
 
 
