@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.db import Database
 from app.partner_api.keys import create_key, end_keys
 from config.settings import Settings, SettingsError
+from scripts.commands.complaints import database_failed
 from scripts.commands.import_purchases import source_name
 
 MAX_NAME = 64
@@ -28,8 +29,7 @@ def main() -> int:
         sys.stderr.write(f"{error}\n")
         return 2
     except SQLAlchemyError as error:
-        sys.stderr.write(f"database: {getattr(error, 'orig', None) or error}\n")
-        return 1
+        return database_failed(error, 1)
 
 
 def _change_keys(database: Database, arguments: argparse.Namespace) -> int:

@@ -34,6 +34,7 @@ from app.sealing import Keyring
 from app.stores.queries import stores_by_code, stores_by_id
 from app.worklist.attention import read_budget
 from config.settings import Settings, SettingsError
+from scripts.commands.complaints import database_failed
 from scripts.commands.publish_plan import mistake_in_words
 
 SPAN = {Span.LAST: "last", Span.NEXT: "next"}
@@ -181,8 +182,7 @@ def main() -> int:
         sys.stderr.write(f"{path}: {error}\n")
         return 2
     except SQLAlchemyError as error:
-        sys.stderr.write(f"database: {getattr(error, 'orig', None) or error}\n")
-        return 1
+        return database_failed(error, 1)
     return 0
 
 

@@ -26,6 +26,7 @@ from app.intake.service import MAX_BATCH
 from app.members.phones import PURPOSE
 from app.sealing import Keyring
 from config.settings import ROOT, Settings, SettingsError
+from scripts.commands.complaints import database_failed
 
 MAX_SHIFT_DAYS = 36_500
 SHOWN_EVERY_S = 1.0
@@ -90,10 +91,7 @@ def main() -> int:
     except NotFound as error:
         return _complain(f"--store {error.place}: {_both(error.code)}")
     except SQLAlchemyError as error:
-        _complain(
-            f"database: {getattr(error, 'orig', None) or error}\nRepeat the command: nothing is doubled."
-        )
-        return 1
+        return database_failed(error, 1, "Repeat the command: nothing is doubled.\n")
     return _tell(summary)
 
 

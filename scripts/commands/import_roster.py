@@ -19,6 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.associates.roster_files import TEMPLATE, UnreadableRoster, import_roster, reason_of
 from app.db import Database
 from config.settings import Settings, SettingsError
+from scripts.commands.complaints import database_failed
 
 
 def main() -> int:
@@ -36,7 +37,7 @@ def main() -> int:
     except SettingsError as error:
         return _complain(str(error), 2)
     except SQLAlchemyError as error:
-        return _complain(f"database: {getattr(error, 'orig', None) or error}", 1)
+        return database_failed(error, 1)
     for each in bad:
         place = f"{each.row} {each.column}".rstrip()
         sys.stderr.write(f"{path}:{place}: {reason_of(each.code)}\n")

@@ -28,6 +28,7 @@ from app.ids import new_id
 from app.sales_scripts.models import SalesScript
 from app.sales_scripts.rules import LINK, unfilled
 from config.settings import Settings, SettingsError
+from scripts.commands.complaints import database_failed
 
 Row = dict[str, Any]
 # The longest each may be; 0 for one that may be as long as it likes.
@@ -124,8 +125,7 @@ def main() -> int:
         sys.stderr.write(f"{error}\n")
         return 2
     except SQLAlchemyError as error:
-        sys.stderr.write(f"database: {getattr(error, 'orig', None) or error}\n")
-        return 1
+        return database_failed(error, 1)
     return 0
 
 

@@ -28,6 +28,7 @@ from app.follow_ups.plans.releases import history, release
 from app.follow_ups.plans.versions import get_version
 from app.stores.queries import stores_by_code, stores_by_id
 from config.settings import Settings, SettingsError
+from scripts.commands.complaints import database_failed
 
 SHOWN = 5
 
@@ -121,8 +122,7 @@ def main() -> int:
         sys.stderr.write(f"{path}: {error}\n")
         return 2
     except SQLAlchemyError as error:
-        sys.stderr.write(f"database: {getattr(error, 'orig', None) or error}\n")
-        return 1
+        return database_failed(error, 1)
     return 0
 
 

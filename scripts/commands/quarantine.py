@@ -25,6 +25,7 @@ from app.intake.quarantine import QuarantinedEvent, quarantined_events, retry_ev
 from app.intake.refusals import reason_of
 from app.intake.sifting import EventResult, EventStatus
 from config.settings import Settings, SettingsError
+from scripts.commands.complaints import database_failed
 
 
 def main() -> int:
@@ -40,9 +41,9 @@ def main() -> int:
         return _retry(database, None if arguments.all else arguments.ids)
     except SettingsError as error:
         sys.stderr.write(f"{error}\n")
+        return 2
     except SQLAlchemyError as error:
-        sys.stderr.write(f"database: {getattr(error, 'orig', None) or error}\n")
-    return 2
+        return database_failed(error, 2)
 
 
 def _list(database: Database) -> int:

@@ -27,6 +27,7 @@ from app.members.dates import PURPOSE
 from app.sealing import Keyring
 from app.stores.models import Store
 from config.settings import Settings, SettingsError
+from scripts.commands.complaints import database_failed
 
 PLAN, STORE, DAY = "plan", "store", "day"
 OWED = tuple(became for became in Became if became is not Became.TO_COME)
@@ -90,8 +91,7 @@ def main() -> int:
         sys.stderr.write(f"{error}\n")
         return 2
     except SQLAlchemyError as error:
-        sys.stderr.write(f"database: {getattr(error, 'orig', None) or error}\n")
-        return 2
+        return database_failed(error, 2)
     print(describe(report, arguments.most))
     if arguments.by:
         print(describe_by(report, arguments.by, names))

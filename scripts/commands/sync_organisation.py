@@ -28,6 +28,7 @@ from app.wecom.app import open_app
 from app.wecom.errors import WeComError
 from app.wecom.port import Credentials, WeComPort
 from config.settings import Settings, SettingsError
+from scripts.commands.complaints import database_failed
 
 TURN_S = 60.0
 LOOK_S = 0.5
@@ -108,8 +109,7 @@ def main() -> int:
         sys.stderr.write(f"{error}\n")
         return 2
     except SQLAlchemyError as error:
-        sys.stderr.write(f"database: {getattr(error, 'orig', None) or error}\n")
-        return 2
+        return database_failed(error, 2)
     except (WeComError, DomainError) as error:
         sys.stderr.write(f"{error}\n")
         return 1

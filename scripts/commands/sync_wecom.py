@@ -23,6 +23,7 @@ from app.members.models import SyncState
 from app.wecom.app import open_app
 from app.wecom.port import Credentials, WeComPort
 from config.settings import Settings, SettingsError
+from scripts.commands.complaints import database_failed
 
 TURN_S = 60.0
 LOOK_S = 1.0
@@ -76,8 +77,7 @@ def main() -> int:
         sys.stderr.write(f"{error}\n")
         return 2
     except SQLAlchemyError as error:
-        sys.stderr.write(f"database: {getattr(error, 'orig', None) or error}\n")
-        return 2
+        return database_failed(error, 2)
     sys.stdout.write(describe(seen))
     return 0 if seen.state is SyncState.COMPLETE else 1
 
