@@ -80,14 +80,13 @@ class Words:
             "associate": saying.associate,
             "store": saying.store,
             "product": article or saying.version.document.product_fallback,
-            "purchased_on": _day(saying.anchor_on),
+            "purchased_on": day_in_words(saying.anchor_on),
         }
 
     def of(self, saying: Saying) -> dict[str, str]:
         """`why` for the associate and `text` for the member; an unfilled variable stays and blocks the sending."""
-        said = values = self.values(saying)
-        if saying.channel is Channel.MOMENT:  # everybody sees it: nothing of one member is told
-            said = {name: values[name] for name in OF_NOBODY}
+        values = self.values(saying)
+        said = heard_on(saying.channel, values)
         code, because = self._script(saying)
         script = self._scripts.get(code)
         return {
@@ -231,5 +230,11 @@ def _results(session: Session, sayings: Sequence[Saying]) -> Mapping[tuple[int, 
 
 
 @lru_cache(maxsize=1024)
-def _day(on: date) -> str:
+def day_in_words(on: date) -> str:
+    """What `{purchased_on}` stands for."""
     return format_skeleton("MMMd", on, locale=DATE_LOCALE)
+
+
+def heard_on(channel: Channel, values: Mapping[str, str]) -> Mapping[str, str]:
+    """Which values are said on a channel: in a moment, which everybody sees, nothing of one member."""
+    return {name: values[name] for name in OF_NOBODY} if channel is Channel.MOMENT else values
