@@ -10,6 +10,7 @@ import logging
 import signal
 import threading
 import time
+from functools import partial
 
 import structlog
 from apscheduler.executors.pool import ThreadPoolExecutor
@@ -18,6 +19,7 @@ from sqlalchemy.exc import DBAPIError
 
 from app import clock, failpoints
 from app.db import Database
+from app.follow_ups.reconciling.runs import ask_after_journey
 from app.intake.wecom.heartbeats import Beating, keep_beating
 from app.lanes import Deadline
 from app.nightly import ensure_jobs
@@ -167,7 +169,11 @@ def _go_on(hands: Hands, control: SandboxControl, stop: Stop) -> None:
         target = clock.moment(session).target_at
     if target is None:
         return
-    if not live_until(hands, target, control.set_clock, stop.is_asked):
+    arrive = partial(live_until, hands, target, control.set_clock, stop.is_asked)
+    if not arrive():
+        return
+    # Before anybody hears of the arrival: what the nights on the way would each have done, once.
+    if hands.database.in_transaction(ask_after_journey) is not None and not arrive():
         return
     with hands.database.transaction() as session:
         clock.clear_target(session, target)

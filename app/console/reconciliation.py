@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 import structlog
@@ -13,7 +14,7 @@ from marshmallow import ValidationError, fields, validate, validates_schema
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
-from app.associates.models import Role
+from app.associates.models import Associate, Role
 from app.console import books_words, reconciliation_words
 from app.console.views import FIRST_DAY, read_day
 from app.errors import NotFound
@@ -29,7 +30,7 @@ from app.follow_ups.reconciling.balances import (
 )
 from app.follow_ups.reconciling.listing import FOUND, StepRow, steps_that
 from app.follow_ups.reconciling.mending import MENDABLE, Mended
-from app.follow_ups.reconciling.models import Reconciliation
+from app.follow_ups.reconciling.models import BY_JOURNEY, Reconciliation
 from app.follow_ups.reconciling.repairing import ask_for_timers, ask_to_mend
 from app.follow_ups.reconciling.report import Became
 from app.follow_ups.reconciling.runs import (
@@ -107,7 +108,7 @@ def reconciliation() -> ResponseReturnValue:
     with current_database().reading() as session:
         day = read_day(session, None)
         run, under_way = newest_run(session), current_run(session)
-        found = _figures(session, run, asked, first_single_day(day.today)) if run else {}
+        found = _figures(session, run, asked, day.today) if run else {}
     return _render(
         "reconciliation",
         day=day,
@@ -146,7 +147,7 @@ def steps() -> ResponseReturnValue:
         gaps: list[GapView] = []
         rows: list[StepRow] = []
         if became in BY_NAME:
-            gaps, count = gaps_of(session, run, [became], asked.part, asked.page)
+            gaps, count = gaps_of(session, run, [became], asked.part, day.today, asked.page)
         else:
             rows = steps_that(session, Became(became), asked.part, asked.page)
             count = balance_of(session, run, asked.part).share(Became(became))
@@ -186,16 +187,18 @@ def wind_up() -> AnyResponse:
     return redirect(f"{HOME}?said={Mended.ASKED}", 303)
 
 
-def _figures(session: Session, run: Reconciliation, asked: Asked, single_from: Any) -> dict[str, Any]:
-    gaps, count = gaps_of(session, run, FAULTY, asked.part, asked.page)
+def _figures(session: Session, run: Reconciliation, asked: Asked, today: date) -> dict[str, Any]:
+    gaps, count = gaps_of(session, run, FAULTY, asked.part, today, asked.page)
+    who = session.get(Associate, run.asked_by) if run.asked_by else None
     stores = by_store(session, run, asked.part)
     return {
         "balance": balance_of(session, run, asked.part),
         "plans": by_plan(session, run, asked.part),
         "stores": stores[:STORES],
         "left_out": max(0, len(stores) - STORES),
-        "days": by_day(session, run, asked.part),
-        "single_from": single_from,
+        "days": by_day(session, run, asked.part, today),
+        "single_from": first_single_day(today),
+        "asker": who.name if who else "",
         "gaps": gaps,
         "part": part_of(asked.page, ROWS, len(gaps), count),
         "all_plans": by_plan(session, run, Part()),
@@ -226,5 +229,6 @@ def _render(page: str, **values: Any) -> str:
         told_check=books_words.told,
         Became=Became,
         MENDABLE=MENDABLE,
+        BY_JOURNEY=BY_JOURNEY,
         **values,
     )

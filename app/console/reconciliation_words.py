@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask_babel import lazy_gettext as _
 
+from app.follow_ups.reconciling.doubts import Doubt
 from app.follow_ups.reconciling.mending import Mended
 from app.follow_ups.reconciling.report import Became, Fault
 
@@ -19,6 +20,36 @@ BECAME = {
     Became.QUARANTINED: _("set aside"),
     Became.MISSING: _("missing"),
     Became.TO_COME: _("not due yet"),
+}
+# Why steps are taken on trust, each with its number before it.
+DOUBT = {
+    Doubt.CONDITION: _(
+        "The plan's condition asks for tags, level and the like, which are known as they are now, not as they were."
+    ),
+    Doubt.RELEASE: _(
+        "The plan was released, changed or withdrawn about the moment that begins it; which came first is not kept."
+    ),
+    Doubt.CALENDAR: _(
+        "The day, or what the plan asks for, became known or changed while the plan was looking for members."
+    ),
+    Doubt.RETURNED: _(
+        "Something came back since, so the purchases the condition asks about are no longer as they were."
+    ),
+    Doubt.TOGETHER: _("Several purchases arrived at the same instant, and which of them came first decides."),
+    Doubt.HISTORY: _("Whether it was reported as history only is no longer kept."),
+    Doubt.RULE: _("The step's own condition asks for what is known as it is now, not as it was."),
+    Doubt.DUTY: _("It was not opened because nobody was at work; who was then is no longer kept."),
+    Doubt.HOURS: _(
+        "It was not opened because of quiet hours or opening hours; what they were then is no longer kept."
+    ),
+    Doubt.REACH: _(
+        "It was not opened because the member could not be reached in this way, or words were missing; what there was"
+        " then is no longer kept."
+    ),
+    Doubt.CAP: _(
+        "It was not opened because of the limit per member; what counted towards it then is no longer kept."
+    ),
+    Doubt.OTHER: _("Of why it was not opened there is only the record of the step itself."),
 }
 FAULT = {
     Fault.NO_ENROLLMENT: _(

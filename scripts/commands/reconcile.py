@@ -47,6 +47,7 @@ def describe(report: Report, most: int) -> str:
         parts = ", ".join(f"{label} {count}" for label, count in steps[step_no].most_common())
         lines.append(f"step {step_no}: {parts}")
     lines.append(f"taken on trust: {report.unverifiable}")
+    lines += [f"  {count:>8}  {doubt}" for doubt, count in report.doubts().most_common()]
     for title, found in (
         ("missing", report.missing),
         ("limits broken", report.alarms),

@@ -15,6 +15,7 @@ from app.follow_ups.reconciling.bearing import read_bearing
 from app.follow_ups.reconciling.calendars import SILENCE, read_calendars
 from app.follow_ups.reconciling.claims import PURCHASE, Claim, Claims, Key
 from app.follow_ups.reconciling.clocks import read_clocks
+from app.follow_ups.reconciling.doubts import Doubt
 from app.follow_ups.reconciling.limits import NOBODY, read_limits
 from app.follow_ups.reconciling.owed import Family, Owed, Series
 from app.follow_ups.reconciling.papers import OF_CALENDAR, read_papers
@@ -189,7 +190,7 @@ def _claim_of(row: Any) -> Claim:
         time_known=bool(row.time_known),
         store_id=row.store_id,
         versions=(row.plan_version_id,),
-        is_sure=False,
+        doubt=Doubt.CALENDAR,
         known_at=row.enrolled_at,
     )
 

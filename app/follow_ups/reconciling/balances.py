@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, case, func, select
 from sqlalchemy.orm import Session
 
 from app.follow_ups.models import FollowUpPlan
+from app.follow_ups.reconciling.doubts import Doubt, doubt_counted
 from app.follow_ups.reconciling.models import Reconciliation, ReconciliationCount, ReconciliationGap
 from app.follow_ups.reconciling.report import Became
 from app.members.models import Member
@@ -52,10 +53,14 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """What became of the owed steps of one part: `steps` by what became of them, `trusted` on the engine's word."""
+    """What became of the owed steps of one part: `steps` by what became of them, `trusted` on the engine's word.
+
+    `doubts`: those by why; a run of before they were told apart has none.
+    """
 
     steps: Mapping[Became, int]
     trusted: int
+    doubts: Mapping[Doubt, int] = field(default_factory=dict)
 
     @property
     def owed(self) -> int:
@@ -66,6 +71,11 @@ class Balance:
     def missing(self) -> int:
         """Nobody knows what became of these."""
         return self.steps.get(Became.MISSING, 0)
+
+    @property
+    def reasons(self) -> list[tuple[Doubt, int]]:
+        """Why steps were taken on trust, the commonest first."""
+        return sorted(self.doubts.items(), key=lambda one: (-one[1], one[0]))
 
     def share(self, became: Became) -> int:
         """How many became so."""
@@ -103,11 +113,15 @@ def by_store(session: Session, run: Reconciliation, part: Part) -> list[Line]:
     )
 
 
-def by_day(session: Session, run: Reconciliation, part: Part) -> list[Line]:
-    """The balance of each day, or month where that is how it was counted, the newest first."""
+def by_day(session: Session, run: Reconciliation, part: Part, today: date) -> list[Line]:
+    """The balance of each day, or month where that is how it was counted.
+
+    Days that miss something come first, then today and those before it, last days to come, of which something was
+    settled early; the nearest first in each.
+    """
     found = _sums(session, run, part, ReconciliationCount.due_on)
     lines = [Line(key, "", balance) for key, balance in found.items() if balance.owed]
-    return sorted(lines, key=lambda line: line.key, reverse=True)
+    return sorted(lines, key=lambda line: (not line.balance.missing, line.key > today, abs(line.key - today)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,9 +135,12 @@ class GapView:
 
 
 def gaps_of(
-    session: Session, run: Reconciliation, kinds: Iterable[str], part: Part, page: int = 1
+    session: Session, run: Reconciliation, kinds: Iterable[str], part: Part, today: date, page: int = 1
 ) -> tuple[list[GapView], int]:
-    """A page of what is listed under these kinds, and how much there is of it in all."""
+    """A page of what is listed under these kinds, and how much there is of it in all: what is missing first.
+
+    Of each kind the nearest day first, those to come after those that have.
+    """
     its = (
         ReconciliationGap.run_id == run.id,
         ReconciliationGap.kind.in_(sorted(kinds)),
@@ -136,12 +153,20 @@ def gaps_of(
         .outerjoin(Store, Store.id == ReconciliationGap.store_id)
         .outerjoin(FollowUpPlan, FollowUpPlan.id == ReconciliationGap.plan_id)
         .where(*its)
-        .order_by(ReconciliationGap.kind, ReconciliationGap.id)
+        .order_by(*_by_weight(today))
         .limit(ROWS)
         .offset((page - 1) * ROWS)
     )
     rows = [GapView(gap, *(name or "" for name in names)) for gap, *names in session.execute(query)]
     return rows, count
+
+
+def _by_weight(today: date) -> list[Any]:
+    gap = ReconciliationGap
+    is_to_come = case((gap.due_on > today, 1), else_=0)
+    passed = case((gap.due_on <= today, gap.due_on))
+    is_missing = case((gap.kind == str(Became.MISSING), 0), else_=1)
+    return [is_missing, gap.kind, is_to_come, passed.desc(), gap.due_on, gap.id]
 
 
 def _sums(session: Session, run: Reconciliation, part: Part, key: Any) -> dict[Any, Balance]:
@@ -152,11 +177,15 @@ def _sums(session: Session, run: Reconciliation, part: Part, key: Any) -> dict[A
     )
     steps: dict[Any, Counter[Became]] = defaultdict(Counter)
     trusted: Counter[Any] = Counter()
+    doubts: dict[Any, Counter[Doubt]] = defaultdict(Counter)
     for *found, became, number, on_trust in session.execute(query.group_by(*keys, counts.became)):
-        its = found[0] if found else None
+        its, doubt = found[0] if found else None, doubt_counted(became)
+        if doubt is not None:
+            doubts[its][doubt] += int(on_trust)
+            continue
         steps[its][Became(became)] += int(number)
         trusted[its] += int(on_trust) if became != Became.TO_COME else 0
-    return {its: Balance(mine, trusted[its]) for its, mine in steps.items()}
+    return {its: Balance(mine, trusted[its], doubts[its]) for its, mine in steps.items()}
 
 
 def _lines(sums: Mapping[Any, Balance], name_of: Callable[[Any], str]) -> list[Line]:

@@ -13,7 +13,14 @@ from datetime import date, datetime
 
 from app.follow_ups.reconciling.calendars import SILENCE, Calendars
 from app.follow_ups.reconciling.clocks import MIDNIGHT, StoreClock
-from app.follow_ups.reconciling.judging import held_for_day, held_for_event, held_on_day
+from app.follow_ups.reconciling.doubts import Doubt
+from app.follow_ups.reconciling.judging import (
+    doubt_of_day,
+    doubt_on_day,
+    held_for_day,
+    held_for_event,
+    held_on_day,
+)
 from app.follow_ups.reconciling.papers import BLUR, OF_CALENDAR, Paper, Papers
 from app.follow_ups.reconciling.raw import Bought, Facts, Happened
 
@@ -25,8 +32,9 @@ Key = tuple[str, date, datetime | None]
 class Claim:
     """A member's claim to a series of a plan, in one of `versions` (the likeliest first).
 
-    `event` is the key of the event where there is one. `comes_back` says what of the day's purchases was returned:
-    "", "part" or "whole". `until`: the series may count from a later day up to this one, where it is another than `on`.
+    `event` is the key of the event where there is one, `doubt` why the claim is not sure. `came_back` says what of the
+    day's purchases was returned: "", "part" or "whole". `until`: the series may count from a later day up to this one,
+    where it is another than `on`.
     """
 
     plan_id: int
@@ -38,10 +46,15 @@ class Claim:
     time_known: bool
     store_id: int
     versions: tuple[int, ...]
-    is_sure: bool
+    doubt: Doubt | None
     known_at: datetime
     came_back: str = ""
     until: date | None = None
+
+    @property
+    def is_sure(self) -> bool:
+        """True where the series must be there: everything that decided it can still be told."""
+        return self.doubt is None
 
     @property
     def key(self) -> Key:
@@ -50,6 +63,14 @@ class Claim:
             return self.kind, date.fromisoformat(self.event.rpartition(":")[2]), None
         by_the_day = self.kind == PURCHASE or self.kind in OF_CALENDAR
         return self.kind, self.on, None if by_the_day else self.at
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The versions that something may have begun (None: none at all), and why that is not known for sure."""
+
+    versions: frozenset[int | None]
+    doubt: Doubt | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +99,7 @@ class Claims:
 
     def _of_day(self, plan_id: int, facts: Facts, day: Sequence[Bought]) -> Iterator[Claim]:
         came_back = any(one.some_came_back for one in day)
-        first, versions, is_sure = self._first_to_hold(plan_id, facts, day, came_back=came_back)
+        first, versions, doubt = self._first_to_hold(plan_id, facts, day, came_back=came_back)
         if first is None:
             return
         gone = all(one.all_came_back for one in day)
@@ -92,49 +113,52 @@ class Claims:
             time_known=min(day, key=lambda one: one.at).time_known,
             store_id=first.store_id,
             versions=versions,
-            is_sure=is_sure,
+            doubt=doubt,
             known_at=first.recorded_at,
             came_back="whole" if gone else "part" if came_back else "",
         )
 
     def _first_to_hold(
         self, plan_id: int, facts: Facts, day: Sequence[Bought], *, came_back: bool
-    ) -> tuple[Bought | None, tuple[int, ...], bool]:
-        """The purchase that put the member into the plan, the versions it may have been, and whether that is sure."""
+    ) -> tuple[Bought | None, tuple[int, ...], Doubt | None]:
+        """The purchase that put the member into the plan, the versions it may have been, and why that is not sure."""
         versions: dict[int, None] = {}
         by_instant: dict[datetime, list[Bought]] = defaultdict(list)
         for one in day:
             by_instant[one.recorded_at].append(one)
-        first, is_sure = None, False
+        first: Bought | None = None
+        doubt: Doubt | None = None
         for together in by_instant.values():
             found = [self._on_purchase(plan_id, facts, day, one) for one in together]
-            possible = {version for one in found for version in one if version is not None}
-            if possible and not is_sure:
-                is_sure = all(one == found[0] for one in found) and None not in found[0]
+            possible = {version for one in found for version in one.versions if version is not None}
+            if possible and (first is None or doubt is not None):
+                is_one = all(one.versions == found[0].versions for one in found)
+                doubt = found[0].doubt if is_one else Doubt.TOGETHER
                 first = min(together, key=lambda one: one.at)
             versions |= dict.fromkeys(sorted(possible, reverse=True))
-            if is_sure and not came_back:  # a day that came back may begin anew
+            if first is not None and doubt is None and not came_back:  # a day that came back may begin anew
                 break
-        return first, tuple(versions), is_sure
+        return first, tuple(versions), doubt
 
-    def _on_purchase(
-        self, plan_id: int, facts: Facts, day: Sequence[Bought], told: Bought
-    ) -> set[int | None]:
-        found: set[int | None] = set()
+    def _on_purchase(self, plan_id: int, facts: Facts, day: Sequence[Bought], told: Bought) -> Verdict:
+        held: dict[int | None, bool | None] = {}
+        of_rule = Doubt.CONDITION
         for version in self.papers.in_force(plan_id, told.store_id, told.recorded_at, told.recorded_at):
             paper = self.papers.versions[version] if version is not None else None
-            held = paper is not None and paper.on == PURCHASE and held_for_day(paper.rule, facts, day, told)
-            found |= _versions(version, held)
-        return found
+            starts = paper is not None and paper.on == PURCHASE
+            held[version] = starts and paper is not None and held_for_day(paper.rule, facts, day, told)
+            if paper is not None and held[version] is None:
+                of_rule = doubt_of_day(paper.rule, day)
+        return _verdict(held, of_rule)
 
     def _of_event(self, plan_id: int, facts: Facts, told: Happened) -> Iterator[Claim]:
-        found: set[int | None] = set()
+        held: dict[int | None, bool | None] = {}
         for version in self.papers.in_force(plan_id, told.store_id, told.recorded_at, told.recorded_at):
             paper = self.papers.versions[version] if version is not None else None
             starts = paper is not None and _starts_by(paper, told)
-            held = starts and paper is not None and held_for_event(paper.rule, told)
-            found |= _versions(version, held)
-        possible = tuple(sorted((one for one in found if one is not None), reverse=True))
+            held[version] = starts and paper is not None and held_for_event(paper.rule, told)
+        found = _verdict(held, Doubt.CONDITION)
+        possible = tuple(sorted((one for one in found.versions if one is not None), reverse=True))
         if not possible or told.enrolls is False:
             return
         yield Claim(
@@ -147,7 +171,7 @@ class Claims:
             time_known=told.time_known,
             store_id=told.store_id,
             versions=possible,
-            is_sure=None not in found and told.enrolls is True,
+            doubt=found.doubt if told.enrolls else Doubt.HISTORY,
             known_at=told.recorded_at,
         )
 
@@ -164,6 +188,11 @@ class Claims:
             held = held_on_day(paper.rule, facts, shop.day_of, found.on, look.began_at, end.ended_at)
             if held is False:
                 continue
+            doubt = None if known and found.stays and end.is_over else Doubt.CALENDAR
+            if held is None:
+                doubt = doubt_on_day(paper.rule, facts)
+            elif len(in_force) > 1:
+                doubt = Doubt.RELEASE
             yield Claim(
                 plan_id=paper.plan_id,
                 member_id=facts.member_id,
@@ -174,10 +203,18 @@ class Claims:
                 time_known=False,
                 store_id=facts.store_id,
                 versions=(paper.version_id,),
-                is_sure=len(in_force) == 1 and known and found.stays and end.is_over and held is True,
+                doubt=doubt,
                 known_at=end.ended_at,
                 until=found.until,
             )
+
+
+def _verdict(held: Mapping[int | None, bool | None], of_rule: Doubt) -> Verdict:
+    """From whether each version that may have been in force held; `of_rule`: why that is not known of one, if so."""
+    versions = frozenset(one for version, its in held.items() for one in _versions(version, its))
+    if None not in versions:
+        return Verdict(versions, None)
+    return Verdict(versions, of_rule if None in held.values() else Doubt.RELEASE)
 
 
 def _versions(version: int | None, held: bool | None) -> set[int | None]:

@@ -13,6 +13,7 @@ from typing import Any
 
 from app.criteria.terms import Value
 from app.follow_ups.facts import criterion_of
+from app.follow_ups.reconciling.doubts import Doubt
 from app.follow_ups.reconciling.papers import BLUR
 from app.follow_ups.reconciling.raw import Bought, Facts, Happened
 
@@ -66,6 +67,11 @@ def held_for_day(rule: str, facts: Facts, day: Sequence[Bought], told: Bought) -
     return verdicts.pop() if len(verdicts) == 1 else None
 
 
+def doubt_of_day(rule: str, day: Sequence[Bought]) -> Doubt:
+    """Why it cannot be told whether the rule held for a day of purchases (`held_for_day`)."""
+    return _doubt(rule, OF_PURCHASES, day, Doubt.TOGETHER)
+
+
 def _of_day(facts: Facts, day: Sequence[Bought], known: Sequence[Bought]) -> dict[str, Value]:
     lines = [line for one in day for line in facts.lines.get(one.id, ())]
     return {
@@ -107,6 +113,17 @@ def held_on_day(
         known = [one for one in facts.bought if one.recorded_at <= instant]
         verdicts.add(criterion.holds(_history(known, day_of, today)))
     return verdicts.pop() if len(verdicts) == 1 else None
+
+
+def doubt_on_day(rule: str, facts: Facts) -> Doubt:
+    """Why it cannot be told whether the rule held on a day of the calendar (`held_on_day`)."""
+    return _doubt(rule, OF_HISTORY, facts.bought, Doubt.CALENDAR)
+
+
+def _doubt(rule: str, kept: frozenset[str], bought: Sequence[Bought], otherwise: Doubt) -> Doubt:
+    if not criterion_of(rule).terms <= kept:
+        return Doubt.CONDITION
+    return Doubt.RETURNED if any(one.some_came_back for one in bought) else otherwise
 
 
 def _history(known: Sequence[Bought], day_of: Callable[[datetime], date], today: date) -> dict[str, Value]:

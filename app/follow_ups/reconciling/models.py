@@ -9,11 +9,15 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db import Base
 
+# Nobody's id: it was asked for by a journey of the sandbox's clock that passed a night.
+BY_JOURNEY = 0
+
 
 class Reconciliation(Base):
     """One reconciliation (对账) of everybody; asked for by somebody, or nightly.
 
     Until it began it waits; `looked_at` of `members` have been accounted for. `real_at` is when it began in real time.
+    `asked_by` None: by nobody, it was night.
     `books` is JSON: which checks of the books failed, how often.
     """
 
@@ -41,6 +45,7 @@ class Reconciliation(Base):
 class ReconciliationCount(Base):
     """How many owed steps of a plan, store and day due became what; `trusted` of them on the engine's word.
 
+    Beside these rows stand those of why (`doubts`): named so in `became`, with no steps of their own.
     Days before the last few months, and days to come, are counted under the first of their month.
     """
 

@@ -14,8 +14,12 @@ from sqlalchemy.orm import Session
 
 from app.follow_ups.models import PlanRelease, PlanReleaseStore, PlanVersion
 
-# A transaction tells its time before it commits: what is released within this of an event may have come after it.
+# A transaction reads its instant as it begins and is seen by others when it commits. Of two that are under way at the
+# same time their instants do not tell which saw the other: within this much of each other they may have been.
 BLUR = timedelta(minutes=2)
+# Writers of one SQLite file take turns, each from before it reads its instant until it has committed: there instants
+# are in the order of commits, and only equal ones (they are told to the millisecond) leave it open.
+ONE_WRITER = timedelta(0)
 YEARLY = ("birthday", "anniversary")
 OF_CALENDAR = (*YEARLY, "silence", "dates", "festival")
 
@@ -112,13 +116,14 @@ class Papers:
 
     versions: Mapping[int, Paper]
     releases: Mapping[int, Sequence[Release]]
+    blur: timedelta = BLUR  # how near a release and what it may have decided leave open which came first
 
     def in_force(self, plan_id: int, store_id: int, since: datetime, until: datetime) -> set[int | None]:
         """The versions that may have been in force in the store at some instant of that span; None: none was."""
         found: set[int | None] = {None}
         for release in self.releases[plan_id]:
-            if release.at <= until + BLUR and (release.stores is None or store_id in release.stores):
-                is_sure = release.at < since - BLUR
+            if release.at <= until + self.blur and (release.stores is None or store_id in release.stores):
+                is_sure = release.at < since - self.blur
                 found = {release.version_id} if is_sure else found | {release.version_id}
         return found
 
@@ -151,4 +156,5 @@ def read_papers(session: Session) -> Papers:
     for row in session.scalars(select(PlanRelease).order_by(PlanRelease.id)):
         where = None if row.is_everywhere else frozenset(stores[row.id])
         releases[row.plan_id].append(Release(row.released_at, row.plan_version_id, where))
-    return Papers(versions, releases)
+    has_one_writer = session.get_bind().dialect.name == "sqlite"
+    return Papers(versions, releases, ONE_WRITER if has_one_writer else BLUR)

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from app.follow_ups.bookkeeping.checks import Finding
+from app.follow_ups.reconciling.doubts import Doubt
 
 
 class Became(StrEnum):
@@ -42,7 +43,7 @@ class Fault(StrEnum):
     WRONG_ARM = "wrong arm"  # not in the part of the comparison that the published hash says
     OVER_CAP = "over the cap"
     QUIET_HOURS = "quiet hours"
-    UNFOUNDED = "unfounded"  # raw facts do not bear out why the step was not opened
+    UNFOUNDED = "unfounded"  # raw facts do not bear out why the step was not opened, or late
     UNREADABLE = "unreadable"  # the member could not be accounted for at all
 
 
@@ -88,6 +89,13 @@ class Cell(NamedTuple):
     became: Became
 
 
+class Trusted(NamedTuple):
+    """What is counted together of what is taken on trust."""
+
+    cell: Cell
+    doubt: Doubt
+
+
 class Pending(NamedTuple):
     """A step that is due and waits, or is in quarantine."""
 
@@ -104,13 +112,13 @@ class Report:
     """The balance. It holds when nothing is missing, `owed` equals the sum of `settled`, and no check failed.
 
     `settled` counts by step and what became of it, in words; `cells` by plan, store and day due, missing ones too;
-    `trusted` are those steps, also owed, of which the engine alone knows that they are.
+    `trusted` are those steps of which the engine alone knows that they are owed or became so, by why that is.
     """
 
     owed: int = 0
     settled: Counter[tuple[int, str]] = field(default_factory=Counter)
     cells: Counter[Cell] = field(default_factory=Counter)
-    trusted: Counter[Cell] = field(default_factory=Counter)
+    trusted: Counter[Trusted] = field(default_factory=Counter)
     missing: list[Discrepancy] = field(default_factory=list)
     differs: list[Discrepancy] = field(default_factory=list)
     unexplained: list[Discrepancy] = field(default_factory=list)
@@ -134,6 +142,13 @@ class Report:
         """How many owed steps were taken on trust."""
         return self.trusted.total()
 
+    def doubts(self) -> Counter[Doubt]:
+        """How many owed steps were taken on trust, by why."""
+        found: Counter[Doubt] = Counter()
+        for (_, doubt), number in self.trusted.items():
+            found[doubt] += number
+        return found
+
     def add(self, other: Report) -> None:
         """Take in what was found of other members."""
         self.owed += other.owed
@@ -143,20 +158,20 @@ class Report:
         for name in ("missing", "differs", "unexplained", "alarms", "pending"):
             getattr(self, name).extend(getattr(other, name))
 
-    def settle(self, step_no: int, label: str, cell: Cell, *, on_trust: bool) -> None:
-        """Book one owed step under what became of it."""
+    def settle(self, step_no: int, label: str, cell: Cell, doubt: Doubt | None) -> None:
+        """Book one owed step under what became of it; `doubt`: why it is taken on trust, where it is."""
         self.owed += 1
         self.settled[step_no, label] += 1
-        self._count(cell, on_trust)
+        self._count(cell, doubt)
 
-    def miss(self, missing: Discrepancy, *, on_trust: bool) -> None:
+    def miss(self, missing: Discrepancy, doubt: Doubt | None) -> None:
         """Book one owed step as missing."""
         self.owed += 1
         self.missing.append(missing)
         cell = Cell(missing.plan_id, missing.store_id, missing.due_on, Became.MISSING)
-        self._count(cell, on_trust)
+        self._count(cell, doubt)
 
-    def _count(self, cell: Cell, on_trust: bool) -> None:
+    def _count(self, cell: Cell, doubt: Doubt | None) -> None:
         self.cells[cell] += 1
-        if on_trust:
-            self.trusted[cell] += 1
+        if doubt is not None:
+            self.trusted[Trusted(cell, doubt)] += 1

@@ -22,19 +22,25 @@ from app.db import add_to_rows, insert_rows, table_of
 from app.follow_ups.bookkeeping.books import check_books
 from app.follow_ups.reconciliation import members_after, quarantined_events
 from app.follow_ups.reconciling.accounting import Accountant
-from app.follow_ups.reconciling.models import Reconciliation, ReconciliationCount, ReconciliationGap
+from app.follow_ups.reconciling.doubts import Doubt, counted_as
+from app.follow_ups.reconciling.models import (
+    BY_JOURNEY,
+    Reconciliation,
+    ReconciliationCount,
+    ReconciliationGap,
+)
 from app.follow_ups.reconciling.report import Became, Cell, Discrepancy, Fault, Pending, Report
 from app.ids import new_id, new_ids
 from app.members.models import Member
-from app.nightly import Piece, set_due_now
+from app.nightly import Piece, next_night, set_due_now
 from app.sealing import Keyring
 
 JOB = "reconcile"
 DETAILED, KEPT = 2, 30
 # Days of these last months are counted one by one.
 MONTHS = 2
-# In real time: while business time is moved forward the nights of a year pass in minutes.
-A_NIGHT = timedelta(hours=12)
+# In real time: where business time is moved forward the nights of a year pass in minutes.
+A_NIGHT = timedelta(hours=2)
 STORES_AT_ONCE = 20
 GAPS_AT_ONCE = 5_000
 UNEXPLAINED, ALARM, DIFFERS = "unexplained", "alarm", "differs"
@@ -50,6 +56,17 @@ def ask_for_run(session: Session, by: int | None) -> Reconciliation:
     session.flush()
     set_due_now(session, JOB)
     return run
+
+
+def ask_after_journey(session: Session) -> Reconciliation | None:
+    """One run for all the nights that a journey has passed since the last, or the first; None where it passed none.
+
+    Each of a year's nights would otherwise account for everybody in turn, and who travels waits for that.
+    """
+    last = session.scalar(select(func.max(Reconciliation.asked_at)))
+    if last is not None and next_night(last) > clock.now(session):
+        return None
+    return ask_for_run(session, BY_JOURNEY)
 
 
 def next_piece(session: Session, cursor: str, keys: Keyring | None = None) -> Piece:
@@ -94,6 +111,8 @@ def first_single_day(today: date) -> date:
 
 
 def _is_time(session: Session) -> bool:
+    if clock.moment(session).target_at is not None:
+        return False  # where the journey arrives there is one for all its nights
     last = session.scalar(select(func.max(Reconciliation.real_at)))
     return last is None or clock.real_now(session) - last >= A_NIGHT
 
@@ -138,19 +157,37 @@ def _write(session: Session, run_id: int, report: Report, looked_at: int, today:
 def _count(session: Session, run_id: int, report: Report, today: date) -> None:
     steps: Counter[Cell] = Counter()
     trusted: Counter[Cell] = Counter()
-    for counted, into in ((report.cells, steps), (report.trusted, trusted)):
-        for cell, number in counted.items():
-            into[cell._replace(due_on=_bucket(cell, today))] += number
+    doubts: Counter[tuple[int, int, date, Doubt]] = Counter()
+    for cell, number in report.cells.items():
+        steps[_bucket(cell, today)] += number
+    for (cell, doubt), number in report.trusted.items():
+        counted = _bucket(cell, today)
+        trusted[counted] += number
+        if cell.became is not Became.TO_COME:
+            doubts[counted.plan_id, counted.store_id, counted.due_on, doubt] += number
     rows = [
         {"run_id": run_id, **cell._asdict(), "steps": number, "trusted": trusted[cell]}
         for cell, number in sorted(steps.items())
     ]
+    rows += [
+        {
+            "run_id": run_id,
+            "plan_id": plan_id,
+            "store_id": store_id,
+            "due_on": due_on,
+            "became": counted_as(doubt),
+            "steps": 0,
+            "trusted": number,
+        }
+        for (plan_id, store_id, due_on, doubt), number in sorted(doubts.items())
+    ]
     add_to_rows(session, ReconciliationCount, rows)
 
 
-def _bucket(cell: Cell, today: date) -> date:
+def _bucket(cell: Cell, today: date) -> Cell:
+    """Together with which it is counted: of its day, or of its month."""
     is_single = cell.due_on >= first_single_day(today) and cell.became is not Became.TO_COME
-    return cell.due_on if is_single else cell.due_on.replace(day=1)
+    return cell if is_single else cell._replace(due_on=cell.due_on.replace(day=1))
 
 
 def _faults(kind: str, found: Iterable[Discrepancy]) -> Iterable[dict[str, Any]]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from app.follow_ups.reconciling.bearing import HOLD_OUTS, Bearing
 from app.follow_ups.reconciling.clocks import StoreClock
+from app.follow_ups.reconciling.doubts import Doubt, doubt_about
 from app.follow_ups.reconciling.owed import Expected, Owed, Series
 from app.follow_ups.reconciling.report import Became, Cell, Discrepancy, Fault, Pending, Report
 from app.follow_ups.reconciling.written import Written
@@ -73,7 +74,7 @@ class Settler:
             became = OF_RECORD[StepOutcome(record.outcome)]
             borne_out = self._bearing.of(owed, row, record, self._written)
             label = f"{record.outcome}: {record.reason}"
-            self._book(owed, label, became, record, on_trust=borne_out is None)
+            self._book(owed, label, became, record, doubt_about(record.reason) if borne_out is None else None)
             self._compare(owed, row, record.reason)
             if borne_out is False:
                 what = f"nothing bears out {record.outcome}: {record.reason}"
@@ -142,14 +143,13 @@ class Settler:
         what = f"expected {' or '.join(sorted(expected))}, found {found}"
         self.report.differs.append(discrepancy(owed.series, owed, what, Fault.DIFFERS, row))
 
-    def _book(self, owed: Owed, label: str, became: Became, record: Any, *, on_trust: bool = False) -> None:
-        on_trust |= not owed.series.claim.is_sure
+    def _book(self, owed: Owed, label: str, became: Became, record: Any, doubt: Doubt | None = None) -> None:
         cell = _cell(owed, record.due_at, became)
-        self.report.settle(owed.step_no, label, cell, on_trust=on_trust)
+        self.report.settle(owed.step_no, label, cell, owed.series.claim.doubt or doubt)
 
     def _wait(self, owed: Owed, row: Any, label: str, became: Became, why: str) -> None:
         cell = _cell(owed, owed.due_at, became)
-        self.report.settle(owed.step_no, label, cell, on_trust=not owed.series.claim.is_sure)
+        self.report.settle(owed.step_no, label, cell, owed.series.claim.doubt)
         if became is not Became.TO_COME:
             claim = owed.series.claim
             waits = Pending(cell, claim.member_id, claim.on, owed.step_no, row.id, why)
@@ -157,7 +157,7 @@ class Settler:
 
     def _miss(self, owed: Owed, fault: Fault, row: Any | None, item_id: int = 0) -> None:
         missing = discrepancy(owed.series, owed, str(fault), fault, row, item_id)
-        self.report.miss(missing, on_trust=not owed.series.claim.is_sure)
+        self.report.miss(missing, owed.series.claim.doubt)
         self.missed.append((missing, owed))
 
 
