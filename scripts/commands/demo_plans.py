@@ -1,4 +1,7 @@
-"""What the demo shows beside purchases: plans of the calendar, and some members whose birthdays come up soon."""
+"""What the demo shows beside purchases: plans for what else happens to a member, and birthdays that come up soon.
+
+Published once members and purchases are loaded: who was there before did not join just now.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,8 @@ from config.settings import ROOT
 from scripts.commands.publish_plan import read_plan
 
 PLANS: tuple[Path, ...] = tuple(
-    ROOT / "config" / "plans" / f"{code}.toml" for code in ("birthday", "silence")
+    ROOT / "config" / "plans" / f"{code}.toml"
+    for code in ("join", "birthday", "silence", "visit", "satisfaction", "after_sales")
 )
 CELEBRATING = 60
 # The first is asked about tomorrow, three days before their birthday; then one a day.
@@ -29,7 +33,7 @@ FIRST_IN_DAYS = 4
 
 
 def publish_more(database: Database, keys: Keyring) -> None:
-    """Publish the plans of the calendar and tell the birthdays of some members; repeating it changes nothing."""
+    """Publish `PLANS` and tell the birthdays of some members; repeating it changes nothing."""
     with database.transaction() as session:
         for path in PLANS:
             publish(session, read_plan(path))

@@ -83,6 +83,7 @@ def people_of(chain: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
             "userid": person["userid"],
             "name": person["name"],
             "department": paths.get(person["store"], "总部"),
+            "position": chain["positions"][person["role"]],
             "leader": leads,
         }
 

@@ -12,6 +12,7 @@ import pytest
 
 from app.follow_ups.facts import criterion_of
 from app.follow_ups.plans.reading import read_document
+from scripts.commands.prepare_demo import people_of
 
 DEMO = Path(__file__).parents[2] / "config" / "demo"
 PLANS = sorted((DEMO.parent / "plans").glob("*.toml"))
@@ -40,6 +41,14 @@ def test_the_chain_has_its_people_and_places(chain):
     assert {store["branch"] for store in chain["stores"]} == {branch["code"] for branch in chain["branches"]}
     managed = [person["store"] for person in chain["associates"] if person["role"] == "store_manager"]
     assert sorted(managed) == sorted(store["code"] for store in chain["stores"])
+
+
+def test_whoever_chooses_a_phone_sees_who_leads_a_store(chain):
+    people = list(people_of(chain))
+    managers = {person["userid"] for person in people if person["position"] == "店长"}
+    assert managers == {person["userid"] for person in people if person["leader"]}
+    assert len(managers) == len(chain["stores"])
+    assert all(person["position"] for person in people)
 
 
 def test_userids_are_distinct_host_labels(chain):

@@ -1,4 +1,4 @@
-"""The demo's plans of the calendar find somebody the next day."""
+"""The demo's plans find somebody on the next day, and whatever happens to a member in the demo leads to something."""
 
 from __future__ import annotations
 
@@ -21,3 +21,22 @@ def test_a_birthday_comes_up_on_the_next_day_and_publishing_again_changes_nothin
     assert world.series() == [("birthday", "birthday:2026", "active")]
     with database.reading() as session:
         assert session.scalar(select(func.count()).select_from(MemberDate)) == 3
+
+
+def test_who_joins_tries_without_buying_answers_or_has_a_case_is_followed_up_in_the_demo(database: Database):
+    world = TriggerWorld(database)
+    happenings = {
+        "join": ("join", {}),
+        "visit": ("visit", {"reason": "size"}),
+        "satisfaction": ("satisfaction", {"score": 1}),
+        "after_sales": ("after_sales", {"about": "zip"}),
+    }
+    for code in happenings:
+        world.member(code)
+    publish_more(database, KEYS)
+    assert world.series() == [], "nobody joined just now who was loaded with the demo"
+    for code, (kind, data) in happenings.items():
+        world.happen(kind, code, "2026-03-01 09:00", **data)
+    assert {code: [plan for plan, _, _ in world.series(code)] for code in happenings} == {
+        code: [code] for code in happenings
+    }
