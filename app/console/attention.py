@@ -8,12 +8,13 @@ import structlog
 from flask import Blueprint, redirect, render_template
 from flask.typing import ResponseReturnValue
 from flask_babel import lazy_gettext as _
-from marshmallow import Schema, fields, validate
+from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
 from app.associates.models import Associate, Role
 from app.console import queries
+from app.console.attention_hours import Left, stores_with_little, without_any
 from app.console.queries import count_members
 from app.console.views import FIRST_DAY, read_day
 from app.errors import Invalid
@@ -43,6 +44,7 @@ attention_pages = Blueprint(
 
 HOME = "/console/attention"
 WALL_CLOCK = "%H:%M"
+STORES_NAMED = 20
 MOST_HELD_OUT = 200  # per mille: more would cost more than knowing it better is worth
 KIND = {
     OverflowKind.MOVED: _("given to a colleague"),
@@ -50,11 +52,14 @@ KIND = {
     OverflowKind.CALLED: _("called by a colleague instead"),
     OverflowKind.DROPPED: _("dropped"),
 }
+EQUAL = _(
+    "They end as they begin. Where nothing is to be quiet, let them lie in the night, while stores are closed."
+)
 log = structlog.get_logger()
 
 
 class BudgetSchema(Schema):
-    """What HQ sets; times are local to each store."""
+    """What HQ sets; times are local to each store. `confirmed`: few hours left to some of them are meant."""
 
     quiet_from = fields.Time(required=True, format=WALL_CLOCK)
     quiet_until = fields.Time(required=True, format=WALL_CLOCK)
@@ -63,6 +68,13 @@ class BudgetSchema(Schema):
     daily_capacity = fields.Integer(required=True, validate=validate.Range(1, 1_000))
     urge_after_minutes = fields.Integer(required=True, validate=validate.Range(10, 7 * 24 * 60))
     escalate_after_minutes = fields.Integer(required=True, validate=validate.Range(10, 30 * 24 * 60))
+    confirmed = fields.Boolean(load_default=False)
+
+    @validates_schema
+    def check_quiet_hours(self, data: dict[str, Any], **_fields: Any) -> None:
+        """Whether that is no time at all or the whole day nobody can tell."""
+        if data.get("quiet_from") == data.get("quiet_until"):
+            raise ValidationError(str(EQUAL), "quiet_until")
 
 
 class ShareSchema(Schema):
@@ -120,12 +132,23 @@ def attention() -> ResponseReturnValue:
 
 @attention_pages.post("")
 @allow(Role.HQ)
-def save() -> AnyResponse:
-    """Change it."""
+def save() -> ResponseReturnValue:
+    """Change it, unless other quiet hours leave a store no time to ask, or little that nobody has said is meant."""
     load_query(NO_FIELDS)
-    wanted = Wanted(**load_form(BUDGET))
+    form = load_form(BUDGET)
+    is_meant, wanted = form.pop("confirmed"), Wanted(**form)
     with current_database().transaction() as session:
-        edit_budget(session, wanted, current_actor().associate_id)
+        few = _left_with_little(session, wanted)
+        never = without_any(few)
+        is_saved = not never and (is_meant or not few)
+        if is_saved:
+            edit_budget(session, wanted, current_actor().associate_id)
+    if not is_saved:
+        sent = BUDGET.dump(form)
+        page = _render(
+            "quiet_hours", wanted=wanted, few=few, never=never, sent=sent, most_listed=STORES_NAMED
+        )
+        return page, 422
     log.info("attention_budget_edited", by=current_actor().associate_id)
     return redirect(HOME, 303)
 
@@ -194,6 +217,14 @@ def overflows() -> ResponseReturnValue:
         part = part_of(page, ROWS, len(rows), count_overflows(session, *day.bounds, store_id, kind))
     keep = {"day": day.on.isoformat(), "store": asked["store"], "kind": kind.value}
     return _render("overflows", day=day, store=shop, rows=rows, part=part, kind=kind, keep=keep)
+
+
+def _left_with_little(session: Session, wanted: Wanted) -> list[Left]:
+    """What is in force already is not asked about again: other limits can be changed beside it."""
+    row = budget_row(session)
+    if (row.quiet_from, row.quiet_until) == (wanted.quiet_from, wanted.quiet_until):
+        return []
+    return stores_with_little(session, wanted.quiet_from, wanted.quiet_until)
 
 
 def _names(session: Session, ids: list[int | None]) -> dict[int | None, str]:

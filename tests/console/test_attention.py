@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import time
 
 import pytest
 from flask import Flask
@@ -11,6 +12,7 @@ from sqlalchemy import select
 
 from app import clock
 from app.associates.models import Associate
+from app.console.attention_hours import minutes_left
 from app.db import Database, insert_rows
 from app.errors import Invalid
 from app.follow_ups.plans.versions import publish
@@ -90,6 +92,70 @@ def test_what_makes_no_sense_is_refused_and_nothing_changes(
     assert client.post("/console/attention", data=sent, headers=PAGE).status_code == 422
     with database.reading() as session:
         assert read_budget(session) == before
+
+
+def quiet(client: FlaskClient, begin: str, end: str, **more: str) -> tuple[int, str]:
+    sent = FORM | {"csrf_token": token(client), "quiet_from": begin, "quiet_until": end, **more}
+    answer = client.post("/console/attention", data=sent, headers=PAGE)
+    return answer.status_code, answer.text
+
+
+@pytest.mark.parametrize(("begin", "end"), [("08:00", "22:00"), ("00:00", "23:59"), ("10:00", "22:00")])
+def test_quiet_hours_that_leave_a_store_no_time_are_refused_and_it_is_named(
+    client: FlaskClient, database: Database, begin: str, end: str
+):
+    with database.reading() as session:
+        before = read_budget(session)
+    for confirmed in ({}, {"confirmed": "true"}):
+        status, page = quiet(client, begin, end, **confirmed)
+        assert status == 422
+        assert "2 家门店将没有任何可派发的时间" in page
+        assert "深圳万象城店" in page
+        assert 'name="confirmed"' not in page
+    with database.reading() as session:
+        assert read_budget(session) == before
+
+
+def test_quiet_hours_that_end_as_they_begin_are_refused_with_the_reason(client: FlaskClient):
+    status, page = quiet(client, "10:00", "10:00")
+    assert status == 422
+    assert "结束时间与开始时间相同" in page
+
+
+def test_what_leaves_a_store_little_is_saved_by_who_says_that_it_is_meant(
+    client: FlaskClient, database: Database
+):
+    status, page = quiet(client, "20:30", "20:00")
+    assert status == 422
+    assert "2 家门店每天只剩不到两小时" in page
+    assert page.count('class="number">30<') == 2
+    sent = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', page)) | {
+        "confirmed": "true"
+    }
+    assert client.post("/console/attention", data=sent, headers=PAGE).status_code == 303
+    with database.reading() as session:
+        budget = read_budget(session)
+    assert f"{budget.quiet_from:%H:%M} {budget.quiet_until:%H:%M}" == "20:30 20:00"
+    assert budget.daily_capacity == 40
+    assert quiet(client, "20:30", "20:00", daily_capacity="41")[0] == 303, (
+        "what is in force is not asked again"
+    )
+
+
+@pytest.mark.parametrize(
+    ("opening", "quiet_hours", "minutes"),
+    [
+        ("10:00 22:00", "21:00 09:00", 11 * 60),
+        ("10:00 22:00", "22:00 10:00", 12 * 60),
+        ("10:00 22:00", "08:00 22:00", 0),
+        ("10:00 22:00", "12:00 11:00", 60),
+        ("18:00 02:00", "21:00 09:00", 3 * 60),
+        ("18:00 02:00", "00:00 23:59", 1),
+        ("09:00 09:00", "21:00 09:00", 12 * 60),
+    ],
+)
+def test_what_quiet_hours_leave_of_a_day(opening: str, quiet_hours: str, minutes: int):
+    assert minutes_left(*map(time.fromisoformat, f"{opening} {quiet_hours}".split())) == minutes
 
 
 def test_the_share_kept_out_is_changed_by_who_has_read_what_that_means(
