@@ -9,13 +9,13 @@ from functools import partial
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select, text, update
 
 from app import clock
 from app.db import Database
 from app.follow_ups.firing.lane import fire_due
 from app.follow_ups.models import Enrollment
-from app.follow_ups.reconciling.models import Reconciliation, ReconciliationGap
+from app.follow_ups.reconciling.models import BY_JOURNEY, Reconciliation, ReconciliationGap
 from app.follow_ups.reconciling.runs import JOB, next_piece
 from app.intake.inbox import apply_received
 from app.intake.own_events import own_handlers
@@ -123,6 +123,23 @@ def test_what_is_missing_is_repaired_by_a_button_once(client: FlaskClient, datab
         asked = session.execute(text("SELECT state FROM inbound WHERE source = 'internal'")).scalars()
         assert set(asked) == {"applied"}
     assert "应进入此计划" not in reconcile_now(client, database)
+
+
+def test_what_is_taken_on_trust_is_told_cause_by_cause(client: FlaskClient, database: Database):
+    with database.engine.begin() as connection:
+        connection.execute(text("UPDATE step_records SET outcome = 'skipped', reason = 'off_duty'"))
+    page = reconcile_now(client, database)
+    assert "其中 2 步无法独立核实" in page
+    assert "<li>2 步：因无人当班未派发" in page
+    assert "标签、等级" not in page, "the plan has no such condition"
+
+
+def test_it_says_who_or_what_asked_for_the_last_run(client: FlaskClient, database: Database):
+    assert "由赵敏发起" in reconcile_now(client, database)
+    for by, said in ((None, "每晚自动对账"), (BY_JOURNEY, "沙盒快进到达后对账一次")):
+        with database.transaction() as session:
+            session.execute(update(Reconciliation).values(asked_by=by))
+        assert said in client.get(HOME, headers=PAGE).text
 
 
 @pytest.mark.parametrize("part", ["plan", "store", "day"])

@@ -60,6 +60,10 @@ class Calendars:
         is_over = ended_at is not None or on < self.waiting.get(plan_id, date.max)
         return Looked(began_at, ended_at or began_at, is_over)
 
+    def has_looked(self, plan_id: int, on: date) -> bool:
+        """True where the plan has looked at that day to its end."""
+        return (plan_id, on) in self.looks
+
     def days_of(
         self, paper: Paper, facts: Facts, shop: StoreClock, first: date, last: date
     ) -> Iterator[Found]:

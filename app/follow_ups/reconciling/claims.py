@@ -177,15 +177,18 @@ class Claims:
 
     def _of_calendar(self, paper: Paper, facts: Facts, now: datetime) -> Iterator[Claim]:
         shop = self.shops[facts.store_id]
-        first_on = shop.day_of(self.papers.first_release(paper.plan_id))
-        for found in self.calendars.days_of(paper, facts, shop, first_on, shop.day_of(now)):
+        first_at = self.papers.first_release(paper.plan_id)
+        for found in self.calendars.days_of(paper, facts, shop, shop.day_of(first_at), shop.day_of(now)):
             look = self.calendars.look(paper.plan_id, found.on)
             end = self.calendars.look(paper.plan_id, found.until or found.on)
-            in_force = self.papers.in_force(paper.plan_id, facts.store_id, look.began_at, end.ended_at)
+            since = max(look.began_at, first_at)
+            looked = self.calendars.has_looked(paper.plan_id, found.until or found.on)
+            in_force = self.papers.in_force(paper.plan_id, facts.store_id, since, end.ended_at, looked=looked)
             if paper.version_id not in in_force or look.began_at > now:
                 continue
             known = found.known_at is not None and found.known_at < end.began_at - BLUR
-            held = held_on_day(paper.rule, facts, shop.day_of, found.on, look.began_at, end.ended_at)
+            blur = self.papers.blur
+            held = held_on_day(paper.rule, facts, shop.day_of, found.on, since - blur, end.ended_at + blur)
             if held is False:
                 continue
             doubt = None if known and found.stays and end.is_over else Doubt.CALENDAR

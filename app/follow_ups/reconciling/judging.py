@@ -14,7 +14,6 @@ from typing import Any
 from app.criteria.terms import Value
 from app.follow_ups.facts import criterion_of
 from app.follow_ups.reconciling.doubts import Doubt
-from app.follow_ups.reconciling.papers import BLUR
 from app.follow_ups.reconciling.raw import Bought, Facts, Happened
 
 # What an event says, by kind: term → field of its data.
@@ -96,12 +95,12 @@ def held_on_day(
     facts: Facts,
     day_of: Callable[[datetime], date],
     today: date,
-    began_at: datetime,
-    ended_at: datetime,
+    since: datetime,
+    until: datetime,
 ) -> bool | None:
-    """Whether the rule held while a plan of the calendar looked at a day: by what had been told when it began to.
+    """Whether the rule held while a plan of the calendar looked at a day: by what had been told `since` it did.
 
-    None where it asks what may have changed since, or where what was told meanwhile decides.
+    None where it asks what may have changed since, or where what was told `until` it was done decides.
     """
     criterion = criterion_of(rule)
     if not criterion.terms:
@@ -109,7 +108,7 @@ def held_on_day(
     if not criterion.terms <= OF_HISTORY or any(one.some_came_back for one in facts.bought):
         return None
     verdicts = set()
-    for instant in (began_at - BLUR, ended_at + BLUR):
+    for instant in (since, until):
         known = [one for one in facts.bought if one.recorded_at <= instant]
         verdicts.add(criterion.holds(_history(known, day_of, today)))
     return verdicts.pop() if len(verdicts) == 1 else None

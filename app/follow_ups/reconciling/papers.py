@@ -118,12 +118,17 @@ class Papers:
     releases: Mapping[int, Sequence[Release]]
     blur: timedelta = BLUR  # how near a release and what it may have decided leave open which came first
 
-    def in_force(self, plan_id: int, store_id: int, since: datetime, until: datetime) -> set[int | None]:
-        """The versions that may have been in force in the store at some instant of that span; None: none was."""
+    def in_force(
+        self, plan_id: int, store_id: int, since: datetime, until: datetime, *, looked: bool = False
+    ) -> set[int | None]:
+        """The versions that may have been in force in the store at some instant of that span; None: none was.
+
+        `looked`: the plan looked for members then, to the end, and none does before its first release.
+        """
         found: set[int | None] = {None}
-        for release in self.releases[plan_id]:
+        for place, release in enumerate(self.releases[plan_id]):
             if release.at <= until + self.blur and (release.stores is None or store_id in release.stores):
-                is_sure = release.at < since - self.blur
+                is_sure = release.at < since - self.blur or (looked and place == 0)
                 found = {release.version_id} if is_sure else found | {release.version_id}
         return found
 
