@@ -14,6 +14,7 @@ SANDBOX_SECRET_KEY = "sandbox-only-not-a-secret"  # noqa: S105 - refused in prod
 MIN_SECRET_LENGTH = 32
 MINI_PROGRAM_PAGE = "pages/worklist"
 SPOOL = str(ROOT / ".local" / "spool")
+PLANS = ROOT / "config" / "plans"
 # What WeCom's admin console makes: a Token of at most 32 letters and digits, a key of 43 that decodes to 32 bytes.
 CALLBACK_TOKEN = re.compile(r"[A-Za-z0-9]{1,32}")
 CALLBACK_AES_KEY = re.compile(r"[A-Za-z0-9]{43}")
@@ -68,6 +69,11 @@ class Settings:
     def secret_keys(self) -> list[str]:
         """The secret that seals now, then those that sealed before it."""
         return [self.secret_key, *filter(None, self.former_secret_keys.split(","))]
+
+    @property
+    def plans_folder(self) -> Path:
+        """Where the plans are that come with the product."""
+        return PLANS
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> Settings:

@@ -6,13 +6,16 @@ from typing import Any
 from urllib.parse import urlencode
 
 import structlog
-from flask import Blueprint, redirect, render_template
+from flask import Blueprint, current_app, redirect, render_template
 from flask.typing import ResponseReturnValue
 from marshmallow import Schema, fields, validate
+from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
 from app.associates.models import Role
 from app.console import plans_words
+from app.console.plans_preview import Preview, preview_of
+from app.console.plans_product import OF_PRODUCT, product_plans
 from app.console.plans_views import (
     DRAFT,
     get_plan,
@@ -26,11 +29,12 @@ from app.console.plans_views import (
     stores_to_name,
     version_of,
 )
-from app.console.views import read_day
+from app.console.views import Day, read_day
 from app.errors import Invalid
 from app.follow_ups.forecasting.counting import Side, Span
+from app.follow_ups.linking.addresses import LinkMaker
 from app.follow_ups.plans.comparing import differences
-from app.follow_ups.plans.documents import LONGEST_CODE
+from app.follow_ups.plans.documents import LONGEST_CODE, Document
 from app.follow_ups.plans.drafts import CODE, find_draft
 from app.follow_ups.plans.moments import has_moments
 from app.follow_ups.plans.releases import release
@@ -43,6 +47,7 @@ plan_pages = Blueprint("console_plans", __name__, url_prefix="/console/plans", t
 
 HOME = "/console/plans"
 MOST_VERSIONS = 100_000
+LONGEST_LIKE = len(OF_PRODUCT) + LONGEST_CODE
 # In a form: nothing is to be in force.
 NOTHING = 0
 log = structlog.get_logger()
@@ -71,10 +76,10 @@ class ReleaseSchema(Schema):
 
 
 class NewSchema(Schema):
-    """The code of a new plan, and of the one whose text it begins with."""
+    """The code of a new plan, and of the one whose text it begins with (`OF_PRODUCT` before one of the product's)."""
 
     code = fields.String(required=True, validate=validate.Regexp(CODE))
-    like = fields.String(load_default="", validate=validate.Length(max=LONGEST_CODE))
+    like = fields.String(load_default="", validate=validate.Length(max=LONGEST_LIKE))
 
 
 PLAN, COMPARE, RELEASE, NEW = PlanSchema(), CompareSchema(), ReleaseSchema(), NewSchema()
@@ -87,7 +92,10 @@ def plans() -> ResponseReturnValue:
     load_query()
     with current_database().reading() as session:
         day, rows = read_day(session, None), plan_rows(session)
-    return render("plans", day=day, rows=rows)
+    of_product = product_plans(current_app.extensions["settings"].plans_folder)
+    known = {row.code for row in rows}
+    unused = [plan for plan in of_product if plan.code not in known]
+    return render("plans", day=day, rows=rows, of_product=of_product, unused=unused, prefix=OF_PRODUCT)
 
 
 @plan_pages.post("")
@@ -110,12 +118,14 @@ def plan(ref: str) -> ResponseReturnValue:
         version = shown_version(session, plan_id, asked["version"])
         numbers, draft = numbers_of(session, plan_id), find_draft(session, its.code)
         releases, readable = release_rows(session, plan_id), may_compare(session, draft)
+        preview = preview_for(session, version.document, plan_id, day)
     return render(
         "plan",
         day=day,
         plan=its,
         ref=ref,
         version=version,
+        preview=preview,
         numbers=numbers,
         draft=draft,
         readable=readable,
@@ -176,6 +186,13 @@ def compare(ref: str) -> ResponseReturnValue:
         after=after,
         found=differences(before, after),
     )
+
+
+def preview_for(session: Session, document: Document, plan_id: int | None, day: Day) -> Preview:
+    """A document's words as this installation would send them."""
+    settings = current_app.extensions["settings"]
+    links = LinkMaker(settings.public_url, current_public_ids())
+    return preview_of(session, document, plan_id, day.today, links, settings.sms_sign_name)
 
 
 def render(page: str, **values: Any) -> str:

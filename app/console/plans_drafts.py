@@ -6,14 +6,14 @@ from datetime import datetime
 from typing import Any
 
 import structlog
-from flask import Blueprint, redirect
+from flask import Blueprint, current_app, redirect
 from flask.typing import ResponseReturnValue
 from marshmallow import Schema, fields, validate
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
 from app.associates.models import Role
-from app.console.plans import HOME, MOST_VERSIONS, render
+from app.console.plans import HOME, LONGEST_LIKE, MOST_VERSIONS, preview_for, render
 from app.console.plans_handbook import handbook
 from app.console.plans_views import (
     changed_lines,
@@ -30,7 +30,6 @@ from app.errors import Conflict, Invalid, NotFound
 from app.follow_ups.forecasting.counting import Span
 from app.follow_ups.forecasting.runs import DAYS, ask_for_dry_run, newest_dry_run
 from app.follow_ups.models import PlanDraft
-from app.follow_ups.plans.documents import LONGEST_CODE
 from app.follow_ups.plans.drafts import (
     CODE,
     LONGEST_TEXT,
@@ -61,7 +60,7 @@ log = structlog.get_logger()
 class EditSchema(FilterSchema):
     """What a new draft begins with: a `version` of its plan, or, of a new plan, the text of another (`like`)."""
 
-    like = fields.String(load_default="", validate=validate.Length(max=LONGEST_CODE))
+    like = fields.String(load_default="", validate=validate.Length(max=LONGEST_LIKE))
     version = fields.Integer(load_default=None, validate=validate.Range(1, MOST_VERSIONS))
 
 
@@ -121,9 +120,11 @@ def edit(code: str) -> ResponseReturnValue:
     asked = load_query(EDIT)
     if CODE.fullmatch(code) is None:
         raise NotFound("unknown_id", place="draft")
+    version, like = asked["version"], asked["like"]
+    folder = current_app.extensions["settings"].plans_folder
     with current_database().reading() as session:
         draft = find_draft(session, code)
-        text = draft.document if draft else first_text(session, code, asked["version"], asked["like"])
+        text = draft.document if draft else first_text(session, code, version, like, folder)
         return _editor(session, code, text, draft)
 
 
@@ -212,14 +213,16 @@ def publishing(code: str) -> ResponseReturnValue:
         day, draft = read_day(session, None), get_draft(session, code)
         checked = check_text(session, draft.document, code)
         run = newest_dry_run(session, code)
-        its = is_of(run, checked)
+        its, plan = is_of(run, checked), plan_of_code(session, code)
         found = tried(session, run) if its else None
+        document = checked.document
         return render(
             "plan_publish",
             day=day,
             code=code,
             draft=draft,
             checked=checked,
+            preview=preview_for(session, document, plan.id if plan else None, day) if document else None,
             run=run if its else None,
             tried=found,
             stores=stores_to_name(session),
@@ -252,11 +255,15 @@ def _editor(
 ) -> str:
     plan = plan_of_code(session, code)
     names = names_of_people(session, [draft.edited_by] if draft else [])
+    day, checked = read_day(session, None), check_text(session, text, code)
+    document = checked.document
     values: dict[str, Any] = {
+        "day": day,
         "code": code,
         "text": text,
         "lines": text.splitlines(),
-        "checked": check_text(session, text, code),
+        "checked": checked,
+        "preview": preview_for(session, document, plan.id if plan else None, day) if document else None,
         "draft": draft,
         "edited_by": names.get(draft.edited_by or 0, "") if draft else "",
         "plan": plan,
@@ -265,7 +272,7 @@ def _editor(
         "overtaken": overtaken,
         "handbook": handbook(session),
     }
-    return render("plan_draft", day=read_day(session, None), **values)
+    return render("plan_draft", **values)
 
 
 def _right(session: Session, code: str) -> Checked:

@@ -8,11 +8,13 @@ import tomllib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.associates.models import Associate
+from app.console.plans_product import OF_PRODUCT, product_text
 from app.errors import Invalid, NotFound
 from app.follow_ups.forecasting.counting import Counts, Side, Span
 from app.follow_ups.forecasting.models import PlanDryRun
@@ -209,8 +211,12 @@ def may_compare(session: Session, draft: PlanDraft | None) -> bool:
     return draft is not None and check_text(session, draft.document).document is not None
 
 
-def first_text(session: Session, code: str, number: int | None, like: str) -> str:
-    """What a new draft begins with: a version of its plan, another plan's text, or little more than its code."""
+def first_text(session: Session, code: str, number: int | None, like: str, folder: Path) -> str:
+    """What a new draft begins with: a version of its plan, another plan's text, or little more than its code; before
+    all, where that is asked for (`OF_PRODUCT`), what came with the product. Raises `NotFound` for what did not.
+    """
+    if like.startswith(OF_PRODUCT):
+        return _product_text(folder, like.removeprefix(OF_PRODUCT), code)
     plan = plan_of_code(session, code)
     if plan is not None:
         return text_of_version(session, plan.id, number or numbers_of(session, plan.id)[0])
@@ -219,6 +225,13 @@ def first_text(session: Session, code: str, number: int | None, like: str) -> st
         return f'code = "{code}"\n'
     newest = text_of_version(session, another.id, numbers_of(session, another.id)[0])
     return as_toml(tomllib.loads(newest) | {"code": code})
+
+
+def _product_text(folder: Path, like: str, code: str) -> str:
+    text = product_text(folder, like)
+    if text is None:
+        raise NotFound("unknown_id", place="like")
+    return text if like == code else as_toml(tomllib.loads(text) | {"code": code})
 
 
 def changed_lines(before: str, after: str) -> list[tuple[str, str]]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date, time
 from typing import Any
 
 from flask_babel import get_locale, gettext, lazy_gettext, ngettext
 
+from app.console.plans_preview import Example, Said, Trouble
 from app.criteria.refusing import explain_refusal
 from app.criteria.words import Language
 from app.follow_ups.facts import criterion_of
@@ -16,7 +17,7 @@ from app.follow_ups.plans.comparing import Difference
 from app.follow_ups.plans.documents import Document, OnRefund, Stops, Trigger, TriggerKind
 from app.follow_ups.plans.drafts import Mistake
 from app.follow_ups.rules import ScriptRule, Step
-from app.follow_ups.states import Channel, OnRepurchase, Touch, Who
+from app.follow_ups.states import IN_ITS_OWN_WORDS, Channel, OnRepurchase, Touch, Who
 from app.follow_ups.triggers.festivals import festivals
 
 _ = lazy_gettext
@@ -112,7 +113,19 @@ FIELD = {
     "invite_script_code": _("Script to invite"),
 }
 PROBLEM = {
-    "not_toml": _("This cannot be read as TOML: %(found)s"),
+    "not_toml": _("This cannot be read as TOML (%(found)s)."),
+    "quote_open": _("A quotation mark is not closed."),
+    "name_twice": _("%(name)s stands here a second time."),
+    "no_equals": _("There is no = behind the name."),
+    "no_such_date": _("There is no such date or time."),
+    "no_value": _(
+        "Character %(column)s begins no value and belongs to none: a text has quotation marks, a number no 0 before "
+        "it, a date is like 2026-01-31."
+    ),
+    "backslash": _("A backslash in a text is written twice."),
+    "bracket_open": _("At character %(column)s a bracket is not closed or a comma is missing."),
+    "no_statement": _("A line is name = value, [table] or [[steps]]; a remark begins with #."),
+    "full_width": _("%(found)s, character %(column)s, is to be the sign that an English keyboard has."),
     "not_a_table": _("A table is wanted here."),
     "unknown_field": _("There is no such field."),
     "missing": _("This field is missing."),
@@ -143,6 +156,12 @@ PROBLEM = {
         "members no plan has one."
     ),
     "unknown_tag": _("There is no tag %(found)s."),
+}
+TROUBLE = {
+    Trouble.NO_SCRIPT: _("There is no script %(code)s, or it was withdrawn."),
+    Trouble.UNFILLED: _("Nothing is known for %(blanks)s."),
+    Trouble.TOO_LONG: _("It is too long to be sent."),
+    Trouble.NO_TEMPLATE: _("The gateway of text messages has approved no template for it."),
 }
 SPAN = {Span.LAST: _("Last %(days)s days"), Span.NEXT: _("Next %(days)s days")}
 SIDE = {Side.DRAFT: _("with the draft"), Side.NOW: _("as in force")}
@@ -200,6 +219,8 @@ def falls_due(step: Step) -> str:
 
 def stays_open(step: Step) -> str:
     """How long its task can be done."""
+    if step.valid_to_noon and step.valid_days == 1:
+        return str(gettext("until noon of the next day"))
     if step.valid_to_noon:
         return str(
             ngettext("until noon, %(num)s day after", "until noon, %(num)s days after", step.valid_days)
@@ -221,6 +242,34 @@ def scripts(rules: tuple[ScriptRule, ...]) -> Iterator[str]:
             if one.condition
             else codes
         )
+
+
+def trouble(one: Said, step: Step) -> str:
+    """What is wrong with the words of a step, and what comes of it; "" where nothing is."""
+    if one.trouble is None:
+        return ""
+    blanks = str(_(", ")).join(f"{{{name}}}" for name in one.blanks)
+    wrong = str(TROUBLE[one.trouble]) % {"code": one.code, "blanks": blanks}
+    if one.trouble is Trouble.NO_SCRIPT and one.has_other:
+        comes = gettext("The other scripts of the step are used.")
+    elif step.channel in IN_ITS_OWN_WORDS:
+        comes = gettext("Nothing is sent: the step is skipped.")
+    else:
+        comes = gettext("Whoever has the task must find the words themselves.")
+    return f"{wrong} {comes}"
+
+
+def said_by(step: Step, example: Example | None) -> str:
+    """From whom the words of a step reach the member, as a phone shows it above them."""
+    if step.channel is Channel.SMS or example is None:
+        return str(CHANNEL[step.channel])
+    speaker = example.manager if step.who is Who.MANAGER else example.speaker
+    return f"{CHANNEL[step.channel]} · {speaker}" if speaker else str(CHANNEL[step.channel])
+
+
+def can_be_told(mistakes: Iterable[Mistake]) -> bool:
+    """Whether a draft's steps can be written out: not with a rule that cannot be read."""
+    return not any("rule" in one.error.details for one in mistakes)
 
 
 def value_of(one: Difference, value: Any) -> str:

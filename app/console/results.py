@@ -221,7 +221,7 @@ def _shown(session: Session, months: Months) -> dict[str, Any]:
         "measured": measured,
         "currency": currency,
         "effects": effects(measured, currency) if measured else [],
-        "tiles": tiles(measured.headline, currency) if measured else [],
+        "tiles": tiles(measured, currency),
         "steps": funnel_steps(measured, months.plan_id, Evidence.SELF_DECLARED),
         "whom": whom(months.plan_id),
         "counted": counted_last(session, months.window_days),

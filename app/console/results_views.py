@@ -9,11 +9,20 @@ from datetime import date, timedelta
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app.console.results_words import AGAINST, FUNNEL, HEADLINE, MEASURE, NOBODY_KEPT_OUT, UNTOLD, Side, said
+from app.console.results_words import (
+    AGAINST,
+    FUNNEL,
+    HEADLINE,
+    MEASURE,
+    NOBODY_FOLLOWED,
+    NOBODY_KEPT_OUT,
+    UNTOLD,
+    Side,
+    said,
+)
 from app.errors import NotFound
 from app.follow_ups.measuring.arms import HELD_OUT, TREATED, Measure
 from app.follow_ups.measuring.following import Followed
-from app.follow_ups.measuring.headline import Headline
 from app.follow_ups.measuring.measured import against, measure
 from app.follow_ups.measuring.results import Count, Measured, Months, Reached, Sums
 from app.follow_ups.measuring.uplift import Estimate, Interval, NotEnough
@@ -57,11 +66,12 @@ class FunnelStep:
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """A number of the headline; `interval` "" where nothing can be told."""
+    """A number of the headline; `interval` "" where nothing can be told, and `reason` why."""
 
     title: str
     value: str
     interval: str
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,11 +208,16 @@ def names_of(session: Session, rows: Sequence[Followed]) -> dict[int, str]:
     }
 
 
-def tiles(told: Headline, currency: str) -> list[Tile]:
-    """The two numbers of the headline; a dash where there is no interval."""
+def tiles(measured: Measured | None, currency: str) -> list[Tile]:
+    """The two numbers of the headline; a dash and the reason where there is no interval."""
+    if measured is None:
+        return [Tile(str(title), "–", "", str(NOBODY_FOLLOWED)) for title in HEADLINE]
+    told, has_others = measured.headline, measured.held_out.members > 0
     return [
-        _tile(str(HEADLINE[0]), told.pieces_per_week, SIGNED.format),
-        _tile(str(HEADLINE[1]), told.fen_per_month, lambda fen: _money(fen, currency, signed=True)),
+        _tile(str(HEADLINE[0]), told.pieces_per_week, has_others, SIGNED.format),
+        _tile(
+            str(HEADLINE[1]), told.fen_per_month, has_others, lambda fen: _money(fen, currency, signed=True)
+        ),
     ]
 
 
@@ -247,9 +262,9 @@ def _mean(sums: Sums, total: Callable[[Sums], int], each: Callable[[float], str]
     return each(total(sums) / sums.members) if sums.members else "–"
 
 
-def _tile(title: str, told: Interval | NotEnough, write: Callable[[float], str]) -> Tile:
+def _tile(title: str, told: Interval | NotEnough, has_others: bool, write: Callable[[float], str]) -> Tile:
     if isinstance(told, NotEnough):
-        return Tile(title, "–", "")
+        return Tile(title, "–", "", said(told) if has_others else str(NOBODY_KEPT_OUT))
     is_told = told.low > 0 or told.high < 0
     return Tile(title, write(told.value) if is_told else str(UNTOLD), _range(told, write))
 

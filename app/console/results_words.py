@@ -17,8 +17,8 @@ from app.pages.words import EVIDENCE
 _ = lazy_gettext
 MEASURE = {
     Measure.PURCHASE_RATE: _("came back and bought"),
-    Measure.PIECES: _("pieces per member"),
-    Measure.FEN: _("amount per member"),
+    Measure.PIECES: _("pieces per stretch"),
+    Measure.FEN: _("amount per stretch"),
 }
 AGAINST = {
     Against.PLAN: _("members kept out of this plan"),
@@ -39,6 +39,7 @@ VERDICT = {
     Verdict.LESS: _("Follow-ups bring less: look at this plan."),
 }
 UNTOLD = _("cannot be told yet")
+NOBODY_FOLLOWED = _("No data yet: nobody has been followed for that long.")
 NOBODY_KEPT_OUT = _("Nobody is kept out, so there is nobody to compare with.")
 # One look says so, but not every look would.
 ONCE = {
@@ -49,15 +50,15 @@ SHORTFALL = {
     Shortfall.STORES: _(
         "Not enough yet: %(have)s stores have members in both groups, at least %(least)s are needed."
     ),
-    Shortfall.TREATED: _("Not enough yet: %(have)s members followed up, at least %(least)s are needed."),
-    Shortfall.HELD_OUT: _("Not enough yet: %(have)s members kept out, at least %(least)s are needed."),
+    Shortfall.TREATED: _("Not enough yet: %(have)s stretches followed up, at least %(least)s are needed."),
+    Shortfall.HELD_OUT: _("Not enough yet: %(have)s stretches kept out, at least %(least)s are needed."),
     Shortfall.BUYERS: _(
         "Not enough yet: %(have)s buyers are to be expected in the smaller group, at least %(least)s are needed."
     ),
 }
 
 FUNNEL = (
-    _("Members followed up"),
+    _("Followed up (stretches)"),
     _("with a task opened"),
     _("with a task done"),
     _("of whom answered"),
@@ -90,7 +91,7 @@ def _planned(needed: Needed | None) -> str:
     if needed is None or needed.treated is None or needed.held_out is None:
         return ""
     text = gettext(
-        "To tell 3 points of a hundred it takes about %(held_out)s members kept out and %(treated)s followed up.",
+        "To tell 3 points of a hundred it takes about %(held_out)s stretches kept out and %(treated)s followed up.",
         held_out=f"{needed.held_out:,}",
         treated=f"{needed.treated:,}",
     )
@@ -112,7 +113,7 @@ def _missing(effect: Estimate) -> str:
         return str(gettext("No difference can be seen, though one of 3 points of a hundred would have been."))
     seems = ONCE.get(effect.verdict)
     text = gettext(
-        "Not enough yet: at least %(held_out)s more members kept out, and %(treated)s more followed up.",
+        "Not enough yet: at least %(held_out)s more stretches kept out, and %(treated)s more followed up.",
         held_out=f"{max(0, held_out - effect.held_out):,}",
         treated=f"{max(0, treated - effect.treated):,}",
     )

@@ -52,7 +52,8 @@ def test_only_headquarters_may_look(app: Flask, userid: str):
 
 def test_without_data_the_pages_say_so(client: FlaskClient):
     text = page(client, "/console/results")
-    assert text.count("还没有数据：还没有会员观察满这么久。") == 3
+    assert text.count("还没有数据：还没有会员观察满这么久。") == 5
+    assert text.count("<dd>–<small>还没有数据：还没有会员观察满这么久。</small>") == 2
     assert "还没有统计过" in text
     path = plan_path(client)
     assert "没有数据：这个月没有归因的购买。" in page(client, path)
@@ -85,7 +86,7 @@ def test_what_one_look_would_say_is_not_said_of_every_look_and_how_many_it_takes
     """The interval for one look is above zero, the one that holds for all looks is not."""
     tell(database, live(CONSTANT, 0), None)
     text = page(client, plan_path(client))
-    assert "看上去是多了。 还看不出来：对照组至少还要 2,010 人，跟进组还要 11,162 人。" in text
+    assert "看上去是多了。 还看不出来：对照组至少还要 2,010 人次，跟进组还要 11,162 人次。" in text
     assert "跟进带来了更多。" not in text
     assert re.search(r"<dd>还看不出来<small>-[\d.]+ … \+[\d.]+</small>", text)
 
@@ -102,6 +103,19 @@ def test_a_handful_is_told_what_is_missing_before_there_is_an_interval(
     text = page(client, plan_path(client))
     assert "还看不出来：两组都有会员的门店有 2 家，至少要 5 家。" in text
     assert "要看出 3 个百分点的差别" in text
+    assert text.count("<dd>–<small>还看不出来：两组都有会员的门店有 2 家，至少要 5 家。") == 2
+
+
+def test_what_is_counted_is_called_a_stretch_of_a_member_and_said_what_that_is(
+    client: FlaskClient, database: Database
+):
+    """All stretches stand in the funnel, some in the comparison: never under one name."""
+    tell(database, live(CONSTANT, 0), None)
+    text = page(client, plan_path(client))
+    assert "一个人次是一位会员的 30 天" in text
+    assert "只对比全程设有对照组的人次" in text
+    headings = re.findall(r'<th scope="(?:col|row)"[^>]*>([^<]*跟进组[^<]*)</th>', text)
+    assert headings == ["占跟进组", "跟进组（人次）", "参与对比的跟进组（人次）"]
 
 
 def test_all_plans_are_compared_with_those_kept_out_of_everything(client: FlaskClient, database: Database):
@@ -109,7 +123,7 @@ def test_all_plans_are_compared_with_those_kept_out_of_everything(client: FlaskC
     tell(database, [row for row in rows if row.arm is Arm.TREATED], 0)
     text = page(client, "/console/results")
     assert "没有全局对照组" in text
-    assert "没有对照组，无从比较。" in text
+    assert text.count("<dd>–<small>没有对照组，无从比较。</small>") == 2
     assert "跟进带来了更多。" not in text
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import func, select
 
 from app.db import Database
@@ -25,18 +27,18 @@ def test_a_birthday_comes_up_on_the_next_day_and_publishing_again_changes_nothin
 
 def test_who_joins_tries_without_buying_answers_or_has_a_case_is_followed_up_in_the_demo(database: Database):
     world = TriggerWorld(database)
-    happenings = {
-        "join": ("join", {}),
-        "visit": ("visit", {"reason": "size"}),
-        "satisfaction": ("satisfaction", {"score": 1}),
-        "after_sales": ("after_sales", {"about": "zip"}),
+    happenings: dict[str, dict[str, Any]] = {
+        "join": {},
+        "visit": {"reason": "size"},
+        "satisfaction": {"score": 1},
+        "after_sales": {"about": "zip"},
     }
-    for code in happenings:
-        world.member(code)
+    for kind in happenings:
+        world.member(f"who_{kind}")
     publish_more(database, KEYS)
     assert world.series() == [], "nobody joined just now who was loaded with the demo"
-    for code, (kind, data) in happenings.items():
-        world.happen(kind, code, "2026-03-01 09:00", **data)
-    assert {code: [plan for plan, _, _ in world.series(code)] for code in happenings} == {
-        code: [code] for code in happenings
-    }
+    for kind, data in happenings.items():
+        world.happen(kind, f"who_{kind}", "2026-03-01 09:00", **data)
+    assert [[plan for plan, _, _ in world.series(f"who_{kind}")] for kind in happenings] == [
+        [kind] for kind in happenings
+    ]
