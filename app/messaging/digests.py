@@ -199,22 +199,23 @@ def _dedupe_key(notice_ids: Iterable[int]) -> str:
 
 
 def _title(notices: Sequence[Any], items: Mapping[int, OpenItem]) -> str:
-    """How many members wait for the reader; where none does, how many tasks are late that others should have done."""
+    """How many members wait for the reader; where none does, how many tasks of others are not done yet."""
     own = [notice for notice in notices if notice.kind != NoticeKind.ESCALATION]
     if own:
         return words.title(len({items[notice.work_item_id].whom for notice in own}))
-    return words.late(len({notice.work_item_id for notice in notices}))
+    return words.not_done(len({notice.work_item_id for notice in notices}))
 
 
 def _lines(notices: Sequence[Any]) -> list[str]:
-    """What is late comes first: the reader's own in one line, then a line for each person; then what is new."""
+    """What waits comes first: the reader's own in one line, then a line for each person; then what is new."""
     urges = {notice.work_item_id: notice.text for notice in notices if notice.kind == NoticeKind.URGE}
-    late_of: dict[str, set[int]] = {}
+    not_done_of: dict[str, set[int]] = {}
     for notice in notices:
         if notice.kind == NoticeKind.ESCALATION:
-            late_of.setdefault(notice.text, set()).add(notice.work_item_id)
-    lines = [words.late(len(urges))] if len(urges) > 1 else [words.late_one(text) for text in urges.values()]
-    lines += [words.late_of(name, len(late)) for name, late in late_of.items()]
+            not_done_of.setdefault(notice.text, set()).add(notice.work_item_id)
+    one = [words.not_done_one(text) for text in urges.values()]
+    lines = [words.not_done(len(urges))] if len(urges) > 1 else one
+    lines += [words.not_done_of(name, len(tasks)) for name, tasks in not_done_of.items()]
     return lines + [notice.text for notice in notices if notice.kind in NEW]
 
 

@@ -27,19 +27,23 @@ def more(notices: int) -> str:
     return _catalogue().ngettext("and %(num)d more", "and %(num)d more", notices) % {"num": notices}
 
 
-def late(tasks: int) -> str:
-    """How many tasks should have been done."""
-    return _catalogue().ngettext("%(num)d task late", "%(num)d tasks late", tasks) % {"num": tasks}
+def not_done(tasks: int) -> str:
+    """How many tasks wait for longer than they should; none of them is too late."""
+    return _catalogue().ngettext("%(num)d task not done yet", "%(num)d tasks not done yet", tasks) % {
+        "num": tasks
+    }
 
 
-def late_one(text: str) -> str:
-    """The one task that should have been done."""
-    return _catalogue().gettext("Late: %(task)s") % {"task": text}
+def not_done_one(text: str) -> str:
+    """The one task that does."""
+    return _catalogue().gettext("Not done yet: %(task)s") % {"task": text}
 
 
-def late_of(name: str, tasks: int) -> str:
-    """How many tasks somebody else should have done."""
-    line = _catalogue().ngettext("%(name)s: %(num)d task late", "%(name)s: %(num)d tasks late", tasks)
+def not_done_of(name: str, tasks: int) -> str:
+    """How many tasks of somebody else do."""
+    line = _catalogue().ngettext(
+        "%(name)s: %(num)d task not done yet", "%(name)s: %(num)d tasks not done yet", tasks
+    )
     return line % {"name": name, "num": tasks}
 
 

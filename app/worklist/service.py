@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import bindparam, select, update
@@ -17,18 +17,18 @@ from app import clock
 from app.associates.models import Associate
 from app.db import any_of, insert_rows, is_among, table_of, upsert_rows
 from app.ids import new_ids
+from app.stores.queries import hours_of
 from app.timers import Lane, TimerKey, clear_timers, set_timers
 from app.worklist.attention import Budget, read_budget
 from app.worklist.loads import Given, count_given, schedule_balance
 from app.worklist.models import Elsewhere, WorkItem, WorkItemMove, WorkKind, WorkState
+from app.worklist.reminding import first_urge
 
 # Told of work items that were closed undone, while their members are held: what they did besides may be asked for by
 # itself. Tasks live above this rank.
 AskAgain = Callable[[Session, Collection[int], datetime], None]
 # The close reason of whatever was done.
 DONE_REASON = "done"
-# People are urged at round times, so that what became late together is told of together.
-URGE_GRID = timedelta(minutes=10)
 
 
 ITEMS = table_of(WorkItem)
@@ -50,7 +50,7 @@ def open_items(session: Session, rows: Sequence[dict[str, Any]]) -> None:
     """
     if not rows:
         return
-    budget = read_budget(session)
+    budget, hours = read_budget(session), hours_of(session, {row["store_id"] for row in rows})
     complete = [
         {
             "kind": WorkKind.FOLLOW_UP,
@@ -60,7 +60,7 @@ def open_items(session: Session, rows: Sequence[dict[str, Any]]) -> None:
             "value_fen": 0,
             "rank": row["priority"],
             "urge_level": 0,
-            "next_urge_at": first_urge(budget, row["opened_at"], row["valid_until"]),
+            "next_urge_at": first_urge(budget, hours[row["store_id"]], row["opened_at"], row["valid_until"]),
             "elsewhere": Elsewhere.CONTACT,
             **row,
         }
@@ -75,21 +75,6 @@ def open_items(session: Session, rows: Sequence[dict[str, Any]]) -> None:
     ]
     set_timers(session, timers)
     count_items(session, complete, budget, rows[0]["opened_at"])
-
-
-def first_urge(budget: Budget, since: datetime, valid_until: datetime) -> datetime | None:
-    """When it is first looked whether somebody is to be urged who has it to do since then; None where it ends before.
-
-    Working time is at most elapsed time: the urge lane then finds out how much of it there was.
-    """
-    at = on_grid(since + budget.urge_after)
-    return at if at < valid_until else None
-
-
-def on_grid(instant: datetime) -> datetime:
-    """The next round time from then on."""
-    over = timedelta(minutes=instant.minute % 10, seconds=instant.second, microseconds=instant.microsecond)
-    return instant + URGE_GRID - over if over else instant
 
 
 def move_items(session: Session, moves: Mapping[int, int], now: datetime) -> list[int]:
@@ -193,12 +178,13 @@ def ask_anew(
 ) -> None:
     """Write these whole rows back as to be done from now on: what urging was to come counts from now as well."""
     _stop_urging(session, rows)
+    hours = hours_of(session, {row["store_id"] for row in rows})
     written = [
         {
             **row,
             "postponed_until": None,
             "asked_at": now,
-            "next_urge_at": first_urge(budget, now, row["valid_until"])
+            "next_urge_at": first_urge(budget, hours[row["store_id"]], now, row["valid_until"])
             if is_urged and row["urge_level"] < 2
             else None,
         }

@@ -1,4 +1,4 @@
-"""The urge lane: who has not done a work item in time is reminded once; later the store's manager is told, once.
+"""The urge lane: who has not done a work item for a while is reminded once; later the store's manager is told, once.
 
 The level only rises. Nobody is blamed for an outage: the manager is told only once the reminder was delivered, and the
 time counts anew from where nothing was running, WeCom could not be reached, or headquarters had paused everything.
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from sqlalchemy import bindparam, func, select, update
@@ -31,7 +32,7 @@ from app.timers import Lane, TimerKey, clear_timers, set_timers
 from app.worklist.attention import Budget, read_budget
 from app.worklist.claiming import claim_items
 from app.worklist.models import WorkItem, WorkState
-from app.worklist.service import URGE_GRID, on_grid
+from app.worklist.reminding import URGE_GRID, on_grid, reminded_at
 
 BATCH = 200
 SQLITE_BATCH = 40
@@ -145,7 +146,6 @@ class _Office:
     hours: Mapping[int, StoreHours]
     roster: Roster
     rostered: Set[int]  # of whom it says anything
-    last: datetime  # when the last of the batch ends
     people: Mapping[int, Any]  # id, name, ended_at
     managers: Mapping[int, int]
     members: Mapping[int, str]
@@ -166,7 +166,6 @@ class _Office:
             hours=hours_of(session, stores),
             roster=roster,
             rostered={person for person, _ in roster.known},
-            last=max(instants),
             people={one.id: one for one in session.connection().execute(PEOPLE, {"ids": assignees})},
             managers=managers_by_store(session, stores),
             members=dict(session.connection().execute(NAMES, members).all()),
@@ -202,8 +201,9 @@ class _Office:
         )
 
     def _urged(self, row: Any, notice: NewNotice | None) -> _Verdict:
-        again_at = on_grid(self.now + DELIVERY + self.budget.escalate_after)
-        return _Verdict(URGED, _before(again_at, row.valid_until), self.now, notice)
+        escalates_at = self.now + self.budget.escalate_after
+        looks_at = _before(on_grid(escalates_at + DELIVERY), row.valid_until)
+        return _Verdict(URGED, looks_at or _in_time(escalates_at, row.valid_until), self.now, notice)
 
     def _escalate(self, row: Any) -> _Verdict:
         manager_id = self.managers.get(row.store_id)
@@ -211,7 +211,7 @@ class _Office:
             return _Verdict(URGED, None, row.urged_at)
         at = self._escalated_at(row)
         if at > self.now:
-            return _Verdict(URGED, _before(on_grid(at), row.valid_until), row.urged_at)
+            return _Verdict(URGED, _in_time(at, row.valid_until), row.urged_at)
         whose = self.people[row.assignee_id].name
         notice = NewNotice(manager_id, row.id, whose, self.now + UNHURRIED, NoticeKind.ESCALATION)
         return _Verdict(ESCALATED, None, row.urged_at, notice)
@@ -247,19 +247,11 @@ class _Office:
         Counted once for all who were asked together in stores with the same hours and of whom no shifts are known.
         """
         whose = row.assignee_id if row.assignee_id in self.rostered else None
-        key = (whose, self.hours[row.store_id], on_grid(_since(row)))
+        key = (whose, self.hours[row.store_id], on_grid(_since(row)), row.valid_until)
         if key not in self._worked:
-            self._worked[key] = self._count_work(row)
-        return _before(self._worked[key], row.valid_until)
-
-    def _count_work(self, row: Any) -> datetime | None:
-        at, worked = on_grid(_since(row)), timedelta(0)
-        while worked < self.budget.urge_after:
-            begins = self._allowed_from(row, at, self.last)
-            if begins is None:
-                return None
-            at, worked = on_grid(begins) + URGE_GRID, worked + URGE_GRID
-        return at
+            allowed_from = partial(self._allowed_from, row, until=row.valid_until)
+            self._worked[key] = reminded_at(self.budget.urge_after, key[2], row.valid_until, allowed_from)
+        return self._worked[key]
 
     def _allowed_from(self, row: Any, instant: datetime, until: datetime) -> datetime | None:
         """The first instant from then on at which the assignee may be disturbed; None where it comes too late."""
@@ -282,6 +274,11 @@ def _since(row: Any) -> datetime:
 
 def _before(at: datetime | None, valid_until: datetime) -> datetime | None:
     return at if at is not None and at < valid_until else None
+
+
+def _in_time(at: datetime, valid_until: datetime) -> datetime | None:
+    """The round time then, or that very instant where it ends before the round time."""
+    return _before(on_grid(at), valid_until) or _before(at, valid_until)
 
 
 def _delivered(session: Session, rows: Iterable[Any]) -> dict[int, list[tuple[datetime, datetime]]]:

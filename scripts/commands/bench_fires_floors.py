@@ -20,7 +20,7 @@ from app.messaging.models import NoticeKind
 from app.orders.value import tiers_of_today
 from app.worklist.attention import read_budget
 from app.worklist.loads import BALANCE_AFTER
-from app.worklist.service import on_grid
+from app.worklist.reminding import on_grid
 
 CHUNKS = (500, 2_000, 5_000)
 STEP_NO = 2

@@ -232,7 +232,7 @@ def test_what_is_late_is_one_line_above_what_is_new(office: Office):
     office.travel(120)
     office.gather()
     lines = card_of(office.message().body)["sub_title_text"]
-    assert lines.index("3 项任务已超时") < lines.index("搭配推荐 · 陈国强")
+    assert lines.index("3 项任务还没做") < lines.index("搭配推荐 · 陈国强")
     assert "林晓雯" not in lines
 
 
@@ -240,7 +240,7 @@ def test_one_that_is_late_is_named(office: Office):
     office.write((1, 21), kind=NoticeKind.URGE)
     office.travel(120)
     office.gather()
-    assert "已超时：30 分钟回访 · 林晓雯" in card_of(office.message().body)["sub_title_text"]
+    assert "还没做：30 分钟回访 · 林晓雯" in card_of(office.message().body)["sub_title_text"]
 
 
 def test_a_manager_reads_whose_tasks_are_late_and_how_many(office: Office):
@@ -250,9 +250,9 @@ def test_a_manager_reads_whose_tasks_are_late_and_how_many(office: Office):
     office.travel(120)
     office.gather()
     card = card_of(office.message().body)
-    assert card["main_title"]["title"] == "3 项任务已超时"
-    assert "李娜：2 项任务已超时" in card["sub_title_text"]
-    assert "赵闲：1 项任务已超时" in card["sub_title_text"]
+    assert card["main_title"]["title"] == "3 项任务还没做"
+    assert "李娜：2 项任务还没做" in card["sub_title_text"]
+    assert "赵闲：1 项任务还没做" in card["sub_title_text"]
 
 
 def test_what_was_given_to_somebody_else_is_nothing_to_tell_of(office: Office):

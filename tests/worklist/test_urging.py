@@ -72,9 +72,32 @@ def test_nobody_is_reminded_in_quiet_hours(shop: Shop):
     assert urges(shop) == [("ann", "03-02 17:10")]
 
 
-def test_what_ends_before_is_neither_urged_nor_escalated(shop: Shop):
-    (item,) = shop.give("ann", 10, valid_for=timedelta(hours=4))
+def test_what_ends_soon_is_urged_with_half_of_its_time_left(shop: Shop):
+    """Thanks for a purchase of the evening before are opened at ten and over at noon."""
+    shop.budget(escalate_after_minutes=55)
+    shop.give("ann", 10, valid_until=at("2026-03-02 12:00"))
+    shop.live_until("2026-03-02 22:00")
+    assert urges(shop) == [("ann", "03-02 11:00")]
+    assert escalations(shop) == [("mia", "ann", "03-02 11:57")], "before it ends, though at no round time"
+
+
+def test_half_of_the_time_left_is_half_of_its_working_time(shop: Shop):
+    """Until noon there are three hours in the evening and two in the morning; until the store opens there is one."""
+    shop.budget(urge_after_minutes=1440)
+    shop.sleep_until("2026-03-02 19:00")
+    shop.give("ann", 10, valid_until=at("2026-03-03 12:00"))
+    shop.sleep_until("2026-03-02 21:00")
+    shop.give("ben", 10, valid_until=at("2026-03-03 10:00"))
+    shop.live_until("2026-03-03 22:00")
+    assert urges(shop) == [("ann", "03-02 21:30"), ("ben", "03-02 21:30")]
+
+
+def test_nobody_is_urged_of_what_ends_at_once(shop: Shop):
+    (item,) = shop.give("ann", 10, valid_for=timedelta(minutes=10))
     assert shop.item(item).next_urge_at is None
+
+
+def test_what_ends_before_is_not_escalated(shop: Shop):
     (other,) = shop.give("ann", 10, valid_for=timedelta(hours=24))
     shop.live_until("2026-03-04 22:00")
     assert urges(shop) == [("ann", "03-02 14:10")]
@@ -87,9 +110,9 @@ def test_many_at_once_are_one_line(shop: Shop):
     shop.live_until("2026-03-03 22:00")
     to_ann, to_mia = (json.loads(body) for body in shop.wecom.bodies)
     assert to_ann["touser"] == "ann"
-    assert "3 项任务已超时" in json.dumps(to_ann, ensure_ascii=False)
+    assert "3 项任务还没做" in json.dumps(to_ann, ensure_ascii=False)
     assert to_mia["touser"] == "mia"
-    assert "ann：3 项任务已超时" in json.dumps(to_mia, ensure_ascii=False)
+    assert "ann：3 项任务还没做" in json.dumps(to_mia, ensure_ascii=False)
     assert "顾客" not in json.dumps(to_mia, ensure_ascii=False)
 
 
