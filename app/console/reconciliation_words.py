@@ -66,7 +66,7 @@ FAULT = {
     Fault.WRONG_ARM: _("The member is in another part of the comparison than the draw says."),
     Fault.OVER_CAP: _("The member was written to more often than the attention budget allows."),
     Fault.QUIET_HOURS: _("It was opened in quiet hours."),
-    Fault.UNFOUNDED: _("It was not opened, and nothing that is kept bears out the reason given."),
+    Fault.UNFOUNDED: _("It was not opened, or late, and nothing that is kept bears out the reason given."),
     Fault.UNREADABLE: _(
         "Something kept of this member cannot be read, so nothing of theirs is accounted for."
     ),

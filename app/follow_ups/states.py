@@ -38,6 +38,7 @@ class StepReason(StrEnum):
 
     DUE = "due"
     LATE = "late"  # opened after its day because the service was down
+    AFTER_PAUSE = "after_pause"  # opened late because HQ had paused everything
     BEFORE_START = "before_start"  # its validity had ended before the purchase was known
     # Its validity ended before it was asked about: the service was down or behind, or had set its series aside.
     TOO_LATE = "too_late"
@@ -56,11 +57,12 @@ class StepReason(StrEnum):
     PLAN_HOLD_OUT = "plan_hold_out"
     GLOBAL_HOLD_OUT = "global_hold_out"
     SAME_DAY = "same_day"  # what falls on one day for one member is one task
-    # It waited for this until its validity ended, or until the next step of its series, to which it gave way.
+    # It waited for this until its validity ended, or would have.
     MEMBER_CAP = "member_cap"  # the member was written to often enough
     QUIET_HOURS = "quiet_hours"  # nobody may be asked then
     OFF_DUTY = "off_duty"  # nobody was at work
     PAUSED = "paused"  # HQ had paused everything until its validity had ended
+    GAVE_WAY = "gave_way"  # it was still waiting when the next step of its series fell due
     SEEN_BY_ALL = "seen_by_all"  # a moment, which members kept out of everything would see, too
     QUOTA_FULL = "quota_full"  # the member had this month's group sends; WeCom lets them have no more
     # There is no script, a variable of it is not known, or it is longer than may be sent.

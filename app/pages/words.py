@@ -30,6 +30,7 @@ REASON = {
     StepReason.LATE: _(
         "Opened late: when it fell due the purchase was not known here, or the system was not running"
     ),
+    StepReason.AFTER_PAUSE: _("Opened late: when it was to be opened headquarters had paused all follow-ups"),
     StepReason.BEFORE_START: _("Its time was over before this purchase was known here"),
     StepReason.TOO_LATE: _(
         "Its time ran out before the system got to it: it was down, behind, or had set it aside"
@@ -50,10 +51,13 @@ REASON = {
     StepReason.GLOBAL_HOLD_OUT: _("Kept out of all plans, to measure what they bring"),
     StepReason.SAME_DAY: _("Another task for this member falls on the same day; the two became one"),
     StepReason.MEMBER_CAP: _(
-        "The member was written to often enough in these days; its time ran out, or it gave way to the next step"
+        "The member was written to often enough in these days, for as long as it had time"
     ),
-    StepReason.QUIET_HOURS: _("Quiet hours lasted until its time ran out, or it gave way to the next step"),
-    StepReason.OFF_DUTY: _("Nobody was on duty until its time ran out, or it gave way to the next step"),
+    StepReason.QUIET_HOURS: _("Quiet hours lasted until its time ran out"),
+    StepReason.OFF_DUTY: _("Nobody was on duty for as long as it had time"),
+    StepReason.GAVE_WAY: _(
+        "It was still waiting when the next step of its plan fell due, and gave way to it"
+    ),
     StepReason.PAUSED: _("Headquarters had paused all follow-ups until its time ran out"),
     StepReason.QUOTA_FULL: _("The member had as many group sends this month as WeCom allows"),
     StepReason.NO_WORDS: _(

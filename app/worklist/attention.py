@@ -204,7 +204,11 @@ class Pauses:
 
     def cover(self, instant: datetime) -> bool:
         """True where everything was paused at that instant."""
-        return any(start <= instant <= end for start, end in self.spans)
+        return self.touch(instant, instant)
+
+    def touch(self, first: datetime, last: datetime) -> bool:
+        """True where everything was paused at some instant between the two."""
+        return any(start <= last and first <= end for start, end in self.spans)
 
 
 def read_pauses(session: Session, since: datetime, now: datetime) -> Pauses:

@@ -16,6 +16,8 @@ A_LONG_DAY = timedelta(hours=26)
 DECIDED_WHEN_DUE = {
     *("due", "late", "too_late", "new_purchase", "kept_earlier", "nobody_to_ask", "off_duty", "condition"),
     *(
+        "after_pause",
+        "gave_way",
         "same_day",
         "member_cap",
         "quiet_hours",

@@ -362,7 +362,7 @@ class TestTheCap:
         world.live_until("2026-03-05 10:30")
         assert world.steps("c1") == {
             (DAY, 1): "opened due",
-            (DAY, 2): "skipped member_cap",
+            (DAY, 2): "skipped gave_way",
             (DAY, 3): "opened due",
         }
         assert_sound(world)
@@ -402,7 +402,7 @@ class TestOneDay:
 
 
 class TestPausing:
-    def test_nothing_opens_and_afterwards_what_is_worth_it_opens_late(self, world: World) -> None:
+    def test_nothing_opens_and_afterwards_what_is_worth_it_opens_and_says_so(self, world: World) -> None:
         buy_at_two(world)
         with world.database.transaction() as session:
             pause(session, None)
@@ -411,7 +411,7 @@ class TestPausing:
         with world.database.transaction() as session:
             resume(session, None)
         world.live_until("2026-03-05 11:01")
-        assert world.steps("c1") == {(DAY, 1): "expired paused", (DAY, 2): "opened late"}
+        assert world.steps("c1") == {(DAY, 1): "expired paused", (DAY, 2): "opened after_pause"}
         assert_sound(world)
 
 

@@ -266,19 +266,43 @@ class TestOneDay:
 class TestLateness:
     def test_only_what_the_service_is_to_blame_for_is_late(self) -> None:
         case = case_of()
-        assert why_opened(case, BUDGET, case.due).reason is StepReason.DUE
-        assert why_opened(case, BUDGET, case.due + timedelta(hours=1)).reason is StepReason.LATE
+        assert why(case, case.due) is StepReason.DUE
+        assert why(case, case.due + timedelta(hours=1)) is StepReason.LATE
 
     def test_what_waited_for_the_cap_or_for_people_is_not_late(self) -> None:
         later = MORNING + timedelta(days=2)
         for reason in (WaitingFor.MEMBER_CAP, WaitingFor.OFF_DUTY):
             case = case_of(waited_for=reason, asked_at=later)
-            assert why_opened(case, BUDGET, later).reason is StepReason.DUE
-            assert why_opened(case, BUDGET, later + timedelta(hours=1)).reason is StepReason.LATE
+            assert why(case, later) is StepReason.DUE
+            assert why(case, later + timedelta(hours=1)) is StepReason.LATE
 
     def test_a_lost_day_stays_a_lost_day_though_the_store_was_closed_when_the_service_was_back(self) -> None:
         case = case_of(waited_for=WaitingFor.QUIET_HOURS, asked_at=at("2026-04-01 10:00"))
-        assert why_opened(case, BUDGET, at("2026-04-01 10:00")).reason is StepReason.LATE
+        assert why(case, at("2026-04-01 10:00")) is StepReason.LATE
+
+    @pytest.mark.parametrize(
+        ("began", "ended", "reason"),
+        [
+            (timedelta(hours=-1), timedelta(hours=2), StepReason.AFTER_PAUSE),
+            (timedelta(minutes=5), timedelta(hours=2), StepReason.AFTER_PAUSE),
+            (timedelta(hours=-2), timedelta(hours=-1), StepReason.LATE),
+            (timedelta(hours=1), timedelta(hours=2), StepReason.LATE),
+        ],
+    )
+    def test_headquarters_pause_is_told_as_what_it_was(self, began, ended, reason) -> None:
+        """Not as an outage; but what was late before the pause, or long after it, the service is to blame for."""
+        case = case_of()
+        pauses = Pauses(((case.due + began, case.due + ended),))
+        assert why(case, case.due + timedelta(hours=3), pauses) is reason
+
+    def test_a_pause_that_ended_at_night_is_why_it_opened_in_the_morning(self) -> None:
+        case = case_of(waited_for=WaitingFor.QUIET_HOURS, asked_at=at("2026-04-01 10:00"))
+        pauses = Pauses(((case.due, at("2026-03-31 23:00")),))
+        assert why(case, at("2026-04-01 10:00"), pauses) is StepReason.AFTER_PAUSE
+
+
+def why(case: Case, now: datetime, pauses: Pauses | None = None) -> StepReason:
+    return why_opened(case, BUDGET, pauses or Pauses(), now).reason
 
 
 ZONES = ["Asia/Shanghai", "Europe/London", "America/New_York", "Australia/Lord_Howe", "UTC"]

@@ -286,9 +286,11 @@ def test_what_was_done_stays_done_in_a_series_that_is_put_through_again(world: W
 
 
 UNFOUNDED = {
+    "late for a pause there was not": "reason = 'after_pause'",
     "a cap nobody reached": "outcome = 'skipped', reason = 'member_cap', task_id = NULL",
     "a hold-out nobody drew": "outcome = 'withheld', reason = 'plan_hold_out', task_id = NULL",
     "one with a task there is not": "outcome = 'merged', reason = 'same_day', task_id = 7",
+    "a step to come that it gave way to": "outcome = 'skipped', reason = 'gave_way', task_id = NULL",
     "a pause there was not": "outcome = 'expired', reason = 'paused', task_id = NULL",
     "an end that was not": "outcome = 'expired', reason = 'too_late', task_id = NULL",
     "a rule the step does not have": "outcome = 'skipped', reason = 'condition', task_id = NULL",

@@ -47,6 +47,8 @@ from app.worklist.attention import Budget, Pauses, Touch
 LATE_AFTER = timedelta(minutes=30)
 OPENED = Verdict(StepOutcome.OPENED, StepReason.DUE)
 OPENED_LATE = Verdict(StepOutcome.OPENED, StepReason.LATE)
+OPENED_AFTER_PAUSE = Verdict(StepOutcome.OPENED, StepReason.AFTER_PAUSE)
+GAVE_WAY = Verdict(StepOutcome.SKIPPED, StepReason.GAVE_WAY)
 HOLD_OUT = {
     Arm.PLAN_HOLD_OUT: StepReason.PLAN_HOLD_OUT,
     Arm.GLOBAL_HOLD_OUT: StepReason.GLOBAL_HOLD_OUT,
@@ -138,7 +140,7 @@ def or_give_way(
     if case.step.is_service or due >= wait.until:
         return wait
     if due <= now:
-        return Verdict(StepOutcome.SKIPPED, RAN_OUT[wait.reason])
+        return GAVE_WAY
     return Wait(due, wait.reason, step)
 
 
@@ -216,13 +218,17 @@ def on_same_day(case: Case, touches: Iterable[Touch], now: datetime) -> SameDay 
     return SameDay(None, tuple(others))
 
 
-def why_opened(case: Case, budget: Budget, now: datetime) -> Verdict:
-    """A step opened long after it was to be says so: that the service was down is no fault of the associate's."""
+def why_opened(case: Case, budget: Budget, pauses: Pauses, now: datetime) -> Verdict:
+    """A step opened long after it was to be says so: neither headquarters' pause nor that the service was down is a
+    fault of the associate's. A pause that began before the step was late is why it was not opened in time.
+    """
     if case.waited_for in (None, WaitingFor.QUIET_HOURS):
         expected = budget.askable_from(case.hours, case.due, case.until)
     else:
         expected = case.asked_at
-    return OPENED_LATE if now - expected > LATE_AFTER else OPENED
+    if now - expected <= LATE_AFTER:
+        return OPENED
+    return OPENED_AFTER_PAUSE if pauses.touch(expected, expected + LATE_AFTER) else OPENED_LATE
 
 
 def importance(step: Step) -> tuple[bool, int]:

@@ -21,7 +21,14 @@ from app.aside import UNDOABLE, Errors, alone
 from app.db import Database, insert_rows, table_of, update_rows
 from app.failpoints import failpoint
 from app.follow_ups.firing.asking import Answers, ask
-from app.follow_ups.firing.deciding import Wait, before_asking, or_give_way, waits_behind, why_opened
+from app.follow_ups.firing.deciding import (
+    LATE_AFTER,
+    Wait,
+    before_asking,
+    or_give_way,
+    waits_behind,
+    why_opened,
+)
 from app.follow_ups.firing.falling_due import Batch, DueTimer, Fallen, read_batch, take_due
 from app.follow_ups.firing.merging import follow
 from app.follow_ups.firing.opening import PROMPT, open_tasks
@@ -129,20 +136,27 @@ def _fire(session: Session, due: Sequence[DueTimer], budget: Budget, tiers: Tier
     batch = read_batch(session, due, now)
     if not batch.fallen:
         return
-    held = _hold(session, batch, budget, now)
+    pauses = _pauses(session, batch, now)
+    held = _hold(batch, budget, pauses, now)
     rest = [item for item in batch.fallen if item.id not in held]
     answers = ask(session, rest, batch.conditions, budget, tiers, now)
-    _write(session, batch.fallen, held | answers.held, answers, budget, now)
+    opened = (one.fallen for one in answers.openings)
+    verdicts = held | answers.held | {one.id: why_opened(one.case, budget, pauses, now) for one in opened}
+    _write(session, batch.fallen, verdicts, answers, now)
     close_items(session, list(answers.replaced), WorkState.CANCELLED, StepReason.SAME_DAY, now)
     follow(session, answers.replaced, now)
     open_tasks(session, answers.openings, batch.conditions, now)
     failpoint("fire.opened")
 
 
-def _hold(session: Session, batch: Batch, budget: Budget, now: datetime) -> dict[int, Verdict | Wait]:
+def _pauses(session: Session, batch: Batch, now: datetime) -> Pauses:
+    """Those that may be why one of the steps is late, or over; nothing is read where none is."""
+    late = [item.case.due for item in batch.fallen if now - item.case.due > LATE_AFTER]
+    return read_pauses(session, min(late), now) if late else Pauses()
+
+
+def _hold(batch: Batch, budget: Budget, pauses: Pauses, now: datetime) -> dict[int, Verdict | Wait]:
     """What becomes of steps whoever could be asked, by enrollment; the others open as soon as somebody can be."""
-    over = [item.case.until for item in batch.fallen if item.case.until <= now]
-    pauses = read_pauses(session, min(over), now) if over else Pauses()
     held: dict[int, Verdict | Wait] = {}
     for item in batch.fallen:
         found = before_asking(item.case, batch.family.relatives(item), budget, pauses, now)
@@ -156,16 +170,15 @@ def _hold(session: Session, batch: Batch, budget: Budget, now: datetime) -> dict
 def _write(
     session: Session,
     fallen: Sequence[Fallen],
-    held: Mapping[int, Verdict | Wait],
+    verdicts: Mapping[int, Verdict | Wait],
     answers: Answers,
-    budget: Budget,
     now: datetime,
 ) -> None:
     """The step records, and what each enrollment waits for now."""
     tasks = answers.task_ids(session)
     rows, records, timers = [], [], []
     for item in fallen:
-        verdict = held.get(item.id) or why_opened(item.case, budget, now)
+        verdict = verdicts[item.id]
         if isinstance(verdict, Wait):
             later = item.version.following(item.row.next_step_no)
             verdict = or_give_way(verdict, item.case, later, item.row.enrolled_at, now)

@@ -227,7 +227,7 @@ class Course:
             self._touches.remove(other)
             self._replace(other)
         self._open(series, case, found, now)
-        return why_opened(case, self.stage.budget, now)
+        return why_opened(case, self.stage.budget, NO_PAUSE, now)
 
     def _open(self, series: Series, case: Case, whom: Person, now: datetime) -> None:
         step = case.step

@@ -1,4 +1,4 @@
-"""Whether raw facts bear out the reason for which a step was not opened: True, False, or None where none of them tells.
+"""Whether raw facts bear out the reason for which a step was not opened, or late: True, False, None where none tells.
 
 A reason is only ever held to what must have been so whenever it is true, read plainly from work items, pauses, acts
 and the plan; what is left (who was on duty, whether somebody could be reached) is taken on trust and counted as such.
@@ -64,8 +64,17 @@ class Bearing:
             return bool(row.arm == HOLD_OUTS[record.reason])
         if record.reason == StepReason.MEMBER_CAP:
             return self._was_over_cap(owed, record, written)
+        if record.reason == StepReason.GAVE_WAY:
+            return _gave_way(owed, record)
         told = self._by_headquarters(owed, record)
         return _by_the_plan(owed, row, record) if told is None else told
+
+    def of_opened(self, owed: Owed, record: Any) -> bool:
+        """False where a step is said to be late for headquarters' pause, and there was none before it was opened."""
+        return record.reason != StepReason.AFTER_PAUSE or any(
+            one.began_at <= record.recorded_at and (one.ended_at or record.recorded_at) >= owed.due_at
+            for one in self.pauses
+        )
 
     def _by_headquarters(self, owed: Owed, record: Any) -> bool | None:
         """What the pauses and shares that were in force say of reasons that are about them."""
@@ -123,6 +132,12 @@ def _by_the_plan(owed: Owed, row: Any, record: Any) -> bool | None:
         StepReason.KEPT_EARLIER: StepReason.KEPT_EARLIER in owed.expected,
     }
     return is_so.get(reason) or None
+
+
+def _gave_way(owed: Owed, record: Any) -> bool:
+    """A later step of its series had fallen due by then; promises give way to nothing."""
+    dues = [owed.series.due(one) for one in owed.series.paper.promises if one.step_no > owed.step_no]
+    return not owed.promise.is_service and any(due <= record.recorded_at for due in dues)
 
 
 def read_bearing(session: Session, limits: Limits) -> Bearing:

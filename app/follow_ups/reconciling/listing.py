@@ -21,7 +21,7 @@ from app.stores.models import Store
 from app.worklist.models import WorkItem, WorkState
 
 A_DAY = timedelta(days=1)
-OPENED = (StepReason.DUE, StepReason.LATE)
+OPENED = (StepReason.DUE, StepReason.LATE, StepReason.AFTER_PAUSE)
 # What became of it → outcomes of records, and states of the tasks of opened ones.
 FOUND: dict[Became, tuple[StepOutcome | None, WorkState | None]] = {
     Became.DONE: (None, WorkState.DONE),

@@ -23,6 +23,7 @@ ASKED_FIRST = frozenset(
         StepReason.OFF_DUTY,
         StepReason.MEMBER_CAP,
         StepReason.PAUSED,
+        StepReason.GAVE_WAY,
     }
 )
 # What may come between a step and its task; `bearing` asks raw facts whether it did.
@@ -77,8 +78,7 @@ class Settler:
             self._book(owed, label, became, record, doubt_about(record.reason) if borne_out is None else None)
             self._compare(owed, row, record.reason)
             if borne_out is False:
-                what = f"nothing bears out {record.outcome}: {record.reason}"
-                self.report.alarms.append(discrepancy(owed.series, owed, what, Fault.UNFOUNDED, row))
+                self._doubt(owed, row, record)
 
     def alarm_of(self, item: Any, task: Any, shop: StoreClock, fault: Fault) -> None:
         """A work item that should not have been opened when it was."""
@@ -125,6 +125,12 @@ class Settler:
         label = f"task {item.state}" if says_it_all else f"task {item.state}: {item.close_reason}"
         self._book(owed, label, OF_TASK[WorkState(item.state)], record)
         self._compare(owed, row, Expected.OPENED)
+        if not self._bearing.of_opened(owed, record):
+            self._doubt(owed, row, record)
+
+    def _doubt(self, owed: Owed, row: Any, record: Any) -> None:
+        what = f"nothing bears out {record.outcome}: {record.reason}"
+        self.report.alarms.append(discrepancy(owed.series, owed, what, Fault.UNFOUNDED, row))
 
     def _compare(self, owed: Owed, row: Any, found: str) -> None:
         expected = owed.expected
