@@ -21,6 +21,7 @@ from app.follow_ups.history import (
     step_history,
     steps_that_ended,
 )
+from app.follow_ups.pending import HeldBy, pending_counts, pending_steps
 from app.follow_ups.progress import progress_by_associate, progress_by_store
 from app.follow_ups.states import Evidence, StepOutcome, StepReason
 from app.follow_ups.worklists import PAGE_TASKS, PersonDay, count_tasks_of_person, tasks_of_person
@@ -59,7 +60,8 @@ def today() -> ResponseReturnValue:
     with current_database().reading() as session:
         day = read_day(session, asked["day"])
         rows = progress_by_store(session, *day.bounds)
-        steps = step_counts(session, StepsOfDay(*day.bounds, asked["branch"]))
+        of = StepsOfDay(*day.bounds, asked["branch"])
+        steps, waiting = step_counts(session, of), pending_counts(session, of)
     branches = sorted({row.branch_name for row in rows} | ({asked["branch"]} - {""}))
     rows = [row for row in rows if asked["branch"] in ("", row.branch_name)]
     return _render(
@@ -68,6 +70,7 @@ def today() -> ResponseReturnValue:
         rows=rows,
         totals=total(rows),
         steps=steps,
+        waiting=waiting,
         branches=branches,
         branch=asked["branch"],
     )
@@ -98,6 +101,30 @@ def steps() -> ResponseReturnValue:
     return _render(
         "steps", day=day, rows=rows, part=part, outcome=outcome, reason=reason, branch=asked["branch"]
     )
+
+
+class WaitingSchema(TodaySchema, PageSchema):
+    """`held_by`: what the steps wait for."""
+
+    held_by = fields.Enum(HeldBy, by_value=True, required=True)
+
+
+WAITING = WaitingSchema()
+
+
+@pages.get("/waiting")
+@allow(Role.HQ)
+def waiting() -> ResponseReturnValue:
+    """The members behind one count of what is due and waits, as it is now."""
+    asked = load_query(WAITING)
+    held_by, page = asked["held_by"], asked["page"]
+    with current_database().reading() as session:
+        day = read_day(session, asked["day"])
+        of = StepsOfDay(*day.bounds, asked["branch"])
+        total_of = pending_counts(session, of).get(held_by, 0)
+        rows = pending_steps(session, of, held_by, page)
+    part = part_of(page, ROWS, len(rows), total_of)
+    return _render("waiting", day=day, rows=rows, part=part, held_by=held_by, branch=asked["branch"])
 
 
 PAGE = PageSchema()

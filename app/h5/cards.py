@@ -22,15 +22,17 @@ from app.pages.formats import CHAIN_ZONE, day_bounds
 from app.sales_scripts.rules import LINK, unfilled
 from app.stores.models import Store
 from app.stores.queries import stores_by_id
+from app.worklist.attention import is_paused
 from app.worklist.models import WorkState
 
 
 @dataclass(frozen=True, slots=True)
 class When:
-    """Business now, and the zone in which this reader's store tells time."""
+    """Business now, the zone in which this reader's store tells time, and whether headquarters paused everything."""
 
     now: datetime
     zone: ZoneInfo
+    is_paused: bool = False
 
     @property
     def today(self) -> date:
@@ -71,7 +73,8 @@ class TaskCard:
 def read_when(session: Session, store_id: int | None) -> When:
     """Business now as this store tells it."""
     store = session.get(Store, store_id) if store_id is not None else None
-    return When(clock.now(session), ZoneInfo(store.time_zone) if store else CHAIN_ZONE)
+    zone = ZoneInfo(store.time_zone) if store else CHAIN_ZONE
+    return When(clock.now(session), zone, is_paused(session))
 
 
 def cards_of(session: Session, actor: Actor, tasks: list[TaskView], when: When) -> list[TaskCard]:

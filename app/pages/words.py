@@ -7,6 +7,7 @@ from flask_babel import lazy_gettext as _
 from app.follow_ups.acts.kinds import SkipReason
 from app.follow_ups.channels.models import SendReason
 from app.follow_ups.history import StepView
+from app.follow_ups.pending import HeldBy
 from app.follow_ups.states import Evidence, StepOutcome, StepReason
 from app.follow_ups.texting.models import SmsReason
 from app.worklist.models import WorkState
@@ -66,6 +67,14 @@ REASON = {
     StepReason.SEEN_BY_ALL: _("Members kept out of all plans would see this moment, too"),
     StepReason.NO_CHANNEL: _("The member cannot be reached in this way"),
     StepReason.NO_PHONE: _("It is a text message, and the member's mobile number is not known"),
+}
+HELD_BY = {
+    HeldBy.PAUSE: _("Headquarters has paused all follow-ups"),
+    HeldBy.QUIET_HOURS: _("Until quiet hours are over and the store is open"),
+    HeldBy.MEMBER_CAP: _("Until the member may be written to again"),
+    HeldBy.OFF_DUTY: _("Until somebody is on duty who may be asked"),
+    HeldBy.SAME_DAY: _("Until it is known what becomes of another message to the member"),
+    HeldBy.TURN: _("Due: it is looked at as soon as its turn comes"),
 }
 EVIDENCE = {
     Evidence.WECOM_CONFIRMED: _("confirmed by WeCom"),

@@ -9,9 +9,11 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app.db import Database
+from app.worklist.attention import pause
 from app.worklist.models import WorkState
 from tests.faces.chain import Chain
 from tests.faces.crowd import add_tasks
+from tests.faces.waiting import let_chen_wait
 from tests.faces.web import JSON, PAGE, sign_in
 
 
@@ -49,6 +51,27 @@ def test_the_branch_narrows_both(client: FlaskClient):
     text = page(client, path)
     assert "吴桐" in text
     assert "林晓雯" not in text
+
+
+def test_what_is_due_and_waits_stands_with_what_it_waits_for_and_opens_its_list(
+    client: FlaskClient, chain: Chain, database: Database
+):
+    assert "还在等待" not in page(client, "/console/")
+    let_chen_wait(database, chain)
+    day = page(client, "/console/")
+    assert "已到期，轮到就处理" in day
+    with database.transaction() as session:
+        pause(session, None)
+    day = page(client, "/console/")
+    assert "到期，还在等待" in day
+    found = re.search(r'总部已暂停全部跟进</th><td [^>]+><a href="(/console/waiting[^"]+)">1</a>', day)
+    assert found
+    text = page(client, found[1])
+    assert "在等这个的共 1 步" in text
+    assert "陈国强" in text
+    assert "30 天" in text
+    elsewhere = page(client, "/console/?branch=华东")
+    assert "还在等待" not in elsewhere
 
 
 def test_a_member_shows_every_step_with_outcome_reason_and_proof(client: FlaskClient):
@@ -89,6 +112,8 @@ def test_a_persons_open_tasks_come_first_however_many_are_done(
         ("/console/steps", 422),
         ("/console/steps?outcome=opened&reason=because", 422),
         ("/console/steps?outcome=opened&reason=due&page=0", 422),
+        ("/console/waiting", 422),
+        ("/console/waiting?held_by=nothing", 422),
         ("/console/members/aaaaaaaaaaaaa", 404),
         ("/console/members/1", 404),
         ("/console/imports?before=1", 404),
@@ -99,7 +124,12 @@ def test_wrong_addresses_are_refused(client: FlaskClient, path: str, status: int
 
 
 @pytest.mark.parametrize(
-    "path", ["/console/steps?outcome=opened&reason=due", "/console/members/aaaaaaaaaaaaa"]
+    "path",
+    [
+        "/console/steps?outcome=opened&reason=due",
+        "/console/waiting?held_by=pause",
+        "/console/members/aaaaaaaaaaaaa",
+    ],
 )
 def test_only_headquarters_may_look(app: Flask, path: str):
     assert sign_in(app, "wangwei", "/console/").get(path, headers=JSON).status_code == 403

@@ -10,9 +10,10 @@ import pytest
 from flask import Flask
 from flask_babel import Babel, force_locale
 
+from app.follow_ups.pending import HeldBy
 from app.follow_ups.states import Evidence, StepOutcome, StepReason
 from app.pages import formats
-from app.pages.words import CLOSE_REASON, EVIDENCE, OUTCOME, REASON, STATE
+from app.pages.words import CLOSE_REASON, EVIDENCE, HELD_BY, OUTCOME, REASON, STATE
 from app.worklist.models import WorkState
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -88,7 +89,13 @@ def test_english_dates_are_english():
 
 @pytest.mark.parametrize(
     ("words", "kinds"),
-    [(REASON, StepReason), (OUTCOME, StepOutcome), (EVIDENCE, Evidence), (STATE, WorkState)],
+    [
+        (REASON, StepReason),
+        (OUTCOME, StepOutcome),
+        (EVIDENCE, Evidence),
+        (STATE, WorkState),
+        (HELD_BY, HeldBy),
+    ],
 )
 def test_everything_a_person_may_meet_has_words(words: dict[str, object], kinds: type[StepReason]):
     for kind in kinds:
