@@ -9,7 +9,7 @@ from app.criteria.evaluation import Outcome, combine, compile_node
 from app.criteria.terms import Facts, Term, Value
 from app.criteria.tree import AllOf, AnyOf, Condition, Node, Not
 from app.criteria.words import Language
-from app.criteria.writing import write, write_name, write_value
+from app.criteria.writing import write, write_finding, write_name, write_value
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,10 @@ class Clause:
     def value_text(self, language: Language) -> str:
         """The fact with its unit, as a person reads it."""
         return write_value(self.term, self.value, language)
+
+    def said(self, language: Language) -> str:
+        """The fact and what the clause wants of it, for people who write no rules."""
+        return write_finding(self.condition, self.value, negated=self.negated, language=language)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from app.criteria.terms import Kind, Term, Value
-from app.criteria.tree import AllOf, Among, AnyOf, Between, Comparison, Flag, Has, Known, Node, Not
+from app.criteria.tree import AllOf, Among, AnyOf, Between, Comparison, Condition, Flag, Has, Known, Node, Not
 from app.criteria.words import QUOTES, Language, says, word
 
 ESCAPED = {ord(sign): f"\\{sign}" for sign in (*QUOTES[0], "\\")}
 OUTER = QUOTES[0][0]
 FEN_OF_A_YUAN = 100
 UNITS = {Kind.MONEY: "yuan", Kind.DAYS: "day"}
+TURNED = {"eq": "ne", "ne": "eq", "lt": "ge", "ge": "lt", "gt": "le", "le": "gt"}
 
 
 def write(node: Node, language: Language) -> str:
@@ -50,6 +51,23 @@ def write_value(term: Term, value: Value, language: Language) -> str:
         return value or says("nothing", language)
     unit = UNITS.get(term.kind)
     return f"{_literal(term, value)} {word(unit, language)}" if unit else _literal(term, value)
+
+
+def write_finding(condition: Condition, value: Value, *, negated: bool, language: Language) -> str:
+    """What was found and what is wanted, as one says it: `score 1, wanted: at most 3`; else the rule and the fact."""
+    term, found = condition.term, write_value(condition.term, value, language)
+    match condition:
+        case Comparison(_, operator, limit):
+            name = TURNED[operator] if negated else operator
+            kind = "date" if term.kind is Kind.DATE else "value"
+            wanted = says(f"{kind}_{name}", language).format(value=write_value(term, limit, language))
+        case Between(_, low, high) if not negated:
+            ends = (write_value(term, end, language) for end in (low, high))
+            wanted = says("value_between", language).format(ends=says("to", language).join(ends))
+        case _:
+            rule = write(Not(condition) if negated else condition, language)
+            return says("rule_and_fact", language).format(rule=rule, found=found)
+    return says("finding", language).format(name=write_name(term, language), found=found, wanted=wanted)
 
 
 def _write_condition(node: Node, language: Language) -> str:

@@ -31,10 +31,9 @@ from app.worklist.models import WorkItemMove, WorkState
 
 @dataclass(frozen=True, slots=True)
 class Clause:
-    """A deciding part of a step's rule, and the fact it rests on as it is now."""
+    """A deciding part of a step's rule and the fact it rests on as it is now, in people's words."""
 
-    text: str
-    value: str
+    said: str
     met: bool | None
 
 
@@ -155,7 +154,7 @@ def _clauses(session: Session, series: Enrollment, step: Step, language: Languag
     subject = Subject(series.id, series.member_id, series.anchor_event, series.anchor_on)
     facts = Conditions(session, [(subject, step)], clock.now(session)).facts(series.id)
     reasons = criterion_of(step.condition).explain(facts).reasons
-    return [Clause(one.text(language), one.value_text(language), one.met) for one in reasons]
+    return [Clause(one.said(language), one.met) for one in reasons]
 
 
 def _script(session: Session, row: FollowUpTask) -> ScriptChoice | None:

@@ -125,7 +125,7 @@ def test_a_plan_is_told_in_words_along_its_time(client: FlaskClient, page_of_pla
     page = see(client, page_of_plan)
     titles = re.findall(r"<h3>(\S+(?: \S+)?) <span", page)
     assert titles == [step["title"] for step in PLAN["steps"]]
-    for words in ("30 分钟后", "第 3 天 开店时", "有效期：到 1 天后的中午", "专属导购", "会员不愿再被打扰"):
+    for words in ("30 分钟后", "第 3 天 开店时", "有效期：到第二天中午", "专属导购", "会员不愿再被打扰"):
         assert words in page, words
     see(client, f"{page_of_plan}?version=9", 404)
 
@@ -134,6 +134,8 @@ def test_rules_are_written_in_the_readers_language(client: FlaskClient, page_of_
     rule = 'when = "orders >= 2 and amount_90d > 500"'
     save(client, TEXT.replace('title = "30 天搭配"', f'title = "30 天搭配"\n{rule}'), "")
     page = see(client, DRAFT)
+    assert "<h1>草稿：购后跟进</h1>" in page
+    assert "<h1>发布：购后跟进</h1>" in see(client, f"{DRAFT}/publish")
     assert "仅当 购买次数 &gt;= 2 且 近90天消费 &gt; 500" in page
     assert "没有错误" in page
 

@@ -47,6 +47,25 @@ def test_what_made_it_hold_is_said_and_what_did_not_matter_is_not():
     ]
 
 
+def test_it_is_said_as_people_say_it_whatever_the_rule_turns_round():
+    said = [clause.said(Language.ZH) for clause in why(SHE).reasons]
+    assert said == [
+        "近90天消费 623.5 元，要求不低于 500 元",
+        '标签 含 "羊毛"，现为 商务、羊毛',
+        "等级 银卡，要求不是 金卡",
+        "购买次数 3，要求不低于 2",
+    ]
+    found = {**SHE, "born": date(2026, 3, 1), "idle": 40}
+    rule = "生日 <= 2026-02-28 且 未购天数 介于 30 至 60 且 非 未购天数 介于 50 至 60"
+    clauses = why(found, rule).clauses
+    assert [clause.said(Language.ZH) for clause in clauses] == [
+        "生日 2026-03-01，要求不晚于 2026-02-28",
+        "未购天数 40 天，要求在 30 天 到 60 天 之间",
+        "非 未购天数 介于 50 至 60，现为 40 天",
+    ]
+    assert clauses[0].said(Language.EN) == "born 2026-03-01, wanted: no later than 2026-02-28"
+
+
 def test_what_kept_it_from_holding_is_said():
     found = {**SHE, "orders": 1, "tags": frozenset[str]()}
     assert not why(found).holds
