@@ -130,6 +130,16 @@ def test_a_plan_is_told_in_words_along_its_time(client: FlaskClient, page_of_pla
     see(client, f"{page_of_plan}?version=9", 404)
 
 
+def test_a_text_that_is_no_toml_is_explained_in_the_readers_language(client: FlaskClient):
+    """Not in the parser's English."""
+    save(client, TEXT.replace('title = "30 天搭配"', 'title = "30 天搭配'), "")
+    page = see(client, DRAFT)
+    assert "引号没有关上" in page
+    assert "Illegal" not in page
+    save(client, TEXT.replace('title = "30 天搭配"', "title = “30 天搭配”"))
+    assert "第 9 个字““”要改成英文半角符号" in see(client, DRAFT)
+
+
 def test_rules_are_written_in_the_readers_language(client: FlaskClient, page_of_plan: str):
     rule = 'when = "orders >= 2 and amount_90d > 500"'
     save(client, TEXT.replace('title = "30 天搭配"', f'title = "30 天搭配"\n{rule}'), "")

@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import tomllib
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -23,6 +22,7 @@ from app.errors import Conflict, Invalid, NotFound
 from app.follow_ups.models import FollowUpPlan, PlanDraft, PlanVersion
 from app.follow_ups.plans.checking import mistakes_of, seen_by_held_out, unknown_names
 from app.follow_ups.plans.documents import LONGEST_CODE, Document, canonical
+from app.follow_ups.plans.misreading import Slip, read_toml
 from app.follow_ups.plans.reading import try_document
 from app.follow_ups.plans.releases import in_force, release
 from app.follow_ups.plans.versions import Version, add_version
@@ -30,7 +30,6 @@ from app.follow_ups.plans.writing import as_toml, line_of
 
 LONGEST_TEXT = 60_000
 CODE = re.compile(rf"[a-z][a-z0-9_]{{0,{LONGEST_CODE - 1}}}")
-AT_LINE = re.compile(r"\(at line (\d+), column (\d+)\)|\(at end of document\)")
 A_TICK = timedelta(microseconds=1)
 
 
@@ -64,10 +63,9 @@ def fingerprint(raw: dict[str, Any]) -> str:
 
 def check_text(session: Session, text: str, code: str = "") -> Checked:
     """Every mistake in a text, by place and line; with a `code`, also that it is that plan's."""
-    try:
-        raw = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        return Checked(None, None, (_not_toml(text, error),))
+    raw = read_toml(text)
+    if isinstance(raw, Slip):
+        return Checked(None, None, (Mistake("", raw.line, raw.error),))
     document, errors = try_document(raw)
     if document is not None:
         errors = mistakes_of(document)
@@ -198,10 +196,3 @@ def _add(session: Session, draft: PlanDraft) -> PlanDraft:
     except IntegrityError as error:
         raise Conflict("edited_meanwhile", place=draft.code) from error
     return draft
-
-
-def _not_toml(text: str, error: tomllib.TOMLDecodeError) -> Mistake:
-    found = AT_LINE.search(str(error))
-    line = int(found[1]) if found and found[1] else len(text.splitlines()) or 1
-    problem = AT_LINE.sub("", str(error)).strip()
-    return Mistake("", line, Invalid("bad_plan", place="", problem="not_toml", found=problem))

@@ -26,6 +26,7 @@ from app.follow_ups.plans.drafts import (
     save_draft,
     text_of_version,
 )
+from app.follow_ups.plans.misreading import Slip, read_toml
 from app.follow_ups.plans.reading import read_document
 from app.follow_ups.plans.releases import history, in_force, release
 from app.follow_ups.plans.versions import get_version
@@ -94,7 +95,42 @@ def test_every_mistake_is_named_by_its_place_and_line(world: World):
 
 
 def test_a_text_that_is_no_toml_is_named_by_its_line(world: World):
-    assert places(world, 'code = "p"\nname = \n') == [("", 2, "not_toml")]
+    assert places(world, 'code = "p"\nname = \n') == [("", 2, "no_value")]
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "problem", "particulars"),
+    [
+        ('code = "p"\nname = "x\nlearn = true\n', 2, "quote_open", {}),
+        ('code = \'p\nname = "x"\n', 1, "quote_open", {}),
+        ("code = 'p\nname = 'x'\n", 1, "quote_open", {}),
+        ('code = "p"\nwhy = """x\ny\n', 2, "quote_open", {}),
+        ('code = "p"\n\nname = "x', 3, "quote_open", {}),
+        ('code = "p"\nname = "x"\ncode = "q"\n', 3, "name_twice", {"name": "code"}),
+        ('scripts = []\nscripts = [\n"a",\n]\n', 2, "name_twice", {"name": "scripts"}),
+        ("[stops]\n[credit]\n[stops]\n", 3, "name_twice", {"name": "stops"}),
+        ("scripts = [{ use = 1, use = 2 }]\n", 1, "name_twice", {"name": "use"}),
+        ('code "p"\n', 1, "no_equals", {}),
+        ('code = "p"\r\nname = x\r\n', 2, "no_value", {"column": 8}),
+        ("priority = 09\n", 1, "no_value", {"column": 13}),
+        ("dates = [2026-02-30]\n", 1, "no_such_date", {}),
+        ('scripts = ["a" "b"]\n', 1, "bracket_open", {"column": 16}),
+        ('why = "C:\\dir"\n', 1, "backslash", {}),
+        ("name = \u201cx\u201d\n", 1, "full_width", {"column": 8, "found": "\u201c"}),
+        ("name \uff1d 1\n", 1, "full_width", {"column": 6}),
+        ('\u540d = "x"\n', 1, "no_statement", {}),
+        ('name = "\x01"\n', 1, "not_toml", {"found": "Illegal character '\\x01'"}),
+        (f"priority = {'9' * 5000}\n", 1, "not_toml", {}),
+        (f"priority = {'[' * 5000}\n", 1, "not_toml", {}),
+    ],
+)
+def test_what_makes_a_text_no_toml_is_told_by_what_it_is(
+    text: str, line: int, problem: str, particulars: dict[str, object]
+):
+    slip = read_toml(text)
+    assert isinstance(slip, Slip)
+    assert (slip.line, slip.error.details["problem"]) == (line, problem)
+    assert particulars.items() <= slip.error.details.items()
 
 
 def test_rules_scripts_tags_and_festivals_nobody_knows_are_named(world: World):
