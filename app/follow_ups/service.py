@@ -9,7 +9,16 @@ from sqlalchemy.orm import Session
 from app import clock
 from app.associates.queries import Actor
 from app.errors import Conflict, Forbidden, Invalid, NotFound
-from app.follow_ups.acts.holding import JUST_NOW, Held, May, Standing, Tap, find_done_before, hold
+from app.follow_ups.acts.holding import (
+    JUST_NOW,
+    Held,
+    May,
+    Standing,
+    Tap,
+    check_same,
+    find_done_before,
+    hold,
+)
 from app.follow_ups.acts.kinds import Act
 from app.follow_ups.acts.telling import CHAT_OR_INVITE, keep_told
 from app.follow_ups.states import Channel, Evidence
@@ -65,6 +74,7 @@ def complete_task(
     evidence: Evidence,
     sent_text: str | None,
     age: timedelta = JUST_NOW,
+    key: str = "",
 ) -> Standing:
     """Record that a task was done `age` ago; doing so again changes nothing and answers with the first time.
 
@@ -76,11 +86,12 @@ def complete_task(
     Where it was closed (refunded, expired) it stays so, and what was sent is kept with it. Where somebody else has done
     it, that stands: what was sent as well is kept beside it, and counts as one more touch.
     Raises `NotFound` for a task the actor neither sees nor had, `Forbidden` where somebody else is to do it, `Invalid`
-    for the wrong chat or evidence.
+    for the wrong chat or evidence, and `key_reused` where what was claimed with this `key` was recorded otherwise.
     """
     tap = Tap(f"sent:{task_id}", age)
     held = hold(session, actor, task_id, tap, May.WHO_HAD_IT)
     if _is_known(held, evidence):
+        _check_same(held, key, evidence, sent_text)
         return held.standing()
     _check_evidence(held, external_userid, evidence)
     if not keep_told(held, evidence, sent_text):
@@ -95,6 +106,13 @@ def _is_known(held: Held, evidence: Evidence) -> bool:
     is_theirs = held.task.completed_by == held.actor.associate_id
     is_word = evidence is not Evidence.CLIENT_REPORTED
     return is_theirs or is_word or find_done_before(held.session, held.actor, held.tap) is not None
+
+
+def _check_same(held: Held, key: str, evidence: Evidence, sent_text: str | None) -> None:
+    """A sending keeps its key only as its claim; without one the first word counts, whatever comes after it."""
+    task = held.task
+    if key and held.item.claimed_by == key and task.completed_by == held.actor.associate_id:
+        check_same((task.evidence, task.sent_text) == (evidence, sent_text))
 
 
 def _check_evidence(held: Held, external_userid: str | None, evidence: Evidence) -> None:

@@ -41,13 +41,14 @@ SAID_BY_ASSOCIATE = "associate"
 class UntilField(fields.Field[Any]):
     """`evening`, `tomorrow`, or a local date as YYYY-MM-DD."""
 
+A_DATE = "YYYY-MM-DD"
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Until | date:
         if value in list(Until):
             return Until(value)
         try:
             return date.fromisoformat(value)
         except (TypeError, ValueError):
-            raise ValidationError("Not a valid choice.") from None
+            raise ValidationError(f"Must be one of: {', '.join((*Until, A_DATE))}.") from None
 
 
 class TapSchema(KeySchema):

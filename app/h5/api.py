@@ -155,6 +155,7 @@ def mark_done(ref: str) -> ResponseReturnValue:
             evidence=done["evidence"],
             sent_text=done["sent_text"],
             age=timedelta(seconds=done["age_s"]),
+            key=done["key"],
         )
     )
     return jsonify(TASK_DONE.dump(task))

@@ -50,6 +50,7 @@ BY_CODE = {
     "idempotency_key_reused": _("This Idempotency-Key was used for another request."),
     "in_flight": _("The same request is being worked on. Please repeat it in a moment."),
     "sync_not_ready": _("This plan was applied already, or is being worked on. Look at it again."),
+    "key_reused": _("This came before with other content: that was recorded. Load the page and do it again."),
     "sync_without_branch": _("A store stands below no branch. Map a department above it first."),
     "sync_ends_many": _("More than a fifth of the associates would end. Tick that this is meant."),
     "edited_meanwhile": _("Somebody else saved this after you opened it. Look at it again."),

@@ -59,6 +59,18 @@ def record_events(session: Session, events: Sequence[NewEvent], now: datetime) -
     return fresh
 
 
+def told_with(session: Session, member_id: int, key: str) -> list[tuple[str, str]]:
+    """What was told of a member under this key: kind and data (`as_kept`)."""
+    table = table_of(MemberEvent)
+    its = (table.c.member_id == member_id, table.c.event_key == key)
+    return [(kind, data) for kind, data in session.execute(select(table.c.kind, table.c.data).where(*its))]
+
+
+def as_kept(kind: MemberEventKind, data: Mapping[str, Any]) -> str:
+    """An event's data as it stands in its row. Raises `ValueError` for data that is not of its kind."""
+    return json.dumps(checked(kind, data), ensure_ascii=False, separators=(",", ":"))
+
+
 def _known(session: Session, told: Mapping[tuple[int, str, str], NewEvent]) -> set[tuple[int, str, str]]:
     if not told:
         return set()
@@ -82,6 +94,6 @@ def _row(event: NewEvent, id_: int, now: datetime) -> dict[str, Any]:
         "happened_at": event.happened_at,
         "happened_on": event.happened_on,
         "time_known": event.time_known,
-        "data": json.dumps(checked(event.kind, event.data), ensure_ascii=False, separators=(",", ":")),
+        "data": as_kept(event.kind, event.data),
         "recorded_at": now,
     }

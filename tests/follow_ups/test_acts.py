@@ -16,7 +16,7 @@ from app import clock
 from app.associates.queries import Actor
 from app.criteria.words import Language
 from app.db import Database
-from app.errors import Conflict, DomainError, Forbidden, NotFound
+from app.errors import Conflict, DomainError, Forbidden, Invalid, NotFound
 from app.follow_ups.acts.calling import note_call
 from app.follow_ups.acts.handing import colleagues_for, hand_task
 from app.follow_ups.acts.holding import Tap
@@ -357,6 +357,32 @@ def test_a_call_that_reached_nobody_keeps_the_task_open(counter: Counter):
     standing = counter.do(note_call, CallOutcome.CALL_BACK, until=Until.EVENING, note="晚上再打")
     assert standing.postponed_until == at("2026-03-01 18:00")
     assert [act.reason for act in counter.acts()] == [CallOutcome.NOT_REACHED, CallOutcome.CALL_BACK]
+
+
+def test_the_key_of_a_call_is_for_what_was_said_of_it(counter: Counter):
+    """Until when as it was meant when it was tapped, however late it comes again."""
+    counter.set_channel(Channel.PHONE)
+    tap = counter.tap()
+    counter.do(note_call, CallOutcome.CALL_BACK, until=Until.EVENING, note="later", tap=tap)
+    counter.world.sleep_until("2026-03-01 13:30")
+    counter.do(note_call, CallOutcome.CALL_BACK, until=Until.EVENING, note=" later", tap=tap)
+    for outcome, until, note in (
+        (CallOutcome.NOT_REACHED, None, "later"),
+        (CallOutcome.CALL_BACK, None, "later"),
+        (CallOutcome.CALL_BACK, Until.TOMORROW, "later"),
+        (CallOutcome.CALL_BACK, Until.EVENING, ""),
+    ):
+        refusal = counter.refused(note_call, outcome, until=until, note=note, tap=tap)
+        assert (type(refusal), refusal.code) == (Invalid, "key_reused")
+    assert len(counter.acts()) == 1
+
+
+def test_the_key_of_a_handing_is_for_one_colleague(counter: Counter):
+    tap, manager = counter.tap(), counter.world.person("manager").id
+    counter.do(hand_task, manager, tap=tap)
+    colleague = counter.world.person("colleague").id
+    assert counter.refused(hand_task, colleague, tap=tap).code == "key_reused"
+    assert len(counter.acts()) == 1
 
 
 def test_why_a_task_is_there_and_what_was_done_with_it(counter: Counter):

@@ -150,6 +150,66 @@ def test_what_makes_no_sense_is_refused(app: Flask, chain: Chain, act: str, body
 
 
 def test_a_page_says_why_its_task_is_there(app: Flask, chain: Chain):
+REUSED: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
+    ("postpone", {"until": "evening"}, {"until": "tomorrow"}),
+    ("skip", {"reason": "skipped_in_touch"}, {"reason": "skipped_not_interested"}),
+    ("skip", {"reason": "skipped_other", "note": "one"}, {"reason": "skipped_other", "note": "two"}),
+    ("satisfaction", {"score": 2}, {"score": 3}),
+    ("satisfaction", {"score": 2}, {"score": 2, "comment": "tight"}),
+    ("visit", {"reason": "price"}, {"reason": "size", "tried": ["coat"]}),
+]
+
+
+@pytest.mark.parametrize(("act", "body", "other"), REUSED)
+def test_the_same_key_with_the_same_body_is_one_act_and_with_another_is_refused(
+    app: Flask, chain: Chain, database: Database, act: str, body: dict[str, Any], other: dict[str, Any]
+):
+    """However long the first was under way."""
+    client = sign_in(app, "lina")
+    path = on_task(app, chain, act) if act in ON_TASKS else on_member(app, chain, act)
+    first = post_json(client, path, {**KEY, **body})
+    assert first.status_code == 200
+    again = post_json(client, path, {**KEY, **body, "age_s": 9})
+    assert (again.status_code, again.get_json()) == (200, first.get_json())
+    kept = _kept(database)
+    refused = post_json(client, path, {**KEY, **other})
+    assert (refused.status_code, refused.get_json()["code"]) == (422, "key_reused")
+    assert (
+        refused.get_json()["title"] == "这个操作之前带着别的内容提交过，已按那次记下。请刷新页面后重新操作。"
+    )
+    assert _kept(database) == kept
+    assert len(kept) == 1
+
+
+@pytest.mark.parametrize(
+    ("first", "then"),
+    [("skip", "undo"), ("satisfaction", "visit"), ("opt-out", "opt-in"), ("opt-out", "visit")],
+)
+def test_a_key_is_for_one_act(app: Flask, chain: Chain, first: str, then: str):
+    client = sign_in(app, "lina")
+    for act, status in ((first, 200), (then, 422)):
+        path = on_task(app, chain, act) if act in ON_TASKS else on_member(app, chain, act)
+        body = ON_TASKS.get(act) or ON_MEMBERS.get(act) or {}
+        answer = post_json(client, path, {**KEY, **body})
+        assert answer.status_code == status, answer.text
+    assert answer.get_json()["code"] == "key_reused"
+
+
+def _kept(database: Database) -> list[Any]:
+    """Acts and events, as they are kept."""
+    acts = select(CareAct.act, CareAct.reason, CareAct.note, CareAct.until)
+    events = select(MemberEvent.kind, MemberEvent.data)
+    with database.reading() as session:
+        return [tuple(row) for query in (acts, events) for row in session.execute(query)]
+
+
+def test_until_when_is_asked_for_in_the_readers_language(app: Flask, chain: Chain):
+    answer = post_json(
+        sign_in(app, "lina"), on_task(app, chain, "postpone"), {**KEY, "until": "someday"}
+    ).get_json()
+    assert [one["message"] for one in answer["errors"]] == ["只能是：evening, tomorrow, YYYY-MM-DD。"]
+
+
     client = sign_in(app, "lina")
     text = client.get(f"/h5/tasks/{ref(app, chain, 'thanks')}", headers=PAGE).text
     for words in (

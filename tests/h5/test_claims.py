@@ -76,6 +76,18 @@ def test_a_record_counts_whoever_holds_the_claim_and_then_nobody_may_claim(
     assert (answer.status_code, answer.get_json()["code"]) == (409, "task_closed")
 
 
+def test_what_was_claimed_and_recorded_is_not_recorded_otherwise_with_its_key(app: Flask, chain: Chain):
+    client, done = sign_in(app, "lina"), path(app, chain, "done")
+    record = said()
+    post_json(client, path(app, chain, "claim"), {"key": record["key"]})
+    first = post_json(client, done, record)
+    assert post_json(client, done, record).get_json() == first.get_json()
+    refused = post_json(client, done, {**record, "sent_text": "other words"})
+    assert (refused.status_code, refused.get_json()["code"]) == (422, "key_reused")
+    other_page = post_json(client, done, {**record, "key": "of another page", "sent_text": "other words"})
+    assert other_page.get_json() == first.get_json(), "the first counts"
+
+
 @pytest.mark.parametrize(("userid", "status"), [("hejia", 404), ("wangwei", 403), ("chenjie", 404)])
 @pytest.mark.parametrize("what", ["claim", "release"])
 def test_only_who_is_to_do_it_may_claim(app: Flask, chain: Chain, userid: str, status: int, what: str):

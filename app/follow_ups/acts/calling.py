@@ -8,7 +8,17 @@ from sqlalchemy.orm import Session
 
 from app.associates.queries import Actor
 from app.errors import Forbidden, Invalid
-from app.follow_ups.acts.holding import Held, May, Standing, Tap, find_done_before, hold, standing_after
+from app.follow_ups.acts.holding import (
+    Held,
+    May,
+    Standing,
+    Tap,
+    check_same,
+    find_same_act,
+    hold,
+    standing_after,
+    until_of,
+)
 from app.follow_ups.acts.kinds import Act, CallOutcome, Until
 from app.follow_ups.acts.telling import keep_told
 from app.follow_ups.acts.waiting import instant_of, may_wait
@@ -38,7 +48,12 @@ def note_call(
     and both count as touches. Raises `NotFound`, `Forbidden`, `Conflict` for a task that was closed before, `Invalid`
     `wrong_channel`, `until_missing` for a call back without a time, `beyond_validity` for one too late.
     """
-    if before := find_done_before(session, actor, tap):
+    told = {"task_id": task_id, "reason": outcome, "note": note.strip()}
+    if before := find_same_act(session, actor, tap, Act.CALLED, **told):
+        # Until when counts for who is to call back, and only where the task was still open.
+        check_same(
+            before.until is None or (until is not None and until_of(session, before, until) == before.until)
+        )
         return standing_after(session, before)
     held = hold(session, actor, task_id, tap, May.WHO_HAD_IT)
     _check_their_call(held)

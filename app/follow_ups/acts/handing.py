@@ -11,7 +11,7 @@ from app import clock
 from app.associates.models import Associate, Role
 from app.associates.queries import Actor
 from app.errors import Conflict, Invalid
-from app.follow_ups.acts.holding import May, Standing, Tap, find_done_before, hold, standing_after
+from app.follow_ups.acts.holding import May, Standing, Tap, find_same_act, hold, standing_after
 from app.follow_ups.acts.kinds import Act
 from app.follow_ups.queries import get_task
 from app.follow_ups.states import BY_THE_SYSTEM, CONFIRMED_BY_WECOM
@@ -49,7 +49,7 @@ def hand_task(session: Session, actor: Actor, task_id: int, tap: Tap, to: int) -
     its store. Raises `NotFound`, `Forbidden`, `Invalid` `cannot_take` for somebody who may not have it, `Conflict` for
     a closed task or one that a page is sending just now.
     """
-    if before := find_done_before(session, actor, tap):
+    if before := find_same_act(session, actor, tap, Act.HANDED, task_id=task_id, to_id=to):
         return standing_after(session, before)
     held = hold(session, actor, task_id, tap, May.MANAGER_TOO)
     held.must_be_open()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from sqlalchemy import bindparam, exists, select
@@ -14,7 +14,8 @@ from app.associates.models import Role
 from app.associates.queries import Actor
 from app.db import table_of
 from app.errors import Conflict, Forbidden, Invalid, NotFound
-from app.follow_ups.acts.kinds import Act
+from app.follow_ups.acts.kinds import Act, Until
+from app.follow_ups.acts.waiting import instant_of
 from app.follow_ups.models import CareAct, FollowUpTask
 from app.follow_ups.queries import member_of_task
 from app.follow_ups.states import BY_THE_SYSTEM, Evidence
@@ -34,6 +35,11 @@ LOCKING = (
     .where(TASKS.c.id == bindparam("task"))
     .with_for_update()
     .execution_options(populate_existing=True)
+)
+STORE = (
+    select(ITEMS.c.store_id)
+    .join(TASKS, TASKS.c.work_item_id == ITEMS.c.id)
+    .where(TASKS.c.id == bindparam("task"))
 )
 MEMBER_OF_WHO_HAD_IT = (
     select(ITEMS.c.member_id)
@@ -185,10 +191,33 @@ def find_done_before(session: Session, actor: Actor, tap: Tap) -> CareAct | None
     return session.scalar(query)
 
 
+def find_same_act(session: Session, actor: Actor, tap: Tap, act: Act, **told: object) -> CareAct | None:
+    """The same of a tap that says so much, by columns of the act: delivered twice, it says the same both times.
+
+    Raises `Invalid` `key_reused` where its key came with something else before: that was done, and this is not.
+    """
+    before = find_done_before(session, actor, tap)
+    if before is not None:
+        is_same = before.act == act and all(getattr(before, name) == value for name, value in told.items())
+        check_same(is_same)
+    return before
+
+
+def check_same(is_same: bool) -> None:
+    """Raises `Invalid` `key_reused` where what came with a key is not what came with it before."""
+    if not is_same:
+        raise Invalid("key_reused", place="key")
+
+
+def until_of(session: Session, act: CareAct, until: Until | date) -> datetime:
+    """The instant that was meant where an act with a task said so, by the hours of its store."""
+    store_id = session.scalars(STORE, {"task": act.task_id}).one()
+    return instant_of(until, hours_of(session, [store_id])[store_id], act.acted_at)
+
+
 def standing_after(session: Session, act: CareAct) -> Standing:
     """What is true now of the task of an act; whoever did it may know, also of a task that is no longer theirs."""
-    if act.task_id is None:
-        raise Conflict("key_reused", place="key")
+    assert act.task_id is not None, "find_same_act was asked about a task"
     task = session.get_one(FollowUpTask, act.task_id)
     return _standing(task, session.get_one(WorkItem, task.work_item_id))
 

@@ -17,14 +17,14 @@ from sqlalchemy.orm import Session
 from app import clock
 from app.associates.queries import Actor
 from app.errors import NotFound
-from app.follow_ups.acts.holding import Tap, find_done_before
+from app.follow_ups.acts.holding import Tap, check_same, find_done_before, find_same_act
 from app.follow_ups.acts.kinds import Act
 from app.follow_ups.models import CareAct
 from app.follow_ups.series.happenings import happen
 from app.follow_ups.series.opting_out import opt_out_members
 from app.ids import new_id
 from app.member_events.models import MemberEventKind
-from app.member_events.service import NewEvent
+from app.member_events.service import NewEvent, as_kept, told_with
 from app.members.models import ContactBinding, ExternalContact, Member, MemberCare
 from app.members.queries import live_bindings, looks_after
 from app.members.service import lock_members
@@ -45,9 +45,12 @@ def note_event(
     """Keep what the associate says happened, once by the tap's key, and let the plans act on it.
 
     Raises `ValueError` for data that is not of its kind (`member_events.rules`), `NotFound` for a member the
-    actor has nothing to do with.
+    actor has nothing to do with, `Invalid` `key_reused` where the key came with something else before.
     """
     member = _lock(session, actor, member_id)
+    told = told_with(session, member_id, tap.key)
+    check_same(all(one == (kind, as_kept(kind, data)) for one in told))
+    check_same(find_done_before(session, actor, tap) is None)
     now = clock.now(session)
     happened_at = min(now, now - tap.age)
     event = NewEvent(
@@ -72,7 +75,8 @@ def opt_out(session: Session, actor: Actor, member_id: int, tap: Tap) -> MemberS
     """
     member = _lock(session, actor, member_id)
     care = session.get_one(MemberCare, member_id, populate_existing=True)
-    if care.opted_out_at is None and find_done_before(session, actor, tap) is None:
+    is_new = _is_new(session, actor, member_id, tap, Act.OPTED_OUT)
+    if care.opted_out_at is None and is_new:
         now = clock.now(session)
         _keep(session, actor, tap, member, Act.OPTED_OUT, now)
         opt_out_members(session, [member_id], now)
@@ -83,7 +87,8 @@ def opt_in(session: Session, actor: Actor, member_id: int, tap: Tap) -> MemberSt
     """The member may be followed up again from what happens next. Again: no change. Raises as `note_event` does."""
     member = _lock(session, actor, member_id)
     care = session.get_one(MemberCare, member_id, populate_existing=True)
-    if care.opted_out_at is not None and find_done_before(session, actor, tap) is None:
+    is_new = _is_new(session, actor, member_id, tap, Act.OPTED_IN)
+    if care.opted_out_at is not None and is_new:
         care.opted_out_at = None
         _keep(session, actor, tap, member, Act.OPTED_IN, clock.now(session))
     return _standing(session, member_id)
@@ -112,6 +117,12 @@ def _lock(session: Session, actor: Actor, member_id: int) -> Member:
         raise NotFound("unknown_id", place="member")
     lock_members(session, [member_id])
     return member
+
+
+def _is_new(session: Session, actor: Actor, member_id: int, tap: Tap, act: Act) -> bool:
+    """False for a tap that was delivered before. Raises `Invalid` `key_reused` where that was another."""
+    check_same(not told_with(session, member_id, tap.key))
+    return find_same_act(session, actor, tap, act, member_id=member_id) is None
 
 
 def _keep(session: Session, actor: Actor, tap: Tap, member: Member, act: Act, now: datetime) -> None:

@@ -10,7 +10,16 @@ from sqlalchemy.orm import Session
 from app.associates.queries import Actor
 from app.db import table_of
 from app.errors import Invalid
-from app.follow_ups.acts.holding import May, Standing, Tap, find_done_before, hold, standing_after
+from app.follow_ups.acts.holding import (
+    May,
+    Standing,
+    Tap,
+    check_same,
+    find_same_act,
+    hold,
+    standing_after,
+    until_of,
+)
 from app.follow_ups.acts.kinds import Act, Until
 from app.follow_ups.acts.waiting import instant_of, may_wait
 from app.worklist.attention import read_budget
@@ -24,7 +33,8 @@ def postpone_task(session: Session, actor: Actor, task_id: int, tap: Tap, until:
     A tap that took so long to arrive that the time has come since changes nothing. Raises `NotFound`, `Forbidden`,
     `Conflict` for a closed task, `Invalid` `beyond_validity` where the task ends before or the store is closed then.
     """
-    if before := find_done_before(session, actor, tap):
+    if before := find_same_act(session, actor, tap, Act.POSTPONED, task_id=task_id):
+        check_same(until_of(session, before, until) == before.until)
         return standing_after(session, before)
     held = hold(session, actor, task_id, tap, May.MANAGER_TOO)
     held.must_be_open()
@@ -38,7 +48,7 @@ def postpone_task(session: Session, actor: Actor, task_id: int, tap: Tap, until:
 
 def recall_task(session: Session, actor: Actor, task_id: int, tap: Tap) -> Standing:
     """What was put off is to be done now after all; any other open task stays as it is. Raises as postponing."""
-    if before := find_done_before(session, actor, tap):
+    if before := find_same_act(session, actor, tap, Act.RECALLED, task_id=task_id):
         return standing_after(session, before)
     held = hold(session, actor, task_id, tap, May.MANAGER_TOO)
     held.must_be_open()

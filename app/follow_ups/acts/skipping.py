@@ -6,7 +6,7 @@ from sqlalchemy.orm import Session
 
 from app.associates.queries import Actor
 from app.errors import Invalid
-from app.follow_ups.acts.holding import May, Standing, Tap, find_done_before, hold, standing_after
+from app.follow_ups.acts.holding import May, Standing, Tap, find_same_act, hold, standing_after
 from app.follow_ups.acts.kinds import OF_THE_MEMBER, Act, SkipReason
 from app.follow_ups.acts.undoing import UNDO_LIFE
 from app.follow_ups.series.resuming import ask_served_again
@@ -23,7 +23,8 @@ def skip_task(
     be undone no more. What the system was to send and has not handed over is not sent. Raises `NotFound`, `Forbidden`,
     `Conflict` for a closed task, `Invalid` `note_missing` for another reason unsaid.
     """
-    if before := find_done_before(session, actor, tap):
+    told = {"task_id": task_id, "reason": reason, "note": note.strip()}
+    if before := find_same_act(session, actor, tap, Act.SKIPPED, **told):
         return standing_after(session, before)
     held = hold(session, actor, task_id, tap, May.MANAGER_TOO, also_system=True)
     held.must_be_open()

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from app.associates.queries import Actor
 from app.errors import Conflict, Forbidden
-from app.follow_ups.acts.holding import Held, May, Standing, Tap, find_done_before, hold, standing_after
+from app.follow_ups.acts.holding import Held, May, Standing, Tap, find_same_act, hold, standing_after
 from app.follow_ups.acts.kinds import Act, CallOutcome, SkipReason
 from app.follow_ups.channels.models import FINAL, SendOrder, SendTarget, TargetState
 from app.follow_ups.measuring.withdrawing import withdraw
@@ -53,7 +53,7 @@ def undo(session: Session, actor: Actor, task_id: int, tap: Tap) -> Standing:
 
     Raises `NotFound`, `Forbidden` for what somebody else closed, `Conflict` with the reason where it cannot be undone.
     """
-    if before := find_done_before(session, actor, tap):
+    if before := find_same_act(session, actor, tap, Act.UNDONE, task_id=task_id):
         return standing_after(session, before)
     held = hold(session, actor, task_id, tap, May.ANYONE, also_system=True)
     told_at = _told_at(held)
