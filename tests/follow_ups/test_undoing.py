@@ -10,11 +10,12 @@ from sqlalchemy import select
 
 from app import clock
 from app.db import Database
+from app.errors import Conflict
 from app.follow_ups.acts.calling import note_call
 from app.follow_ups.acts.kinds import CallOutcome, SkipReason
 from app.follow_ups.acts.skipping import skip_task
 from app.follow_ups.acts.undoing import LONGEST_WAY, UNDO_LIFE, undo
-from app.worklist.models import BalanceSchedule, WorkState
+from app.worklist.models import BalanceSchedule, WorkItem, WorkState
 from tests.checker import violations
 from tests.follow_ups.measuring.test_attributing import complete, ledger
 from tests.follow_ups.test_acts import Counter, counter
@@ -47,6 +48,21 @@ def test_nothing_is_brought_back_whose_series_was_stopped_after_its_last_step(da
 
 
 @pytest.mark.parametrize("is_over", [False, True])
+def test_a_refused_undo_has_written_nothing_whatever_its_caller_does_next(database: Database):
+    """Also where nothing is rolled back."""
+    counter = marketed(database)
+    counter.do(skip_task, SkipReason.IN_TOUCH)
+    counter.world.refund("c1", "2026-03-02 10:00")
+    before, tap, actor = counter.item(), counter.tap(), counter.world.actor("owner")
+    with database.transaction() as session, pytest.raises(Conflict):
+        undo(session, actor, counter.task_id, tap)
+    after = counter.item()
+    for column in WorkItem.__table__.columns:
+        assert getattr(after, column.name) == getattr(before, column.name), column.name
+    assert violations(database) == []
+    counter.world.assert_timers_are_their_owners()
+
+
 def test_what_was_opened_in_its_place_stays(database: Database, is_over: bool):
     counter = marketed(database, {"after": "1 days at 10:02"})
     counter.do(skip_task, SkipReason.IN_TOUCH)

@@ -17,16 +17,17 @@ from sqlalchemy import ColumnElement, and_, exists, or_, select
 from sqlalchemy.orm import Session
 
 from app.associates.queries import Actor
+from app.db import table_of
 from app.errors import Conflict, Forbidden
 from app.follow_ups.acts.holding import Held, May, Standing, Tap, find_same_act, hold, standing_after
 from app.follow_ups.acts.kinds import Act, CallOutcome, SkipReason
 from app.follow_ups.channels.models import FINAL, SendOrder, SendTarget, TargetState
-from app.follow_ups.measuring.withdrawing import withdraw
+from app.follow_ups.measuring.withdrawing import check_withdrawable, withdraw
 from app.follow_ups.models import CareAct, Enrollment
 from app.follow_ups.plans.versions import get_version
 from app.follow_ups.records import anchor_of
 from app.follow_ups.rules import restarts
-from app.follow_ups.series.stopping import recheck
+from app.follow_ups.series.ending import ended_by
 from app.follow_ups.states import (
     BY_THE_SYSTEM,
     CONFIRMED_BY_WECOM,
@@ -34,9 +35,10 @@ from app.follow_ups.states import (
     Evidence,
     OnRepurchase,
 )
-from app.follow_ups.texting.resuming import resume_text
+from app.follow_ups.texting.resuming import may_resume_text, resume_text
 from app.members.models import MemberCare
 from app.worklist.attention import read_budget
+from app.worklist.loads import lock_schedules
 from app.worklist.models import WorkItem, WorkState
 from app.worklist.reopening import reopen_item
 from app.worklist.touches import TOUCHING, recent_touches
@@ -59,15 +61,23 @@ def undo(session: Session, actor: Actor, task_id: int, tap: Tap) -> Standing:
     told_at = _told_at(held)
     _check_still_owed(held)
     _check_room(held, told_at)
-    closed_as = held.item.close_reason
+    _check_not_stopped(held)
+    _check_still_ordered(held)
+    check_withdrawable(session, task_id, held.now)
+    _reopen(held)
+    return held.standing()
+
+
+def _reopen(held: Held) -> None:
+    """Everything has been looked at, and nothing written yet."""
+    session, closed_as = held.session, held.item.close_reason
     held.task.evidence = held.task.sent_text = held.task.completed_by = None
     session.flush()
     reopen_item(session, held.item.id, held.now, is_urged=held.task.channel not in BY_THE_SYSTEM)
-    _check_not_stopped(held)
-    _check_still_ordered(held)
+    if held.task.channel in BY_THE_SYSTEM:
+        resume_text(session, held.task.id, held.now)
     withdraw(session, held.task.id, held.now)
     held.keep(Act.UNDONE, reason=closed_as)
-    return held.standing()
 
 
 def _told_at(held: Held) -> datetime:
@@ -153,28 +163,31 @@ def _check_room(held: Held, told_at: datetime) -> None:
 
 
 def _check_not_stopped(held: Held) -> None:
-    """What stops series ends those under way: of one that had run out it would have closed the task, open again now."""
-    recheck(held.session, [held.task.enrollment_id], held.now)
-    held.session.expire(held.item)
-    if held.item.state != WorkState.OPEN:
-        raise Conflict("task_cancelled", place="task", reason=held.item.close_reason)
+    """What stops series ends those under way: of one that had run out it would have closed the task, had that been
+    open.
+    """
+    series = select(table_of(Enrollment)).where(Enrollment.id == held.task.enrollment_id)
+    if reasons := ended_by(held.session, held.session.execute(series).all()):
+        raise Conflict("task_cancelled", place="task", reason=reasons[held.task.enrollment_id])
 
 
 def _check_still_ordered(held: Held) -> None:
     """Of what WeCom is to have done: the member is still in an order, which can reach them; of a text message: it was
     not handed over, or is on its way.
 
-    The order is locked, so nobody leaves them out of it meanwhile because their task was closed. One that is being
-    taken back at WeCom at this moment is ordered anew for whom it is still wanted.
+    The order is locked, so nobody leaves them out of it meanwhile because their task was closed; whose task it is
+    before it, as firing does. One that is being taken back at WeCom at this moment is ordered anew for whom it is still
+    wanted.
     """
     session = held.session
-    if held.task.channel in BY_THE_SYSTEM and not resume_text(session, held.task.id, held.now):
+    if held.task.channel in BY_THE_SYSTEM and not may_resume_text(session, held.task.id):
         raise Conflict("taken_back", place="task")
     if held.task.channel not in CONFIRMED_BY_WECOM:
         return
     mine = select(SendTarget).where(SendTarget.task_id == held.task.id)
     target = session.scalars(mine).first()
     if target is not None:
+        lock_schedules(session, {held.item.assignee_id: 0})
         order = session.get(SendOrder, target.order_id, with_for_update=True, populate_existing=True)
         session.refresh(target)
         if order is not None and order.state not in FINAL and target.state == TargetState.WAITING:

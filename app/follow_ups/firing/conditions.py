@@ -15,8 +15,8 @@ from sqlalchemy.orm import Session
 from app.follow_ups.fact_sources import DAY_TERMS, EVENT_TERMS, facts_of_days, facts_of_event
 from app.follow_ups.facts import Facts, criterion_of, facts_of
 from app.follow_ups.rules import Step
+from app.follow_ups.series.ending import OF_PURCHASES
 from app.follow_ups.series.entering import event_name
-from app.follow_ups.series.stopping import OF_PURCHASES
 from app.member_events.queries import events_of
 
 OF_EVENT = "event:"

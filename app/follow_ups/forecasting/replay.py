@@ -22,9 +22,10 @@ from app.follow_ups.plans.documents import CALENDAR, OnRefund, TriggerKind
 from app.follow_ups.plans.versions import OpenPlan, Version
 from app.follow_ups.records import next_waiting
 from app.follow_ups.rules import Anchor, restarts
+from app.follow_ups.series.ending import OF_PURCHASES
 from app.follow_ups.series.entering import event_name
 from app.follow_ups.series.happenings import ENDS, STARTS
-from app.follow_ups.series.stopping import OF_PURCHASES, STOPPED_BY
+from app.follow_ups.series.stopping import STOPPED_BY
 from app.follow_ups.states import Arm, OnRepurchase, StepReason
 from app.member_events.models import MemberEventKind
 from app.member_events.rules import checked

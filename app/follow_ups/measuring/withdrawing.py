@@ -20,21 +20,29 @@ from app.follow_ups.measuring.models import Attribution
 from app.stores.queries import stores_by_id
 
 
+def check_withdrawable(session: Session, task_id: int, now: datetime) -> None:
+    """Raises `Conflict` `too_late_to_undo` where taking the task's part back would change a month that is closed."""
+    table = table_of(Attribution)
+    orders = _orders_of(session, task_id)
+    entries = session.execute(select(table).where(table.c.order_id.in_(orders))).all() if orders else []
+    if any(_is_closed(session, entry, now) for entry in entries):
+        raise Conflict("too_late_to_undo", place="task")
+
+
 def withdraw(session: Session, task_id: int, now: datetime) -> None:
     """Book anew the purchases in which this task, which is not done any more, has a part.
 
-    Callers hold its member's `member_care` row. Raises `Conflict` `too_late_to_undo` where that would change a month
-    that is closed.
+    Callers hold its member's `member_care` row and have seen to `check_withdrawable`.
     """
+    if orders := _orders_of(session, task_id):
+        table = table_of(Attribution)
+        session.execute(delete(table).where(table.c.order_id.in_(orders)))
+        attribute(session, orders, now)
+
+
+def _orders_of(session: Session, task_id: int) -> list[int]:
     table = table_of(Attribution)
-    orders = sorted(set(session.scalars(select(table.c.order_id).where(table.c.task_id == task_id))))
-    if not orders:
-        return
-    entries = session.execute(select(table).where(table.c.order_id.in_(orders))).all()
-    if any(_is_closed(session, entry, now) for entry in entries):
-        raise Conflict("too_late_to_undo", place="task")
-    session.execute(delete(table).where(table.c.order_id.in_(orders)))
-    attribute(session, orders, now)
+    return sorted(set(session.scalars(select(table.c.order_id).where(table.c.task_id == task_id))))
 
 
 def _is_closed(session: Session, entry: Any, now: datetime) -> bool:

@@ -22,8 +22,9 @@ from app.follow_ups.plans.documents import TriggerKind
 from app.follow_ups.plans.versions import OpenPlan, Version, get_version, open_plans
 from app.follow_ups.records import next_waiting
 from app.follow_ups.rules import Anchor
+from app.follow_ups.series.ending import OF_PURCHASES
 from app.follow_ups.series.entering import Entry, enter, whose_rule_holds
-from app.follow_ups.series.stopping import OF_PURCHASES, stop_for
+from app.follow_ups.series.stopping import stop_for
 from app.follow_ups.states import EnrollmentState, StepReason
 from app.orders.models import Order
 from app.stores.queries import StoreFacts

@@ -17,24 +17,19 @@ from sqlalchemy.orm import Session
 from app.db import any_of, insert_rows, is_among, table_of, upsert_rows
 from app.follow_ups.firing.merging import ask_again, stop_served
 from app.follow_ups.models import Enrollment, FollowUpTask, PlanVersion, StepRecord
-from app.follow_ups.plans.documents import OnRefund, Stops
+from app.follow_ups.plans.documents import Stops
 from app.follow_ups.plans.releases import in_force
 from app.follow_ups.plans.versions import Version, versions
 from app.follow_ups.records import Waiting, anchor_of, step_record
 from app.follow_ups.rules import Anchor, Verdict, due_at, restarts
-from app.follow_ups.series.happened_since import (
-    days_with_purchases,
-    days_with_refunds,
-    last_happenings,
-    opted_out,
-)
+from app.follow_ups.series.ending import OF_PURCHASES, begun_before, came_back, ended_by
+from app.follow_ups.series.happened_since import days_with_purchases, last_happenings
 from app.follow_ups.states import EnrollmentState, OnRepurchase, StepOutcome, StepReason
 from app.stores.queries import stores_by_id
 from app.timers import TimerKey, clear_timers
 from app.worklist.models import WorkItem, WorkState
 from app.worklist.service import close_items
 
-OF_PURCHASES = "purchase:"
 SERIES, TASKS, ITEMS = table_of(Enrollment), table_of(FollowUpTask), table_of(WorkItem)
 OPEN_OF_PLAN = (
     select(
@@ -113,17 +108,11 @@ def recheck(session: Session, enrollment_ids: Collection[int], now: datetime) ->
         return
     table = table_of(Enrollment)
     rows = session.execute(select(table).where(table.c.id.in_(sorted(enrollment_ids)))).all()
-    known, force = versions(session, {row.plan_version_id for row in rows}), in_force(session)
-    unwanted = opted_out(session, {row.member_id for row in rows})
-    stop_series(session, [row for row in rows if row.member_id in unwanted], StepReason.OPTED_OUT, now)
-    rows = [row for row in rows if row.member_id not in unwanted]
-    closed = [row for row in rows if force.version_id(row.plan_id, row.store_id) is None]
-    stop_series(session, closed, StepReason.PLAN_ENDED, now)
-    rows = [row for row in rows if row not in closed]
-    days = {(row.member_id, row.anchor_on) for row in rows if row.anchor_event.startswith(OF_PURCHASES)}
-    stop_refunded(session, days_with_refunds(session, days) if days else set(), now)
-    for version in known.values():
-        stop_by_what_followed(session, version, [row.id for row in rows], now)
+    reasons = ended_by(session, rows)
+    for reason in dict.fromkeys(reasons.values()):
+        its = sorted(row_id for row_id, why in reasons.items() if why is reason)
+        # Ending some may have taken up others again.
+        stop_series(session, session.execute(select(table).where(table.c.id.in_(its))).all(), reason, now)
 
 
 def stop_by_what_followed(
@@ -170,21 +159,11 @@ def stop_for(session: Session, happened: Mapping[int, datetime], reason: StepRea
 def stop_begun_before(
     session: Session, rows: Sequence[Any], happened: Mapping[int, datetime], reason: StepReason, now: datetime
 ) -> list[Any]:
-    """End those of the series that began before this happened to their member; returns the others.
-
-    What was bought on one day is one anchor: a purchase ends no series of its own day's purchases.
-    """
-    stores = stores_by_id(session, {row.store_id for row in rows})
-
-    def is_before(row: Any) -> bool:
-        at = happened.get(row.member_id)
-        if at is None or reason is not StepReason.BOUGHT or not row.anchor_event.startswith(OF_PURCHASES):
-            return at is not None and row.anchor_at < at
-        on: date = row.anchor_on
-        return on < stores[row.store_id].hours.local_date(at)
-
-    stop_series(session, [row for row in rows if is_before(row)], reason, now)
-    return [row for row in rows if not is_before(row)]
+    """End those of the series that began before this happened to their member (`begun_before`); returns the others."""
+    before = begun_before(session, rows, happened, reason)
+    stop_series(session, before, reason, now)
+    gone = {row.id for row in before}
+    return [row for row in rows if row.id not in gone]
 
 
 def stop_refunded(
@@ -212,15 +191,7 @@ def stop_refunded(
     )
     rows = session.execute(query).all()
     known = versions(session, {row.plan_version_id for row in rows})
-    gone = [
-        row
-        for row in rows
-        if known[row.plan_version_id].stops.refund is OnRefund.PART
-        or (
-            known[row.plan_version_id].stops.refund is OnRefund.WHOLE
-            and (row.member_id, row.anchor_on) not in left
-        )
-    ]
+    gone = came_back(known, rows, left)
     stop_series(session, gone, StepReason.REFUNDED, now)
 
 
