@@ -35,13 +35,13 @@ from app.sessions import current_actor
 acts = Blueprint("h5_acts", __name__, url_prefix="/h5/api")
 ARTICLE = 64
 SIZE = 16
+A_DATE = "YYYY-MM-DD"
 SAID_BY_ASSOCIATE = "associate"
 
 
 class UntilField(fields.Field[Any]):
     """`evening`, `tomorrow`, or a local date as YYYY-MM-DD."""
 
-A_DATE = "YYYY-MM-DD"
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Until | date:
         if value in list(Until):
             return Until(value)

@@ -47,7 +47,6 @@ def test_nothing_is_brought_back_whose_series_was_stopped_after_its_last_step(da
     assert violations(database) == []
 
 
-@pytest.mark.parametrize("is_over", [False, True])
 def test_a_refused_undo_has_written_nothing_whatever_its_caller_does_next(database: Database):
     """Also where nothing is rolled back."""
     counter = marketed(database)
@@ -63,6 +62,7 @@ def test_a_refused_undo_has_written_nothing_whatever_its_caller_does_next(databa
     counter.world.assert_timers_are_their_owners()
 
 
+@pytest.mark.parametrize("is_over", [False, True])
 def test_what_was_opened_in_its_place_stays(database: Database, is_over: bool):
     counter = marketed(database, {"after": "1 days at 10:02"})
     counter.do(skip_task, SkipReason.IN_TOUCH)

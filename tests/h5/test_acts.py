@@ -149,7 +149,6 @@ def test_what_makes_no_sense_is_refused(app: Flask, chain: Chain, act: str, body
     assert post_json(sign_in(app, "lina"), path, {**KEY, **body}).status_code == 422
 
 
-def test_a_page_says_why_its_task_is_there(app: Flask, chain: Chain):
 REUSED: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("postpone", {"until": "evening"}, {"until": "tomorrow"}),
     ("skip", {"reason": "skipped_in_touch"}, {"reason": "skipped_not_interested"}),
@@ -210,6 +209,7 @@ def test_until_when_is_asked_for_in_the_readers_language(app: Flask, chain: Chai
     assert [one["message"] for one in answer["errors"]] == ["只能是：evening, tomorrow, YYYY-MM-DD。"]
 
 
+def test_a_page_says_why_its_task_is_there(app: Flask, chain: Chain):
     client = sign_in(app, "lina")
     text = client.get(f"/h5/tasks/{ref(app, chain, 'thanks')}", headers=PAGE).text
     for words in (
