@@ -25,8 +25,17 @@ from app.inbound.events import Event, Line, LineKind, PurchaseReported, RefundRe
 from app.intake.service import apply_events
 from app.intake.sifting import EventResult
 from app.lanes import Deadline
-from app.members.service import NewContact, NewMember, bind_contacts, members_by_code, register_members
+from app.members.phones import PURPOSE, NewPhone, seal_phone, write_phones
+from app.members.service import (
+    NewContact,
+    NewMember,
+    bind_contacts,
+    lock_members,
+    members_by_code,
+    register_members,
+)
 from app.sales_scripts.models import SalesScript
+from app.sealing import Keyring
 from app.stores.models import Branch, Store
 from app.timers import Lane, Timer, next_due
 from app.worklist.attention import lanes_at_work
@@ -37,6 +46,8 @@ ROOT = Path(__file__).resolve().parent.parent
 PLAN = tomllib.loads((ROOT / "config" / "plans" / "after_purchase.toml").read_text(encoding="utf-8"))
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 SOURCE = "till"
+PHONE_KEYS = Keyring(["a secret of the tests"], PURPOSE)
+NUMBER = "+8613800138001"
 
 
 def at(text: str) -> datetime:
@@ -110,6 +121,14 @@ class World:
                 contact = NewContact(f"wm-{code}", f"顾客{code}", ids[code], owner_id)
                 bind_contacts(session, [contact], clock.now(session))
             return ids[code]
+
+    def know_phone(self, code: str = "c1", number: str = NUMBER) -> None:
+        """A member's mobile number becomes known."""
+        with self.database.transaction() as session:
+            member_id = members_by_code(session, [code])[code]
+            lock_members(session, [member_id])
+            sealed = seal_phone(PHONE_KEYS, number, code)
+            write_phones(session, [NewPhone(member_id, sealed, 1, clock.now(session))])
 
     def buy(
         self, code: str, when: str, ref: str = "", *, price: int = 10_000, time_known: bool = True

@@ -21,6 +21,7 @@ from app.inbound.events import LineKind
 from app.member_events.models import MemberEventKind
 from app.member_events.queries import latest_events
 from app.members.models import ContactBinding, ExternalContact, Member, MemberCare
+from app.members.phones import members_with_phone
 from app.members.queries import contacts_of
 from app.orders.models import MemberPurchases, Order, OrderLine
 from app.stores.queries import StoreFacts, stores_by_id
@@ -98,6 +99,11 @@ def _of_profile(person: Person, today: date) -> dict[str, Value]:
 def _contacts(session: Session, asked: Asked) -> Found:
     bound = contacts_of(session, asked.people.keys())
     return {member_id: {"is_contact": member_id in bound} for member_id in asked.people}
+
+
+def _phones(session: Session, asked: Asked) -> Found:
+    known = members_with_phone(session, asked.people.keys())
+    return {member_id: {"has_phone": member_id in known} for member_id in asked.people}
 
 
 def _tags(session: Session, asked: Asked) -> Found:
@@ -270,6 +276,7 @@ SOURCES = (
         frozenset({"store", "store_name", "joined_on", "member_days", "has_owner", "opted_out"}), _profile
     ),
     Source(frozenset({"is_contact"}), _contacts),
+    Source(frozenset({"has_phone"}), _phones),
     Source(frozenset({"tags"}), _tags),
     Source(frozenset({"orders", "total_amount", "net_amount", "days_since_purchase"}), _totals),
     Source(frozenset(_nothing()), _windows),

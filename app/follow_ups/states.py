@@ -68,7 +68,7 @@ class StepReason(StrEnum):
     # There is no script, a variable of it is not known, or it is longer than may be sent.
     NO_WORDS = "no_words"
     NO_CHANNEL = "no_channel"  # the member cannot be reached on the step's channel
-    NO_PHONE = "no_phone"  # a text message, and the member's number is not known
+    NO_PHONE = "no_phone"  # a text message or a call, and the member's number is not known
 
 
 class WaitingFor(StrEnum):
@@ -97,6 +97,8 @@ class Channel(StrEnum):
 
 
 BY_THE_SYSTEM = frozenset({Channel.SMS})
+# Without the member's number these cannot be done.
+BY_NUMBER = frozenset({Channel.SMS, Channel.PHONE})
 IN_THE_CHAT = frozenset({Channel.CHAT, Channel.INVITE, Channel.MINI_PROGRAM})
 CONFIRMED_BY_WECOM = frozenset({Channel.GROUP_SEND, Channel.MOMENT})
 # Its words are final from when it opens: nobody says anything else along with it, and it may be out already.

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from datetime import date, timedelta
 from typing import Any
 
-from flask import Blueprint, jsonify
+import structlog
+from flask import Blueprint, current_app, jsonify
 from flask.typing import ResponseReturnValue
 from marshmallow import Schema, ValidationError, fields, validate
 from sqlalchemy.orm import Session
@@ -20,6 +21,7 @@ from app.follow_ups.acts.handing import colleagues_for, hand_task
 from app.follow_ups.acts.holding import NOTE, Standing, Tap
 from app.follow_ups.acts.kinds import CallOutcome, SkipReason, Until
 from app.follow_ups.acts.members import MemberStanding, note_event, opt_in, opt_out
+from app.follow_ups.acts.numbers import show_number
 from app.follow_ups.acts.postponing import postpone_task, recall_task
 from app.follow_ups.acts.skipping import skip_task
 from app.follow_ups.acts.undoing import undo
@@ -30,8 +32,12 @@ from app.http.parts import current_database, current_public_ids
 from app.http.refs import read_ref
 from app.member_events.models import MemberEventKind
 from app.member_events.rules import MOST_SKUS, VisitReason
+from app.members.phones import PURPOSE as OF_PHONES
+from app.members.phones import spoken_phone
+from app.sealing import Keyring
 from app.sessions import current_actor
 
+log = structlog.get_logger(__name__)
 acts = Blueprint("h5_acts", __name__, url_prefix="/h5/api")
 ARTICLE = 64
 SIZE = 16
@@ -186,6 +192,19 @@ def call(ref: str) -> ResponseReturnValue:
             session, actor, task, tap, told["outcome"], note=told["note"], until=told["until"]
         ),
     )
+
+
+@acts.post("/tasks/<ref>/number")
+@allow(*AT_WORK)
+def number(ref: str) -> ResponseReturnValue:
+    """The number to call, for whoever is to call it: in this answer, which nobody may store, and nowhere else."""
+    task_id, actor, tap = read_ref("task", ref), current_actor(), _tap(load_json(TAP))
+    keys = Keyring(current_app.extensions["settings"].secret_keys, OF_PHONES)
+    found = current_database().in_transaction(lambda session: show_number(session, actor, task_id, tap, keys))
+    log.info("number_shown", task=task_id, associate=actor.associate_id)
+    response = jsonify(tel=f"tel:{found}", number=spoken_phone(found))
+    response.headers["Cache-Control"] = "no-store"
+    return response
 
 
 @acts.get("/tasks/<ref>/colleagues")

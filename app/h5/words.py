@@ -12,7 +12,6 @@ from app.follow_ups.measuring.choosing import ChoiceReason
 from app.follow_ups.plans.documents import TriggerKind
 from app.follow_ups.states import Channel
 from app.follow_ups.worklists import Show
-from app.member_events.rules import VisitReason
 from app.worklist.models import OverflowKind
 
 SHOW = {
@@ -54,12 +53,6 @@ CALL = {
     CallOutcome.NOT_REACHED: _("Not reached"),
     CallOutcome.CALL_BACK: _("To be called back"),
 }
-VISIT = {
-    VisitReason.PRICE: _("Price"),
-    VisitReason.STYLE: _("Style"),
-    VisitReason.SIZE: _("Size"),
-    VisitReason.OTHER: _("Something else"),
-}
 ACT = {
     Act.POSTPONED: _("Put off"),
     Act.RECALLED: _("Brought back"),
@@ -67,6 +60,7 @@ ACT = {
     Act.UNDONE: _("Undone"),
     Act.HANDED: _("Handed on"),
     Act.CALLED: _("Called"),
+    Act.NUMBER_SEEN: _("Looked at the number"),
     Act.SENT_TOO: _("Also sent"),
     Act.OPTED_OUT: _("Not to be disturbed"),
     Act.OPTED_IN: _("May be followed up again"),

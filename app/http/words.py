@@ -34,6 +34,8 @@ BY_CODE = {
     "until_missing": _("Say when to call back."),
     "note_missing": _("Say the reason."),
     "wrong_channel": _("A note of a call does not fit this task."),
+    "no_call": _("This task is no call."),
+    "no_number": _("This customer's mobile number is not known here."),
     "cannot_take": _(
         "This colleague cannot take the task: it has to be a contact of the customer, or the manager."
     ),

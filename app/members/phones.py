@@ -1,6 +1,7 @@
 """Mobile numbers of members: kept sealed, found by a keyed index of the whole number, shown masked.
 
-Nothing but the call that sends a text message opens a number; it stands in no log, address or page.
+A number is opened to send it a text message, and for who is to call it, each time they ask (`acts.numbers`); it stands
+in no log, address or page.
 """
 
 from __future__ import annotations
@@ -48,6 +49,13 @@ def mask_phone(number: str) -> str:
         return f"{number[3:6]}****{number[-4:]}"
     code = phonenumbers.parse(number).country_code
     return f"+{code} ****{number[-4:]}"
+
+
+def spoken_phone(number: str) -> str:
+    """An E.164 number as one dials and reads it: 138 0013 8000; of other countries with their code."""
+    at_home = number.startswith(HOME_CODE)
+    form = PhoneNumberFormat.NATIONAL if at_home else PhoneNumberFormat.INTERNATIONAL
+    return phonenumbers.format_number(phonenumbers.parse(number), form)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +131,7 @@ def sealed_phones(session: Session, member_ids: Collection[int]) -> dict[int, st
 
 
 def open_phone(keys: Keyring, sealed: str) -> str | None:
-    """The number; None where no secret opens it. For the one call that needs it."""
+    """The number; None where no secret opens it. For the message or the call that needs it, and nothing else."""
     return keys.open(NAME, sealed)
 
 

@@ -10,6 +10,7 @@ from app.follow_ups.history import StepView
 from app.follow_ups.pending import HeldBy
 from app.follow_ups.states import Evidence, StepOutcome, StepReason
 from app.follow_ups.texting.models import SmsReason
+from app.member_events.rules import VisitReason
 from app.worklist.models import WorkState
 
 STATE = {
@@ -66,7 +67,13 @@ REASON = {
     ),
     StepReason.SEEN_BY_ALL: _("Members kept out of all plans would see this moment, too"),
     StepReason.NO_CHANNEL: _("The member cannot be reached in this way"),
-    StepReason.NO_PHONE: _("It is a text message, and the member's mobile number is not known"),
+    StepReason.NO_PHONE: _("The member's mobile number is not known"),
+}
+VISIT = {
+    VisitReason.PRICE: _("Price"),
+    VisitReason.STYLE: _("Style"),
+    VisitReason.SIZE: _("Size"),
+    VisitReason.OTHER: _("Something else"),
 }
 HELD_BY = {
     HeldBy.PAUSE: _("Headquarters has paused all follow-ups"),

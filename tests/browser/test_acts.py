@@ -15,9 +15,11 @@ from app.follow_ups.states import Channel
 from app.members.models import MemberCare
 from app.worklist.models import WorkItem, WorkState
 from app.worklist.service import close_items
+from tests.browser.conftest import SwitchedWeb
 from tests.browser.phone import FakePhone
 from tests.browser.test_sending import until
 from tests.faces.chain import Chain
+from tests.faces.numbers import NUMBER, make_call
 
 
 def sheet_of(frame: Frame, number: int = 0) -> None:
@@ -95,6 +97,22 @@ def test_what_was_said_on_the_phone_stays_in_sight_when_it_is_refused_until_it_i
     bar.get_by_role("button", name="不再保留").tap()
     expect(bar).to_be_hidden()
     assert acts(database) == []
+
+
+def test_the_number_to_call_is_shown_by_a_tap_and_can_be_dialled(
+    phone: FakePhone, chain: Chain, database: Database, web: tuple[SwitchedWeb, str]
+):
+    assert web[0].app is not None
+    make_call(web[0].app, database, chain)
+    phone.open("/h5/worklist", entry="normal")
+    frame = phone.ready()
+    frame.get_by_role("button", name="查看电话号码").tap()
+    expect(frame.get_by_role("link", name="138 0013 8001")).to_have_attribute("href", f"tel:{NUMBER}")
+    assert acts(database) == ["number_seen"]
+    phone.open("/h5/worklist", entry="normal")
+    frame = phone.ready()
+    expect(frame.get_by_role("button", name="查看电话号码")).to_be_visible()
+    expect(frame.locator("[href^=tel]")).to_have_count(0)
 
 
 def test_leaving_a_customer_alone_can_be_withdrawn_and_then_counts(

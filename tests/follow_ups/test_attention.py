@@ -259,9 +259,24 @@ class TestChannels:
             world, {"after": "1 days", "channel": "phone"}, {"after": "2 days", "channel": "in_store"}
         )
         buy_at_two(world, in_wecom=False)
+        world.know_phone("c1")
         world.live_until("2026-03-03 10:00")
         assert [task.channel for task in world.tasks("c1")] == ["phone", "in_store"]
         assert all("藏青西装" in task.text for task in world.tasks("c1"))
+
+    def test_nobody_is_asked_to_call_who_has_no_number(self, world: World) -> None:
+        replace_plan(
+            world,
+            {"after": "1 days", "channel": "phone"},
+            {"after": "2 days", "channel": "in_store", "when": "not has_phone"},
+        )
+        buy_at_two(world)
+        buy_at_two(world, "c2")
+        world.know_phone("c2")
+        world.live_until("2026-03-03 12:00")
+        assert world.steps("c1") == {(DAY, 1): "skipped no_phone", (DAY, 2): "opened due"}
+        assert world.steps("c2") == {(DAY, 1): "opened due", (DAY, 2): "skipped condition"}
+        assert_sound(world)
 
 
 class TestTheCap:

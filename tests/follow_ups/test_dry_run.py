@@ -303,6 +303,21 @@ def test_group_sends_count_against_the_quota_of_wecom(world: LivedWorld, monkeyp
     assert summary.quota(Side.NOW) == []
 
 
+def test_whoever_has_no_number_is_not_said_to_be_called(world: LivedWorld):
+    calls = plan_of("calls", "visit")
+    calls["steps"] = [{**calls["steps"][0], "channel": "phone", "service": True}]
+    ids = {code: world.member(code) for code in ("c1", "c2")}
+    world.know_phone("c1")
+    for code in ids:
+        world.happen("visit", code, "2026-03-01 08:00", reason="size")
+    world.live_until("2026-03-01 12:00")
+    told = world.told(world.dry_run(calls), Side.DRAFT, Span.NEXT)
+    assert {member_id: verdict for (member_id, _, _), verdict in told.items()} == {
+        ids["c1"]: ("opened", "due"),
+        ids["c2"]: ("skipped", "no_phone"),
+    }
+
+
 def test_too_many_members_are_tried_in_whole_stores(world: LivedWorld):
     for number in range(3):
         world.member(f"c{number}")

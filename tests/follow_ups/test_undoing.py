@@ -33,6 +33,7 @@ def marketed(database: Database, *plans: dict[str, object], cap: int = 2) -> Cou
     for number, step in enumerate(plans):
         add_plan(world, plan_of(f"other{number}", step))
     member_id = world.member("c1")
+    world.know_phone("c1")
     world.buy("c1", "2026-03-01 14:00")
     world.live_until("2026-03-02 10:00")
     return Counter(world, world.tasks("c1")[0].id, member_id, count(1))

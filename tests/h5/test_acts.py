@@ -30,6 +30,7 @@ ON_TASKS: dict[str, dict[str, Any]] = {
     "undo": {},
     "hand": {"to": "a" * 13},
     "call": {"outcome": "not_reached"},
+    "number": {},
 }
 ON_MEMBERS: dict[str, dict[str, Any]] = {
     "replied": {},

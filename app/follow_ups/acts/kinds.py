@@ -14,6 +14,7 @@ class Act(StrEnum):
     UNDONE = "undone"  # a skip, or a "done" that was a slip
     HANDED = "handed"
     CALLED = "called"
+    NUMBER_SEEN = "number_seen"  # the number to call was opened
     SENT_TOO = "sent_too"  # after somebody else, whose word came first
     OPTED_OUT = "opted_out"
     OPTED_IN = "opted_in"

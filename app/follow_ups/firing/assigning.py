@@ -15,7 +15,15 @@ from app.associates.roster import Roster
 from app.db import any_of, read_rows, table_of
 from app.follow_ups.firing.deciding import Case, Wait
 from app.follow_ups.rules import Verdict
-from app.follow_ups.states import BY_THE_SYSTEM, CONFIRMED_BY_WECOM, StepOutcome, StepReason, WaitingFor, Who
+from app.follow_ups.states import (
+    BY_NUMBER,
+    BY_THE_SYSTEM,
+    CONFIRMED_BY_WECOM,
+    StepOutcome,
+    StepReason,
+    WaitingFor,
+    Who,
+)
 from app.members.models import Member
 from app.members.phones import members_with_phone
 from app.members.queries import contacts_of
@@ -185,9 +193,11 @@ class People:
 
     def ask(self, case: Case, member_id: int, now: datetime) -> Person | Wait | Verdict:
         """The person to ask about this member, or why nobody is asked now."""
+        if case.step.channel in BY_NUMBER and member_id not in self.with_phone:
+            return Verdict(StepOutcome.SKIPPED, StepReason.NO_PHONE)
         entitled = self.entitled(member_id)
         if case.step.channel in BY_THE_SYSTEM:
-            return self._looks_after(member_id, entitled)
+            return self._looks_after(entitled)
         if case.step.channel in CONFIRMED_BY_WECOM:
             entitled = entitled.among(self.bound.get(member_id, ()))
             if not entitled.anybody:
@@ -199,10 +209,8 @@ class People:
         found = whom_to_ask(case, entitled, duty)
         return self.people[found] if isinstance(found, int) else found
 
-    def _looks_after(self, member_id: int, entitled: Entitled) -> Person | Verdict:
+    def _looks_after(self, entitled: Entitled) -> Person | Verdict:
         """In whose name the system does it, at work or not."""
-        if member_id not in self.with_phone:
-            return Verdict(StepOutcome.SKIPPED, StepReason.NO_PHONE)
         people = (entitled.owner, *entitled.managers, *entitled.contacts, *entitled.staff)
         found = next((who for who in people if who is not None), None)
         if found is None:
@@ -220,8 +228,8 @@ def read_people(session: Session, cases: Sequence[tuple[int, Case]], now: dateti
     days = {hours.local_date(at) for hours, until in spans for at in (now, until)}
     whole_staff = any(case.step.who is Who.ON_SHIFT for _, case in cases)
     people = people_of(session, {member_id for member_id, _ in cases}, days, whole_staff=whole_staff)
-    by_system = {member_id for member_id, case in cases if case.step.channel in BY_THE_SYSTEM}
-    people.with_phone = members_with_phone(session, by_system)
+    by_number = {member_id for member_id, case in cases if case.step.channel in BY_NUMBER}
+    people.with_phone = members_with_phone(session, by_number)
     return people
 
 

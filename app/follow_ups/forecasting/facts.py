@@ -1,7 +1,7 @@
 """What rules may ask of a member, as it was known at an instant of the past.
 
 The terms and how they are reckoned are those of `fact_sources`; a test holds the two together. Who a member's contacts
-are and which tags they carry is not kept by day: those are today's.
+are, which tags they carry and whether their number is known is not kept by day: those are today's.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from app.follow_ups.fact_sources import AMOUNT_DAYS, DAY_TERMS, EVENT_TERMS, ORD
 from app.follow_ups.facts import Facts, facts_of
 from app.follow_ups.forecasting.lives import Bought, Life
 
-OF_TODAY = frozenset({"is_contact", "tags"})
+OF_TODAY = frozenset({"is_contact", "has_phone", "tags"})
 TOTALS = frozenset({"orders", "total_amount", "net_amount", "days_since_purchase"})
 WINDOWS = frozenset(
     {*(f"amount_{days}d" for days in AMOUNT_DAYS), *(f"orders_{days}d" for days in ORDERS_DAYS)}

@@ -24,7 +24,7 @@ from app.follow_ups.plans.documents import Document, TriggerKind
 from app.follow_ups.plans.sweeps import begins_at, next_look, zones
 from app.follow_ups.plans.versions import OpenPlan, Version, open_plans
 from app.follow_ups.rules import Step
-from app.follow_ups.states import BY_THE_SYSTEM, Who
+from app.follow_ups.states import BY_NUMBER, Who
 from app.follow_ups.triggers.candidates import asked_on
 from app.members.models import Member
 from app.members.phones import members_with_phone
@@ -197,7 +197,7 @@ def _people(
     session: Session, member_ids: Collection[int], days: Sequence[date], steps: Sequence[Step]
 ) -> People:
     people = people_of(session, member_ids, days, whole_staff=any(step.who is Who.ON_SHIFT for step in steps))
-    if any(step.channel in BY_THE_SYSTEM for step in steps):
+    if any(step.channel in BY_NUMBER for step in steps):
         people.with_phone = members_with_phone(session, member_ids)
     return people
 

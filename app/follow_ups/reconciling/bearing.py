@@ -24,11 +24,11 @@ from app.follow_ups.reconciling.written import Written
 from app.follow_ups.states import StepOutcome, StepReason
 from app.worklist.models import AttentionPause, HoldOutShare
 
-GROUP_SEND, MOMENT, SMS = "group_send", "moment", "sms"
+GROUP_SEND, MOMENT, SMS, PHONE = "group_send", "moment", "sms", "phone"
 # The channels without which a step cannot have been left out for this; what a person says needs no finished words.
 OF_CHANNEL: Mapping[str, Collection[str]] = {
     StepReason.QUOTA_FULL: (GROUP_SEND,),
-    StepReason.NO_PHONE: (SMS,),
+    StepReason.NO_PHONE: (SMS, PHONE),
     StepReason.NO_WORDS: (GROUP_SEND, MOMENT, SMS),
 }
 HOLD_OUTS: Mapping[str, str] = {

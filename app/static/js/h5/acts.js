@@ -1,7 +1,7 @@
 // What else can be done with a task or about a member: the sheet. Each act changes the page at once, goes through the
 // outbox, and rolls back with the reason where the server refuses it.
 import { all, newKey, one, onClick, say } from '../lib/dom.js';
-import { getJson } from '../lib/api.js';
+import { getJson, postJson } from '../lib/api.js';
 import { onOutbox, put, waiting, withdraw } from '../lib/outbox.js';
 import { cardWith, tellResult } from './send.js';
 
@@ -173,6 +173,23 @@ function note(outcome) {
   one('#acts-call').value = '';
 }
 
+// The number stands on the page until that is loaded again, and nowhere else; each look is written down.
+async function showNumber(button) {
+  const card = placeOf(button);
+  button.disabled = true;
+  try {
+    const { tel, number } = await postJson(`/h5/api/${taskPath(card.dataset, 'number')}`, { key: newKey() });
+    const link = element('a', 'button', number);
+    link.href = tel;
+    button.replaceWith(link);
+    link.focus();
+    tellResult(card, '');
+  } catch (error) {
+    button.disabled = false;
+    tellResult(card, error.status ? say('not_done', { reason: error.message }) : say('needs_network'));
+  }
+}
+
 const DIRECT = {
   replied: () => act({ path: memberPath('replied'), text: say('replied'), stays: true, holdMs: UNDO_MS, renews: true }),
   'opt-out': () => act({ path: memberPath('opt-out'), text: say('left_alone'), holdMs: UNDO_MS, renews: true }),
@@ -211,6 +228,7 @@ export function startActs(renew) {
   refresh = renew;
   onClick('[data-more]', button => open(placeOf(button), button, button.dataset.more));
   onClick('[data-act]', button => { if (!sheet.contains(button)) about = { ...placeOf(button).dataset, who: whoOf(placeOf(button)) }; DIRECT[button.dataset.act](); });
+  onClick('[data-number]', showNumber);
   onClick('[data-go]', button => show(button.dataset.go));
   onClick('[data-close]', close);
   onClick('#acts', (shade, event) => { if (event.target === shade) close(); });
