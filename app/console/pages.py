@@ -24,16 +24,19 @@ from app.follow_ups.history import (
 from app.follow_ups.pending import HeldBy, pending_counts, pending_steps
 from app.follow_ups.progress import progress_by_associate, progress_by_store
 from app.follow_ups.states import Evidence, StepOutcome, StepReason
+from app.follow_ups.told import recent_told
 from app.follow_ups.worklists import PAGE_TASKS, PersonDay, count_tasks_of_person, tasks_of_person
 from app.http import allow, load_query
 from app.http.parts import current_database, current_public_ids
 from app.http.refs import read_ref
+from app.members.models import MemberCare
 from app.members.queries import find_member
 from app.orders.queries import purchases_of
 from app.pages.parts import FilterSchema, PageSchema, part_of
 from app.sessions import current_actor
 from app.worklist.models import WorkState
 
+TOLD_SHOWN = 20
 pages = Blueprint("console", __name__, url_prefix="/console", template_folder="templates")
 
 
@@ -143,7 +146,10 @@ def member(ref: str) -> ResponseReturnValue:
         rows = step_history(session, member_id, ROWS, page)
         part = part_of(page, ROWS, len(rows), count_steps(session, member_id))
         purchases = purchases_of(session, member_id)
-    return _render("member", day=day, who=profile, purchases=purchases, rows=rows, part=part, ref=ref)
+        told = recent_told(session, member_id, TOLD_SHOWN)
+        opted_out_at = session.get_one(MemberCare, member_id).opted_out_at
+    of_member = {"purchases": purchases, "told": told, "opted_out_at": opted_out_at}
+    return _render("member", day=day, who=profile, rows=rows, part=part, ref=ref, **of_member)
 
 
 @pages.get("/stores/<ref>")

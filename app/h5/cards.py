@@ -18,6 +18,7 @@ from app.follow_ups.linking.opening import linked_tasks
 from app.follow_ups.queries import TaskView
 from app.follow_ups.serving import titles_served
 from app.follow_ups.states import CONFIRMED_BY_WECOM
+from app.follow_ups.told import Told, told_by_task
 from app.pages.formats import CHAIN_ZONE, day_bounds
 from app.sales_scripts.rules import LINK, unfilled
 from app.stores.models import Store
@@ -51,7 +52,7 @@ class TaskCard:
 
     `waits` is until when it may be put off, `bought` what the member bought since it was opened, `sending` how a group
     send or a moment stands, `also` the titles of what else it serves. `has_link`: its words have a tracked link, whose
-    address stands for the variable as they are shown.
+    address stands for the variable as they are shown. `told` is what the member said, where that is why it is there.
     """
 
     task: TaskView
@@ -63,6 +64,7 @@ class TaskCard:
     sending: Standing | None = None
     also: Sequence[str] = ()
     has_link: bool = False
+    told: Told | None = None
 
     @property
     def is_open(self) -> bool:
@@ -85,6 +87,7 @@ def cards_of(session: Session, actor: Actor, tasks: list[TaskView], when: When) 
     sending = standings(session, {task.id for task in tasks if task.channel in CONFIRMED_BY_WECOM})
     also = titles_served(session, tasks)
     linked = linked_tasks(session, [task.id for task in tasks if LINK in unfilled(task.text)])
+    told = told_by_task(session, [task.id for task in tasks])
     cards = []
     for task in tasks:
         other, hours = others.get(task.assignee_id), stores[task.store_id].hours
@@ -99,6 +102,7 @@ def cards_of(session: Session, actor: Actor, tasks: list[TaskView], when: When) 
                 sending.get(task.id),
                 also.get(task.id, ()),
                 task.id in linked,
+                told.get(task.id),
             )
         )
     return cards

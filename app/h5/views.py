@@ -18,6 +18,7 @@ from app.follow_ups.history import StepView, count_steps, step_history
 from app.follow_ups.progress import AssociateProgress, progress_by_associate
 from app.follow_ups.queries import TaskView, get_task, tasks_of_member
 from app.follow_ups.states import Evidence
+from app.follow_ups.told import Told, recent_told
 from app.follow_ups.worklists import (
     PAGE_TASKS,
     PersonDay,
@@ -51,6 +52,7 @@ from app.worklist.models import WorkState
 
 ORDERS_SHOWN = 5
 STEPS_SHOWN = 20
+TOLD_SHOWN = 3
 NOBODYS = ContactBond(Bond.NONE, None)
 
 
@@ -75,6 +77,7 @@ class MemberView:
     steps: Part
     orders: list[OrderView]
     when: When
+    told: list[Told]
     opted_out_at: datetime | None
     phone: str  # masked; "" where none is known
 
@@ -203,6 +206,7 @@ def _member_view(
         steps=part_of(page, STEPS_SHOWN, len(history), count_steps(session, profile.id)),
         orders=recent_orders(session, profile.id, ORDERS_SHOWN),
         when=when,
+        told=recent_told(session, profile.id, TOLD_SHOWN),
         opted_out_at=session.get_one(MemberCare, profile.id).opted_out_at,
         phone=masked_phone_of(session, profile.id),
     )
