@@ -17,7 +17,8 @@ from tests.console import test_plans
 from tests.console.test_plans import DRAFT, TEXT, save, see
 from tests.world import PLAN
 
-client, page_of_plan, database_kind = test_plans.client, test_plans.page_of_plan, test_plans.database_kind
+# On both databases: what the words are made of is read for these pages alone.
+client, page_of_plan = test_plans.client, test_plans.page_of_plan
 
 
 def write_script(database: Database, code: str, **values: object) -> None:
