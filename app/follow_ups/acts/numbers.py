@@ -6,7 +6,7 @@ from sqlalchemy.orm import Session
 
 from app.associates.queries import Actor
 from app.errors import Conflict, Invalid
-from app.follow_ups.acts.holding import Held, May, Tap, find_done_before, hold
+from app.follow_ups.acts.holding import Held, May, Tap, find_same_act, hold
 from app.follow_ups.acts.kinds import Act
 from app.follow_ups.states import Channel
 from app.members.phones import open_phone, sealed_phones
@@ -33,8 +33,6 @@ def show_number(session: Session, actor: Actor, task_id: int, tap: Tap, keys: Ke
 
 def _keep(held: Held) -> None:
     """One tap is one look, however often it is delivered; a key that was for something else hides none."""
-    before = find_done_before(held.session, held.actor, held.tap)
-    if before is None:
+    its = held.task.id
+    if find_same_act(held.session, held.actor, held.tap, Act.NUMBER_SEEN, task_id=its) is None:
         held.keep(Act.NUMBER_SEEN)
-    elif (before.task_id, before.act) != (held.task.id, Act.NUMBER_SEEN):
-        raise Conflict("key_reused", place="key")
