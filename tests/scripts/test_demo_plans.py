@@ -31,7 +31,7 @@ def test_who_joins_tries_without_buying_answers_or_has_a_case_is_followed_up_in_
         "join": {},
         "visit": {"reason": "size"},
         "satisfaction": {"score": 1},
-        "after_sales": {"about": "zip"},
+        "after_sales": {"case": "1", "about": "zip"},
     }
     for kind in happenings:
         world.member(f"who_{kind}")
