@@ -89,9 +89,13 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """A document's words by the number of the step; `invites` for those whom nobody of the chain can chat with."""
+    """A document's words by the number of the step; `invites` for those whom nobody of the chain can chat with.
+
+    `reasons` are what whoever has the task reads.
+    """
 
     example: Example | None
+    reasons: Mapping[int, str]
     says: Mapping[int, list[Said]]
     invites: Mapping[int, Said]
 
@@ -103,9 +107,10 @@ def preview_of(
     example = _example(session, document, plan_id, today)
     codes = {code for step in document.steps for code in (*step.script_codes, step.invite_script_code)}
     words = _Words(scripts_by_code(session, codes), links.address_of(NO_TASK), sign)
-    says, invites = {}, {}
+    reasons, says, invites = {}, {}, {}
     for step in document.steps:
         values = example.values(step, document) if example else {}
+        reasons[step.step_no] = fill(step.why, values)
         says[step.step_no] = [
             words.said(step, step.channel, code, values, rule.condition, rule.codes)
             for rule in step.scripts
@@ -114,7 +119,7 @@ def preview_of(
         if step.channel in IN_THE_CHAT:
             code = step.invite_script_code
             invites[step.step_no] = words.said(step, Channel.INVITE, code, values, "", (code,))
-    return Preview(example, says, invites)
+    return Preview(example, reasons, says, invites)
 
 
 @dataclass(frozen=True, slots=True)

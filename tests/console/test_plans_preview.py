@@ -40,6 +40,7 @@ def test_the_words_of_each_step_stand_on_the_pages_filled_for_a_member(
         assert "{" not in "".join(found.groups())
         assert re.search(rf'<a href="/console/members/\w+"><bdi>{found[1]}</bdi></a>', page)
         assert "最近进入本计划" in page
+        assert "{product}" not in page.partition("</textarea>")[2]
 
 
 def test_of_a_text_message_is_told_how_long_it_is_and_why_it_would_not_go(
