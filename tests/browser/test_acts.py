@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -113,6 +114,16 @@ def test_the_number_to_call_is_shown_by_a_tap_and_can_be_dialled(
     frame = phone.ready()
     expect(frame.get_by_role("button", name="查看电话号码")).to_be_visible()
     expect(frame.locator("[href^=tel]")).to_have_count(0)
+
+
+def test_a_task_is_handed_to_one_of_those_who_may_have_it(phone: FakePhone, chain: Chain, database: Database):
+    phone.open("/h5/worklist", entry="normal")
+    frame = phone.ready()
+    sheet_of(frame)
+    frame.get_by_role("button", name="转给同事").tap()
+    frame.get_by_role("button", name=re.compile("^王伟.*店长 · 只能邀请添加")).tap()
+    wait(phone, lambda: item(database, chain).assignee_id == chain.people["wangwei"])
+    assert acts(database) == ["handed"]
 
 
 def test_leaving_a_customer_alone_can_be_withdrawn_and_then_counts(

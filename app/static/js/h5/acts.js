@@ -1,7 +1,6 @@
 // What else can be done with a task or about a member: the sheet. Each act changes the page at once, goes through the
 // outbox, and rolls back with the reason where the server refuses it.
 import { all, newKey, one, onClick, say } from '../lib/dom.js';
-import { getJson, postJson } from '../lib/api.js';
 import { onOutbox, put, waiting, withdraw } from '../lib/outbox.js';
 import { cardWith, tellResult } from './send.js';
 
@@ -80,26 +79,17 @@ function fillWaits() {
 
 async function fillColleagues() {
   const mine = ++asking;
+  const { task } = about;
   const panel = panelOf('hand');
   panel.textContent = '';
   panel.setAttribute('aria-busy', 'true');
-  let found = [];
-  let text = say('no_colleague');
+  let found;
   try {
-    found = (await getJson(`/h5/api/tasks/${about.task}/colleagues`)).colleagues;
-  } catch (_) { text = say('needs_network'); }
+    found = await (await import('./asking.js')).colleagues(task);
+  } catch (_) { found = [element('p', 'quiet', say('needs_network'))]; }
   if (mine !== asking) return; // the sheet is about another task by now
-  panel.append(...(found.length ? found.map(colleagueButton) : [element('p', 'quiet', text)]));
+  panel.append(...found);
   panel.removeAttribute('aria-busy');
-}
-
-function colleagueButton(one) {
-  const button = element('button', '', one.name);
-  button.type = 'button';
-  button.dataset.to = one.ref;
-  const hints = [one.is_manager && say('manager'), !one.is_contact && say('invites')].filter(Boolean);
-  if (hints.length) button.append(element('small', 'quiet', hints.join(' · ')));
-  return button;
 }
 
 function element(tag, kind, text) {
@@ -173,23 +163,6 @@ function note(outcome) {
   one('#acts-call').value = '';
 }
 
-// The number stands on the page until that is loaded again, and nowhere else; each look is written down.
-async function showNumber(button) {
-  const card = placeOf(button);
-  button.disabled = true;
-  try {
-    const { tel, number } = await postJson(`/h5/api/${taskPath(card.dataset, 'number')}`, { key: newKey() });
-    const link = element('a', 'button', number);
-    link.href = tel;
-    button.replaceWith(link);
-    link.focus();
-    tellResult(card, '');
-  } catch (error) {
-    button.disabled = false;
-    tellResult(card, error.status ? say('not_done', { reason: error.message }) : say('needs_network'));
-  }
-}
-
 const DIRECT = {
   replied: () => act({ path: memberPath('replied'), text: say('replied'), stays: true, holdMs: UNDO_MS, renews: true }),
   'opt-out': () => act({ path: memberPath('opt-out'), text: say('left_alone'), holdMs: UNDO_MS, renews: true }),
@@ -228,7 +201,7 @@ export function startActs(renew) {
   refresh = renew;
   onClick('[data-more]', button => open(placeOf(button), button, button.dataset.more));
   onClick('[data-act]', button => { if (!sheet.contains(button)) about = { ...placeOf(button).dataset, who: whoOf(placeOf(button)) }; DIRECT[button.dataset.act](); });
-  onClick('[data-number]', showNumber);
+  onClick('[data-number]', button => import('./asking.js').then(it => it.showNumber(button), () => tellResult(placeOf(button), say('needs_network'))));
   onClick('[data-go]', button => show(button.dataset.go));
   onClick('[data-close]', close);
   onClick('#acts', (shade, event) => { if (event.target === shade) close(); });
