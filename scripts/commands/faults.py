@@ -4,9 +4,9 @@ Usage: scripts/faults races [--seconds 60]
        scripts/faults life [--chain DIR | --purchases FILE] [--days 365] [--members 20000] [--seed 1] [--kills 30]
 
 Without a folder or a file a chain is generated. The life has a MariaDB and a sandbox of its own, which are gone
-afterwards; purchases arrive at their own business time, a worker and the product's clock process work beside the process
-that moves time, and associates do a share of their tasks. At moments drawn from the seed one of them, the database, or all of them
-at once are killed with -9 and started again.
+afterwards; purchases arrive at their own business time, a worker and the product's clock process work beside the
+process that moves time, and associates do a share of their tasks. At moments drawn from the seed one of them, the
+database, or all of them at once are killed with -9 and started again.
 
 What falls due within one quantum is lived together at its end: never early, at most so much later, which no check takes
 for lateness. At two hours a day has six instants at which China's stores are open, the last of them an hour before they
