@@ -101,7 +101,7 @@ class Stop:
 class Watch:
     """Sees in which lanes something is due: one look for all bells that ring at nearly the same time.
 
-    [M] Idle, each bell looking for itself took four times the processor time.
+    [M] Idle, each bell looking for itself took twice the processor time.
     """
 
     def __init__(self, database: Database) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from flask import request
@@ -28,7 +28,10 @@ def load_query(schema: Schema = NO_FIELDS) -> dict[str, Any]:
 
 def load_json(schema: Schema) -> dict[str, Any]:
     """The JSON body through the schema. Raises `ValidationError`, or `Invalid` for a body that is no JSON object."""
-    body = request.get_json(silent=True) if request.is_json else None
+    try:
+        body = request.get_json(silent=True) if request.is_json else None
+    except RecursionError:  # brackets within brackets, thousands deep: nothing of ours
+        body = None
     if not isinstance(body, dict):
         raise Invalid("not_json")
     return _load(schema, body)
@@ -53,19 +56,20 @@ def load_form(schema: Schema) -> dict[str, Any]:
 
 
 def _load(schema: Schema, sent: Mapping[str, Any]) -> dict[str, Any]:
-    unwritable = {place.partition(".")[0]: [NO_TEXT] for place in _unwritable(sent)}
+    unwritable = {name: [NO_TEXT] for name, value in sent.items() if not _is_text(value)}
     if unwritable:
         raise ValidationError(unwritable)
     loaded: dict[str, Any] = schema.load(sent)
     return loaded
 
 
-def _unwritable(sent: Any, place: str = "") -> Iterator[str]:
-    """The places, as `tried.1`, of what nobody can have written."""
-    if isinstance(sent, str):
-        if UNWRITABLE.search(sent):
-            yield place
-        return
-    parts = sent.items() if isinstance(sent, Mapping) else enumerate(sent) if isinstance(sent, list) else ()
-    for name, part in parts:
-        yield from _unwritable(part, f"{place}.{name}" if place else str(name))
+def _is_text(sent: Any) -> bool:
+    """Whether somebody can have written every text in it, however deep it stands."""
+    parts = [sent]
+    while parts:
+        part = parts.pop()
+        if isinstance(part, str) and UNWRITABLE.search(part):
+            return False
+        if isinstance(part, Mapping | list):
+            parts += part.values() if isinstance(part, Mapping) else part
+    return True

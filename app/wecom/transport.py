@@ -24,7 +24,7 @@ from urllib3.fields import RequestField
 from app.wecom.errors import redacted
 from app.wecom.timed import TimedPool, TimedTLSPool, end_at, has_ended
 
-POOL = 32
+POOL = 48  # kept: a batch of messages and what other lanes call meanwhile
 CHUNK = 64 * 1024
 ONCE = Retry(total=False, redirect=False)  # made once: urllib3 would make one per exchange
 AGENT = {"User-Agent": "dianban"}

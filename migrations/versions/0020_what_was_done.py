@@ -1,7 +1,4 @@
-"""Work items know when they were done whatever they were closed as, who is sending them, and whose they were before
-
-A member's are found by when they were opened, too.
-"""
+"""Work items know when they were done whatever they were closed as, who is sending them, and whose they were before"""
 
 from __future__ import annotations
 
@@ -25,12 +22,6 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("done_told_at", INSTANT, nullable=True))
         batch_op.add_column(sa.Column("claimed_by", sa.String(length=64), nullable=True))
         batch_op.add_column(sa.Column("claimed_until", INSTANT, nullable=True))
-        batch_op.drop_index("ix_work_items_member_id_state")
-        batch_op.create_index(
-            batch_op.f("ix_work_items_member_id_state_opened_at"),
-            ["member_id", "state", "opened_at"],
-            unique=False,
-        )
     # What was sent although its task was closed: when is not known, but about then.
     was_done = f"state = 'done' OR id IN ({SENT})"
     op.execute(f"UPDATE work_items SET done_at = closed_at, done_told_at = closed_at WHERE {was_done}")  # noqa: S608
@@ -60,5 +51,3 @@ def downgrade() -> None:
     with op.batch_alter_table("work_items", schema=None) as batch_op:
         for name in ("claimed_until", "claimed_by", "done_told_at", "done_at"):
             batch_op.drop_column(name)
-        batch_op.drop_index(batch_op.f("ix_work_items_member_id_state_opened_at"))
-        batch_op.create_index("ix_work_items_member_id_state", ["member_id", "state"], unique=False)

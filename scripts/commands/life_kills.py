@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
+from pathlib import Path
 
 
 class Victim(StrEnum):
@@ -31,6 +34,8 @@ WEIGHTS = {
 NEED_A_SERVER = {Victim.DATABASE, Victim.EVERYTHING}
 # Between noticing that the instant has come and striking, in real seconds: somewhere in the middle of some work.
 LONGEST_AIM_S = 0.5
+# How far a life may go on before a kill whose instant has come has struck: a small life lives weeks in a second.
+LEASH = timedelta(days=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,3 +59,20 @@ def draw_kills(seed: int, count: int, begins: datetime, ends: datetime, *, has_s
     return [
         Kill(at, victim, dice.random() * LONGEST_AIM_S) for at, victim in zip(instants, drawn, strict=True)
     ]
+
+
+class Leash:
+    """How far a life may go: the killer writes it, the traveller waits at its end. So every kill strikes a life."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+
+    def hold(self, waiting: Sequence[Kill], ends: datetime) -> None:
+        """Let the life go on to shortly after the first of these kills; to its end where none waits."""
+        new = self._file.with_suffix(".new")
+        new.write_text((waiting[0].at + LEASH if waiting else ends).isoformat())
+        os.replace(new, self._file)
+
+    def end(self) -> datetime:
+        """How far it reaches by now."""
+        return datetime.fromisoformat(self._file.read_text())

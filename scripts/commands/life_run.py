@@ -19,7 +19,7 @@ from app.wecom.sandbox_control import SandboxControl
 from scripts.commands.life_checks import Verdict, judge
 from scripts.commands.life_crew import Crew
 from scripts.commands.life_history import History, read_histories
-from scripts.commands.life_kills import NEED_A_SERVER, Kill, Victim, draw_kills
+from scripts.commands.life_kills import NEED_A_SERVER, Kill, Leash, Victim, draw_kills
 from scripts.commands.life_leases import end_leases, once_it_answers
 from scripts.commands.life_scene import TillRoll, arrivals, set_scene
 from scripts.commands.sandbox_process import sandbox_process
@@ -28,6 +28,7 @@ TRAVELLER = "scripts.commands.life_traveller"
 ASSOCIATES = "scripts.commands.life_associates"
 LOOK_S = 0.2
 SHOWN_EVERY_S = 10.0
+LEASH_FILE = "leash"
 PROCESSES = (Victim.TRAVELLER, Victim.WORKER, Victim.CLOCK, Victim.ASSOCIATES)
 
 
@@ -92,7 +93,7 @@ class Life:
             set_up = time.monotonic()
             tell(f"{events:,} events from {begins:%Y-%m-%d} on, lived until {ends:%Y-%m-%d}")
             try:
-                year = self._run(self._crew(url, ends), begins, last, tell)
+                year = self._run(self._crew(url, ends), begins, last, ends, tell)
             finally:
                 self._own.close()
             lived = time.monotonic()
@@ -121,23 +122,29 @@ class Life:
         plan = self._plan
         seconds = str(plan.quantum / timedelta(seconds=1))
         history = str(self._histories)
-        arguments = (TRAVELLER, str(plan.folder / "tills"), history, ends.isoformat(), seconds)
+        tills, leash = str(plan.folder / "tills"), str(plan.folder / LEASH_FILE)
+        arguments = (TRAVELLER, tills, history, leash, ends.isoformat(), seconds)
         address = self._database.engine.url.render_as_string(hide_password=False)
         work = (ASSOCIATES, history, str(plan.seed), str(plan.share))
         return Crew(plan.folder, address, url, traveller=arguments, associates=work)
 
-    def _run(self, crew: Crew, begins: datetime, last: datetime, tell: Callable[[str], None]) -> float:
+    def _run(
+        self, crew: Crew, begins: datetime, last: datetime, ends: datetime, tell: Callable[[str], None]
+    ) -> float:
         """Until they have arrived; returns when (monotonic) the last purchase was behind them."""
         has_server = self._server is not None
         waiting = draw_kills(self._plan.seed, self._plan.kills, begins, last, has_server=has_server)
-        shown, now, year = time.monotonic(), begins, 0.0
+        shown, now, year = time.monotonic(), begins, time.monotonic()
+        leash = Leash(self._plan.folder / LEASH_FILE)
         try:
+            leash.hold(waiting, ends)
             crew.start()
             while not crew.has_arrived():
                 now = self._now() or now
                 year = time.monotonic() if now < last else year
                 if waiting and now >= waiting[0].at:
                     self._strike(crew, waiting.pop(0))
+                    leash.hold(waiting, ends)
                 if time.monotonic() - shown > SHOWN_EVERY_S:
                     shown = time.monotonic()
                     tell(f"{now:%Y-%m-%d}  {len(self._struck)} kills")

@@ -1,12 +1,13 @@
 """The process that moves a life's time and lets purchases arrive; killed at any moment, the next one goes on.
 
-python -m scripts.commands.life_traveller TILL_ROLL HISTORY END QUANTUM_S
+python -m scripts.commands.life_traveller TILL_ROLL HISTORY LEASH END QUANTUM_S
 """
 
 from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -20,6 +21,7 @@ from app.wecom.sandbox_control import SandboxControl
 from config.logging import configure_logging
 from config.settings import Settings
 from scripts.commands.life_history import History
+from scripts.commands.life_kills import Leash
 from scripts.commands.life_leases import end_leases, once_it_answers
 from scripts.commands.life_scene import SOURCE, TillRoll
 from tasks.clock import settle
@@ -28,18 +30,26 @@ from tasks.travel import live_until
 
 # Who comes back reports this much again: what was reported just before the kill may have been lost with it.
 TOLD_AGAIN = timedelta(hours=2)
+LOOK_S = 0.02
 
 
 class Traveller:
     """Lives on from wherever business time stands."""
 
     def __init__(
-        self, hands: Hands, control: SandboxControl, roll: TillRoll, history: History, quantum: timedelta
+        self,
+        hands: Hands,
+        control: SandboxControl,
+        roll: TillRoll,
+        history: History,
+        leash: Leash,
+        quantum: timedelta,
     ) -> None:
         self._hands = hands
         self._control = control
         self._roll = roll
         self._history = history
+        self._leash = leash
         self._quantum = quantum
 
     def travel(self, end: datetime) -> None:
@@ -61,6 +71,12 @@ class Traveller:
         self._live_until(end)
 
     def _live_until(self, instant: datetime, *, stops_over: bool = False) -> None:
+        while (end := self._leash.end()) < instant:
+            self._go_on(end)
+            time.sleep(LOOK_S)
+        self._go_on(instant, stops_over=stops_over)
+
+    def _go_on(self, instant: datetime, *, stops_over: bool = False) -> None:
         follow = self._control.set_clock
         live_until(self._hands, instant, follow, quantum=self._quantum, stops_over=stops_over)
 
@@ -76,7 +92,7 @@ class Traveller:
 
 def main() -> None:
     """Entry of the process."""
-    roll, history, end, quantum = sys.argv[1:]
+    roll, history, leash, end, quantum = sys.argv[1:]
     settings = Settings.from_env()
     configure_logging("WARNING")
     traveller = Traveller(
@@ -84,6 +100,7 @@ def main() -> None:
         SandboxControl(settings.wecom_api_url),
         TillRoll(Path(roll)),
         History(Path(history), f"traveller-{os.getpid()}"),
+        Leash(Path(leash)),
         timedelta(seconds=float(quantum)),
     )
     settle()

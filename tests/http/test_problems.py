@@ -182,6 +182,19 @@ def test_what_nobody_can_have_written_is_refused_at_its_place(app: Flask, text: 
     assert "This is not valid text." in answer.text
 
 
+@pytest.mark.parametrize("depth", [400, 900, 20_000])
+def test_brackets_however_deep_are_refused(app: Flask, depth: int):
+    @allow(ANYONE)
+    def take() -> str:
+        return str(load_json(PIECE))
+
+    app.config["MAX_CONTENT_LENGTH"] = 100_000
+    app.add_url_rule("/take", view_func=take, methods=["POST"])
+    body = f'{{"count": 3, "more": {"[" * depth}{"]" * depth}}}'
+    answer = app.test_client().post("/take", data=body, headers={**JSON, "Content-Type": "application/json"})
+    assert answer.status_code == 422
+
+
 def test_a_policy_needs_a_name():
     with pytest.raises(ValueError, match="at least one"):
         allow()

@@ -226,6 +226,8 @@ def test_a_version_can_be_taken_up_again_as_text(world: World):
     assert canonical(tomllib.loads(text)) == canonical(
         tomllib.loads(TEXT.replace("priority = 90", "priority = 91"))
     )
+    for step in tomllib.loads(text)["steps"]:
+        assert list(step)[:2] == ["kind", "after"]
 
 
 WORDS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
