@@ -23,7 +23,7 @@ from scripts.commands.bench_fires_designs import Design, keep_by_status, restore
 from scripts.commands.bench_fires_floors import CHUNKS
 from scripts.commands.bench_fires_hands import CLAIM, FIRE, Turn, hands
 from scripts.commands.bench_fires_turns import Plan, Rates, floor_name, race_claims, race_fires
-from scripts.commands.bench_fires_world import World, build_world
+from scripts.commands.bench_fires_world import PATIENCE_S, World, build_world
 from scripts.commands.bench_schedule import bench_schedule
 from tests.servers.mariadb import MariaDB
 
@@ -83,7 +83,7 @@ def bench_fires(folder: Path, due: int, rounds: int, steps: int) -> list[Verdict
         server.start()
         stack.callback(server.stop)
         worlds = _build(server, folder, due)
-        databases = {design: Database(url) for design, url in worlds.urls.items()}
+        databases = {design: Database(url, patience_s=PATIENCE_S) for design, url in worlds.urls.items()}
         for database in databases.values():
             stack.callback(database.close)
         verdicts = [_urges(databases[Design.OURS]), _memory(worlds), *_in_a_row(worlds, databases)]
@@ -104,7 +104,7 @@ def _build(server: MariaDB, folder: Path, due: int) -> Worlds:
     ours = build_world(server, "ours", folder / "chain", due)
     status = build_world(server, "status", folder / "chain", due)
     few = build_world(server, "few", folder / "chain", FEW)
-    database = Database(status.url)
+    database = Database(status.url, patience_s=PATIENCE_S)
     keep_by_status(database)
     database.close()
     return Worlds(ours, status, few)
