@@ -1,6 +1,6 @@
 """The process that plays a life's associates: they do a share of their tasks, sooner or later, until it is killed.
 
-python -m scripts.commands.life_associates HISTORY SEED SHARE
+python -m scripts.commands.life_associates HISTORY SEED SHARE LOOKS_EVERY_S
 """
 
 from __future__ import annotations
@@ -34,8 +34,6 @@ from scripts.commands.life_leases import once_it_answers
 from tasks.clock import settle
 
 IDLE_S = 0.25
-# A look reads everything of the last seconds, again and again.
-LOOKS_EVERY_S = 1.0
 AT_ONCE = 200
 LONGEST_WAIT_S = 20 * 3600.0
 # Ids grow with real time, but those of a transaction that commits late come behind later ones.
@@ -68,13 +66,16 @@ OPEN = (
 class Associates:
     """Everybody's hands. Whether and when a task is done follows from the seed and the task's step alone."""
 
-    def __init__(self, database: Database, history: History, seed: int, share: float) -> None:
+    def __init__(
+        self, database: Database, history: History, seed: int, share: float, looks_every_s: float
+    ) -> None:
         self._database = database
         self._history = history
         self._seed = seed
         self._share = share
         self._last_id = 0
-        self._looked_s = -LOOKS_EVERY_S
+        self._looks_every_s = looks_every_s
+        self._looked_s = -looks_every_s
         self._seen: set[int] = set()
         self._meant: list[tuple[datetime, int]] = []
         self._tasks: dict[int, Any] = {}
@@ -83,7 +84,7 @@ class Associates:
         """Notice new tasks and do those whose hour has come; returns how many were tried."""
         with self._database.reading() as session:
             now = clock.now(session)
-            if time.monotonic() - self._looked_s >= LOOKS_EVERY_S:
+            if time.monotonic() - self._looked_s >= self._looks_every_s:
                 self._looked_s = time.monotonic()
                 for row in self._new_tasks(session):
                     self._mean_to_do(row)
@@ -136,10 +137,14 @@ class Associates:
 
 def main() -> None:
     """Until SIGTERM, whatever happens to the database meanwhile."""
-    folder, seed, share = sys.argv[1:]
+    folder, seed, share, looks_every_s = sys.argv[1:]
     database = Database(Settings.from_env().database_url)
     associates = Associates(
-        database, History(Path(folder), f"associates-{os.getpid()}"), int(seed), float(share)
+        database,
+        History(Path(folder), f"associates-{os.getpid()}"),
+        int(seed),
+        float(share),
+        float(looks_every_s),
     )
     settle()
     going = True
@@ -152,7 +157,7 @@ def main() -> None:
 
     def turn(_database: Database) -> None:
         if not associates.turn():
-            time.sleep(IDLE_S)
+            time.sleep(min(IDLE_S, float(looks_every_s)))
 
     while going:
         once_it_answers(database, turn)

@@ -46,7 +46,9 @@ class Server(Protocol):
 class LifePlan:
     """What is lived: a purchase file in a chain, to `days_after` its last day, with how many kills.
 
-    `share` of the tasks are done by the associates; `quantum`: what falls due within it is lived together.
+    `share` of the tasks are done by the associates, who look for new ones `looks_every_s` (real time: a look reads
+    everything of the last seconds, and a small life lives a task's whole time in less than one); `quantum`: what falls
+    due within it is lived together.
     """
 
     file: Path
@@ -56,6 +58,7 @@ class LifePlan:
     kills: int = 30
     days_after: int = 95
     share: float = 0.3
+    looks_every_s: float = 1.0
     quantum: timedelta = timedelta(hours=2)
 
 
@@ -125,7 +128,7 @@ class Life:
         tills, leash = str(plan.folder / "tills"), str(plan.folder / LEASH_FILE)
         arguments = (TRAVELLER, tills, history, leash, ends.isoformat(), seconds)
         address = self._database.engine.url.render_as_string(hide_password=False)
-        work = (ASSOCIATES, history, str(plan.seed), str(plan.share))
+        work = (ASSOCIATES, history, str(plan.seed), str(plan.share), str(plan.looks_every_s))
         return Crew(plan.folder, address, url, traveller=arguments, associates=work)
 
     def _run(

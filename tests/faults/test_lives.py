@@ -71,6 +71,7 @@ def plan_of(tmp_path: Path) -> Callable[..., LifePlan]:
             kills=kills,
             days_after=days_after,
             share=0.5,
+            looks_every_s=0.05,
             quantum=QUANTUM,
         )
 
@@ -106,7 +107,7 @@ def test_weeks_with_kills_on_sqlite_lose_and_double_nothing_and_damage_done_afte
     plan_of: Callable[..., LifePlan],
     monkeypatch: pytest.MonkeyPatch,
 ):
-    plan = plan_of(40, 28, kills=4)
+    plan = plan_of(120, 28, kills=4)
     assert_all_held(Life(plan, new_sqlite).live(), plan)
     key, task_id = damage(new_sqlite)
     crowd_a_phone(tmp_path / "sandbox.sqlite3")
