@@ -78,7 +78,7 @@ class Settler:
             self._book(owed, label, became, record, doubt_about(record.reason) if borne_out is None else None)
             self._compare(owed, row, record.reason)
             if borne_out is False:
-                self._doubt(owed, row, record)
+                self._alarm_unfounded(owed, row, record)
 
     def alarm_of(self, item: Any, task: Any, shop: StoreClock, fault: Fault) -> None:
         """A work item that should not have been opened when it was."""
@@ -126,9 +126,9 @@ class Settler:
         self._book(owed, label, OF_TASK[WorkState(item.state)], record)
         self._compare(owed, row, Expected.OPENED)
         if not self._bearing.of_opened(owed, record):
-            self._doubt(owed, row, record)
+            self._alarm_unfounded(owed, row, record)
 
-    def _doubt(self, owed: Owed, row: Any, record: Any) -> None:
+    def _alarm_unfounded(self, owed: Owed, row: Any, record: Any) -> None:
         what = f"nothing bears out {record.outcome}: {record.reason}"
         self.report.alarms.append(discrepancy(owed.series, owed, what, Fault.UNFOUNDED, row))
 
